@@ -1,0 +1,123 @@
+#include "base/pool.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct mail *oldest, *newest;
+    size_t waiting, limit;
+    bool stopping;
+    unsigned threads;
+    pthread_t thread[];
+};
+
+/* Wait for a job; NULL when the pool stops and nothing is left. */
+static struct mail *next_job(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    while (!p->oldest && !p->stopping)
+        pthread_cond_wait(&p->more, &p->lock);
+    struct mail *job = p->oldest;
+    if (job) {
+        p->oldest = job->next;
+        if (!p->oldest)
+            p->newest = NULL;
+        p->waiting--;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return job;
+}
+
+static void *work(void *arg)
+{
+    struct pool *p = arg;
+    struct mail *job;
+    while ((job = next_job(p)))
+        job->run(job);
+    return NULL;
+}
+
+/* Start one thread that takes no signals: those are the main thread's. */
+static int start_thread(pthread_t *thread, const char *name, struct pool *p)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int why = pthread_create(thread, NULL, work, p);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (why == 0) {
+        char cut[16]; /* the kernel's limit */
+        size_t len = strnlen(name, sizeof cut - 1);
+        memcpy(cut, name, len);
+        cut[len] = '\0';
+        pthread_setname_np(*thread, cut);
+    }
+    return why;
+}
+
+struct pool *pool_start(const char *name, unsigned threads, size_t limit, struct err *e)
+{
+    struct pool *p = mem_zero(1, sizeof *p + threads * sizeof p->thread[0]);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->more, NULL);
+    p->limit = limit;
+    for (; p->threads < threads; p->threads++) {
+        int why = start_thread(&p->thread[p->threads], name, p);
+        if (why == 0)
+            continue;
+        pool_stop(p);
+        errno = why;
+        fail_errno(e, &ERR_INTERNAL, "cannot start thread %s", name);
+        return NULL;
+    }
+    return p;
+}
+
+bool pool_submit(struct pool *p, struct mail *job)
+{
+    pthread_mutex_lock(&p->lock);
+    bool taken = !p->stopping && p->waiting < p->limit;
+    if (taken) {
+        job->next = NULL;
+        if (p->newest)
+            p->newest->next = job;
+        else
+            p->oldest = job;
+        p->newest = job;
+        p->waiting++;
+        pthread_cond_signal(&p->more);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return taken;
+}
+
+void pool_stop(struct pool *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    pthread_cond_broadcast(&p->more);
+    pthread_mutex_unlock(&p->lock);
+    for (unsigned i = 0; i < p->threads; i++)
+        pthread_join(p->thread[i], NULL);
+    pthread_cond_destroy(&p->more);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+size_t pool_waiting(const struct pool *p)
+{
+    struct pool *own = (struct pool *)p; /* locking does not change what the caller sees */
+    pthread_mutex_lock(&own->lock);
+    size_t n = own->waiting;
+    pthread_mutex_unlock(&own->lock);
+    return n;
+}
