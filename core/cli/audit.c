@@ -1,0 +1,60 @@
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FAULTS_SHOWN 100
+
+static void show_fault(void *ctx, const char *fault)
+{
+    unsigned *shown = ctx;
+    if ((*shown)++ < FAULTS_SHOWN)
+        printf("FAULT %s\n", fault);
+}
+
+static int verify(const char *dir)
+{
+    struct err e = {0};
+    struct store *s = store_sqlite_open(dir, &CLOCK_SYSTEM, &e);
+    if (!s) {
+        fprintf(stderr, "paddock audit verify: %s\n", e.detail);
+        return 1;
+    }
+    struct verify_report report;
+    unsigned shown = 0;
+    bool read = store_verify(s, show_fault, &shown, &report, &e);
+    s->ops->close(s);
+    if (!read) {
+        fprintf(stderr, "paddock audit verify: %s\n", e.detail);
+        return 1;
+    }
+    if (shown > FAULTS_SHOWN)
+        printf("... and %u more\n", shown - FAULTS_SHOWN);
+    printf("%s: %" PRIu64 " entries in %" PRIu64 " chains, %" PRIu64 " entities, %" PRIu64 " faults\n",
+           report.faults ? "BROKEN" : "OK", report.entries, report.namespaces, report.entities,
+           report.faults);
+    return report.faults ? 1 : 0;
+}
+
+int cli_audit(int argc, char **argv)
+{
+    const char *dir = "paddock-data";
+    bool usable = argc >= 1 && strcmp(argv[0], "verify") == 0;
+    for (int i = 1; usable && i < argc; i++) {
+        if (strncmp(argv[i], "--data-dir=", 11) == 0)
+            dir = argv[i] + 11;
+        else if (strcmp(argv[i], "--data-dir") == 0 && i + 1 < argc)
+            dir = argv[++i];
+        else
+            usable = false;
+    }
+    if (!usable) {
+        fputs("usage: paddock audit verify [--data-dir DIR]\n", stderr);
+        return 2;
+    }
+    return verify(dir);
+}

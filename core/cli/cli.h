@@ -1,0 +1,12 @@
+/* cli: the subcommands other than `serve`. Room: cli. Threads: [main] of a short-lived process.
+ * Each takes the arguments after its name and returns the exit status: 0 good, 1 a fault was found or it
+ * failed, 2 unusable arguments. */
+#ifndef PADDOCK_CLI_CLI_H
+#define PADDOCK_CLI_CLI_H
+
+/* `paddock audit verify --data-dir DIR`: check every chain, every column, every entity. */
+int cli_audit(int argc, char **argv);
+/* `paddock openapi`: print the document served at /openapi.json. */
+int cli_openapi(int argc, char **argv);
+
+#endif

@@ -1,0 +1,60 @@
+/* The `paddock` program: one table of subcommands. */
+#include "base/bytes.h"
+#include "cli/cli.h"
+#include "config.h"
+#include "server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern char **environ;
+
+static int serve(int argc, char **argv)
+{
+    return server_main(argc, argv, environ);
+}
+
+static int version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    puts("paddock " PADDOCK_VERSION);
+    return 0;
+}
+
+static int help(int argc, char **argv);
+
+static const struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv); /* arguments after the name; returns the exit status */
+    const char *usage, *doc;
+} SUBCOMMANDS[] = {
+    {"serve", serve, "serve [--help]", "Run the server."},
+    {"audit", cli_audit, "audit verify --data-dir DIR", "Check the journal's chain of hashes (server stopped or not)."},
+    {"openapi", cli_openapi, "openapi", "Print the OpenAPI document of this version."},
+    {"version", version, "version", "Print the version."},
+    {"help", help, "help", "Print this."},
+};
+#define SUBCOMMAND_COUNT (sizeof SUBCOMMANDS / sizeof *SUBCOMMANDS)
+
+static int help(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    puts("Paddock registers models, measures them in production and decides which may serve whom.\n");
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+        printf("  paddock %-32s %s\n", SUBCOMMANDS[i].usage, SUBCOMMANDS[i].doc);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+        if (strcmp(SUBCOMMANDS[i].name, name) == 0)
+            return SUBCOMMANDS[i].run(argc > 2 ? argc - 2 : 0, argv + 2);
+    fprintf(stderr, "paddock: no subcommand '%s'; see paddock help\n", name);
+    return 2;
+}

@@ -1,0 +1,323 @@
+#include "server.h"
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const BUILT_IN_TYPES[] = {
+    "classifier",       "regressor", "ranker",     "recommender", "forecaster",
+    "anomaly_detector", "embedding", "generative", "other",       NULL,
+};
+
+/* Everything that runs, in the order in which it is built. */
+struct server {
+    struct loaded_config settings;
+    struct bytes config_text;
+    int lock_fd;
+    struct rules rules;
+    struct store *store;
+    struct engine *engine;
+    struct idempotency *keys;
+    struct telemetry *telemetry;
+    struct health_judge *judge;
+    struct feed *feed;
+    struct pool *readers;
+    struct api api;
+    struct http_server *http;
+};
+
+static bool is_loopback(const char *listen)
+{
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+           strncmp(listen, "localhost:", 10) == 0;
+}
+
+static bool check_exposure(const struct config *c, struct err *e)
+{
+    if (is_loopback(c->listen) || (c->allow_anonymous && c->insecure))
+        return true;
+    return fail(e, &ERR_CONFIG,
+                "--listen %s: this version knows no tokens and no TLS, so it serves loopback only; "
+                "--allow-anonymous --insecure together serve everybody who can reach the address",
+                c->listen);
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const NAMES[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(NAMES[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+static int detail_of(const char *name)
+{
+    return strcmp(name, "off") == 0 ? METRICS_OFF : strcmp(name, "counters") == 0 ? METRICS_COUNTERS : METRICS_FULL;
+}
+
+static const char *const *types_of(struct loaded_config *c)
+{
+    const char *const *more = config_list(c, c->config.model_types);
+    size_t n = 0, built_in = sizeof BUILT_IN_TYPES / sizeof *BUILT_IN_TYPES - 1;
+    while (more[n])
+        n++;
+    const char **all = arena_zero(c->arena, (built_in + n + 1) * sizeof *all);
+    memcpy(all, BUILT_IN_TYPES, built_in * sizeof *all);
+    memcpy(all + built_in, more, n * sizeof *all);
+    return all;
+}
+
+static void make_rules(struct server *s)
+{
+    struct loaded_config *c = &s->settings;
+    s->rules = (struct rules){
+        .types = types_of(c),
+        .protected_aliases = config_list(c, c->config.protected_aliases),
+        .required_stable = config_list(c, c->config.gate_require_types),
+        .gate_max_age_seconds = c->config.gate_max_age_seconds ? c->config.gate_max_age_seconds : INT64_MIN,
+        .gate_max_severity = c->config.gate_max_severity,
+    };
+}
+
+static bool open_store(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    if (*c->redis_url)
+        return fail(e, &ERR_CONFIG, "MODEL_REGISTRY_REDIS_URL: this version has only the embedded store; unset it");
+    if (mkdir(c->data_dir, 0700) != 0 && errno != EEXIST)
+        return fail_errno(e, &ERR_CONFIG, "--data-dir %s", c->data_dir);
+    s->lock_fd = data_dir_lock(c->data_dir, e);
+    if (s->lock_fd < 0)
+        return false;
+    s->store = store_sqlite_open(c->data_dir, &CLOCK_SYSTEM, e);
+    return s->store != NULL;
+}
+
+static bool restore_key(void *ctx, const struct store_key *k)
+{
+    struct server *s = ctx;
+    (void)idempotency_restore(s->keys, k->key, k->value, k->value_len, k->expires_ms,
+                              clock_wall_ms(&CLOCK_SYSTEM));
+    return true;
+}
+
+static bool start_engine(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    const struct engine_config config = {
+        .store = s->store,
+        .clock = &CLOCK_SYSTEM,
+        .rules = &s->rules,
+        .mailbox_limit = (size_t)c->commands_max,
+    };
+    s->engine = engine_start(&config, e);
+    if (!s->engine)
+        return false;
+    s->keys = idempotency_new((size_t)c->idempotency_keys_max, (size_t)c->idempotency_keys_max * 4096);
+    if (!s->store->ops->keys(s->store, "", restore_key, s, e))
+        return false;
+    struct engine_stats stats;
+    engine_stats(s->engine, &stats);
+    s->feed = feed_new(s->store, 0, 0);
+    feed_begin(s->feed, stats.seq);
+    const struct publish_listener listener = feed_listener(s->feed);
+    if (!engine_listen(s->engine, &listener))
+        return fail(e, &ERR_INTERNAL, "the engine takes no more listeners");
+    return true;
+}
+
+static double threshold(double setting)
+{
+    return setting > 0 ? setting : NAN;
+}
+
+static bool start_telemetry(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    const struct telemetry_config config = {
+        .dir = c->data_dir,
+        .store = s->store,
+        .clock = &CLOCK_SYSTEM,
+        .keys = s->keys,
+        .sample_size = (size_t)c->sample_size,
+        .ring_budget_bytes = (size_t)c->ring_budget_bytes,
+        .retention_days = (unsigned)c->retention_days,
+        .log_max_bytes = (size_t)c->record_log_max_bytes,
+        .segment_bytes = (size_t)c->segment_bytes,
+    };
+    s->telemetry = telemetry_open(&config, e);
+    if (!s->telemetry)
+        return false;
+    const struct health_config health = {
+        .telemetry = s->telemetry,
+        .engine = s->engine,
+        .clock = &CLOCK_SYSTEM,
+        .defaults = {.latency_p95_ms = threshold(c->slo_latency_p95_ms),
+                     .latency_p99_ms = threshold(c->slo_latency_p99_ms),
+                     .error_rate_ratio = threshold(c->slo_error_rate_ratio),
+                     .min_inferences_per_minute = threshold(c->slo_min_inferences_per_minute)},
+    };
+    s->judge = health_judge_start(&health, e);
+    return s->judge != NULL;
+}
+
+static bool start_http(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    config_json(&s->settings, &s->config_text);
+    s->readers = pool_start("reader", 2, 1024, e);
+    if (!s->readers)
+        return false;
+    s->api = (struct api){
+        .store = s->store,
+        .engine = s->engine,
+        .telemetry = s->telemetry,
+        .judge = s->judge,
+        .keys = s->keys,
+        .feed = s->feed,
+        .readers = s->readers,
+        .clock = &CLOCK_SYSTEM,
+        .rules = &s->rules,
+        .config_json = s->config_text.data,
+        .version = PADDOCK_VERSION,
+        .started_ms = clock_wall_ms(&CLOCK_SYSTEM),
+        .metrics_detail = detail_of(c->metrics_detail),
+        .list_on_loop_max = 2000,
+    };
+    const struct http_config config = {
+        .listen = c->listen,
+        .threads = (unsigned)c->threads,
+        .routes = ROUTES,
+        .clock = &CLOCK_SYSTEM,
+        .app = &s->api,
+        .body_max = (size_t)c->body_max_bytes,
+        .body_budget = (size_t)c->body_budget_bytes,
+        .connections_max = (unsigned)c->connections_max,
+        .header_timeout_ms = (unsigned)c->header_timeout_ms,
+        .body_timeout_ms = (unsigned)c->body_timeout_ms,
+        .idle_timeout_ms = (unsigned)c->idle_timeout_ms,
+        .access_log = c->access_log,
+        .loop_start = api_loop_start,
+        .loop_stop = api_loop_stop,
+        .authorize = api_authorize,
+    };
+    s->http = http_start(&config, e);
+    atomic_store(&s->api.http, s->http);
+    return s->http != NULL;
+}
+
+static bool start(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    if (!log_open(*c->log_file ? c->log_file : NULL, level_of(c->log_level), e) || !check_exposure(c, e))
+        return false;
+    make_rules(s);
+    if (!open_store(s, e) || !start_engine(s, e) || !start_telemetry(s, e) || !start_http(s, e))
+        return false;
+    log_event(LOG_INFO, "listening", "\"address\":\"%s\",\"port\":%u,\"pid\":%ld,\"version\":\"%s\"",
+              http_address(s->http), http_port(s->http), (long)getpid(), PADDOCK_VERSION);
+    return true;
+}
+
+/* In reverse; each part may be missing when the start failed half-way. */
+static void stop(struct server *s)
+{
+    if (s->http) {
+        http_drain(s->http, (unsigned)s->settings.config.shutdown_grace_ms);
+        http_free(s->http);
+    }
+    pool_stop(s->readers);
+    if (s->judge)
+        health_judge_stop(s->judge);
+    if (s->telemetry)
+        telemetry_close(s->telemetry);
+    if (s->engine)
+        engine_stop(s->engine);
+    feed_free(s->feed);
+    if (s->keys)
+        idempotency_free(s->keys);
+    if (s->store)
+        s->store->ops->close(s->store);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    bytes_release(&s->config_text);
+    config_release(&s->settings);
+    log_close();
+}
+
+/* SIGTERM and SIGINT end the server gracefully, SIGHUP opens the log anew. */
+static void run(const sigset_t *signals)
+{
+    for (;;) {
+        int number = sigwaitinfo(signals, NULL);
+        if (number == SIGHUP) {
+            struct err e = {0};
+            if (!log_reopen(&e))
+                log_text(LOG_ERROR, "log_reopen_failed", e.detail);
+        } else if (number > 0) {
+            log_event(LOG_INFO, "stopping", "\"signal\":%d", number);
+            return;
+        }
+    }
+}
+
+static int show(void (*fill)(const struct loaded_config *, struct bytes *), const struct loaded_config *c)
+{
+    struct bytes text = BYTES_INIT(1 << 20);
+    fill(c, &text);
+    fwrite(text.data, 1, text.len, stdout);
+    bytes_release(&text);
+    return 0;
+}
+
+static void fill_help(const struct loaded_config *c, struct bytes *out)
+{
+    (void)c;
+    config_help(out);
+}
+
+int server_main(int argc, char **argv, char **env)
+{
+    struct server *s = mem_zero(1, sizeof *s);
+    struct err e = {0};
+    int status = 0;
+    s->lock_fd = -1;
+    s->config_text = BYTES_INIT(1 << 20);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* every thread inherits it */
+    signal(SIGPIPE, SIG_IGN);
+
+    if (!config_load(&s->settings, argc, argv, env, &e)) {
+        fprintf(stderr, "paddock serve: %s\n", e.detail);
+        status = 2;
+    } else if (s->settings.help) {
+        status = show(fill_help, &s->settings);
+    } else if (s->settings.print) {
+        status = show(config_print, &s->settings);
+    } else if (!start(s, &e)) {
+        fprintf(stderr, "paddock serve: %s\n", e.detail);
+        status = e.kind == &ERR_CONFIG ? 2 : 1;
+    } else {
+        run(&signals);
+    }
+    stop(s);
+    free(s);
+    return status;
+}

@@ -1,0 +1,164 @@
+#include "support/client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+int client_connect(unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    struct timeval limit = {.tv_sec = 30};
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+bool client_send(int fd, const void *data, size_t len)
+{
+    for (const char *at = data; len;) {
+        ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+        if (n <= 0)
+            return false;
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Read up to and including `until` into `out`; false at the end of the connection or of the room. */
+static bool read_until(int fd, const char *until, char *out, size_t size)
+{
+    size_t len = 0, n = strlen(until);
+    while (len + 1 < size && recv(fd, out + len, 1, 0) == 1) {
+        out[++len] = '\0';
+        if (len >= n && memcmp(out + len - n, until, n) == 0)
+            return true;
+    }
+    out[len] = '\0';
+    return false;
+}
+
+/* Append `len` bytes from the connection to the body. */
+static bool read_exactly(int fd, struct client_reply *r, size_t len)
+{
+    r->body = realloc(r->body, r->len + len + 1);
+    while (len) {
+        ssize_t n = recv(fd, r->body + r->len, len, 0);
+        if (n <= 0)
+            return false;
+        r->len += (size_t)n;
+        len -= (size_t)n;
+    }
+    r->body[r->len] = '\0';
+    return true;
+}
+
+static bool read_chunks(int fd, struct client_reply *r)
+{
+    for (;;) {
+        char line[256];
+        if (!read_until(fd, "\r\n", line, sizeof line))
+            return false;
+        size_t len = strtoul(line, NULL, 16);
+        if (len && !read_exactly(fd, r, len))
+            return false;
+        if (!read_until(fd, "\r\n", line, sizeof line) || !len)
+            return !len;
+    }
+}
+
+static void read_to_end(int fd, struct client_reply *r)
+{
+    char piece[4096];
+    ssize_t n;
+    while ((n = recv(fd, piece, sizeof piece, 0)) > 0) {
+        r->body = realloc(r->body, r->len + (size_t)n + 1);
+        memcpy(r->body + r->len, piece, (size_t)n);
+        r->len += (size_t)n;
+        r->body[r->len] = '\0';
+    }
+    r->closed = true;
+}
+
+bool client_header(const struct client_reply *r, const char *name, char *out, size_t size)
+{
+    size_t len = strlen(name);
+    for (const char *line = r->headers; *line; line = strstr(line, "\r\n") + 2) {
+        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
+            const char *value = line + len + 1 + strspn(line + len + 1, " ");
+            snprintf(out, size, "%.*s", (int)strcspn(value, "\r"), value);
+            return true;
+        }
+        if (!strstr(line, "\r\n"))
+            break;
+    }
+    return false;
+}
+
+bool client_read(int fd, bool head, struct client_reply *out)
+{
+    char line[256], value[256];
+    memset(out, 0, sizeof *out);
+    out->body = calloc(1, 1);
+    do {
+        if (!read_until(fd, "\r\n", line, sizeof line) || strncmp(line, "HTTP/1.1 ", 9) != 0)
+            return false;
+        out->status = (int)strtol(line + 9, NULL, 10);
+        size_t used = 0;
+        while (read_until(fd, "\r\n", out->headers + used, sizeof out->headers - used) &&
+               strcmp(out->headers + used, "\r\n") != 0)
+            used += strlen(out->headers + used);
+        out->headers[used] = '\0';
+    } while (out->status == 100);
+    out->closed = client_header(out, "Connection", value, sizeof value) && strcasecmp(value, "close") == 0;
+    if (head || out->status == 204 || out->status == 304)
+        return true;
+    if (client_header(out, "Transfer-Encoding", value, sizeof value))
+        return read_chunks(fd, out);
+    if (client_header(out, "Content-Length", value, sizeof value))
+        return read_exactly(fd, out, strtoul(value, NULL, 10));
+    read_to_end(fd, out);
+    return true;
+}
+
+void client_reply_release(struct client_reply *r)
+{
+    free(r->body);
+    r->body = NULL;
+}
+
+bool client_call(unsigned port, const char *method, const char *target, const char *headers,
+                 const char *body, size_t len, struct client_reply *out)
+{
+    char *text = NULL;
+    memset(out, 0, sizeof *out);
+    int fd = client_connect(port);
+    if (fd < 0)
+        return false;
+    bool sized = len || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0);
+    char length[64] = "";
+    if (sized)
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", len);
+    int n = asprintf(&text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n%s%s\r\n", method,
+                     target, port, length, headers);
+    bool ok = n > 0 && client_send(fd, text, (size_t)n) && client_send(fd, body, len);
+    /* A refusal may come before the body was sent whole: read it all the same. */
+    ok = client_read(fd, strcmp(method, "HEAD") == 0, out) || ok;
+    free(text);
+    close(fd);
+    return ok && out->status;
+}

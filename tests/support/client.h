@@ -1,0 +1,30 @@
+/* client: a small blocking HTTP/1.1 client for tests, which sends exactly the bytes it is told. */
+#ifndef PADDOCK_TESTS_SUPPORT_CLIENT_H
+#define PADDOCK_TESTS_SUPPORT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CLIENT_HEADERS_MAX 16384
+
+struct client_reply {
+    int status; /* 0: no reply (closed or timed out) */
+    char headers[CLIENT_HEADERS_MAX]; /* whole lines with CRLF, without the status line */
+    char *body; /* NUL-terminated, free with client_reply_release */
+    size_t len;
+    bool closed; /* the server closed the connection after it */
+};
+
+/* Connect to 127.0.0.1; -1 on failure. Reads time out after 30 s. */
+int client_connect(unsigned port);
+bool client_send(int fd, const void *data, size_t len);
+/* Read one reply, leaving further bytes unread. `head`: the request was HEAD (no body follows). */
+bool client_read(int fd, bool head, struct client_reply *out);
+void client_reply_release(struct client_reply *r);
+/* A header's value into `out`; false if it is not there. */
+bool client_header(const struct client_reply *r, const char *name, char *out, size_t size);
+/* Connect, send one request with `Connection: close`, read the reply. `headers` are whole lines or "". */
+bool client_call(unsigned port, const char *method, const char *target, const char *headers,
+                 const char *body, size_t len, struct client_reply *out);
+
+#endif
