@@ -18,22 +18,26 @@
 #define GRID_FIRST (GRID_LOWEST_LOG2 * 128) /* ... that is scale-7 indexes -2560 .. 5631 */
 #define GRID_CELLS (GRID_OCTAVES * 128)
 
-/* grid_words[top 8 fraction bits] plus the other 44 fraction bits, shifted right by 44, is the number
- * of bucket edges strictly below the value within its octave: 0 (a power of two) .. 128. */
+/* What to add to a value's bits so that bit 45 and up are its cell; see grid.c. */
 extern const uint64_t grid_words[256];
 /* Fraction bits (of 52) of the largest double not above 2^(k/128). */
 extern const uint64_t grid_edges[128];
 
-/* Scale-7 bucket index of a positive, finite, normal double. Exact: no rounding at any edge. Zero and
- * subnormals give less than -130000, infinities and NaN give 131071 or more, negative numbers more
- * still, so that one unsigned comparison against a domain sorts them all out. */
-static inline int32_t grid_index(double value)
+/* Cell of a finite, positive double: its scale-7 bucket, numbered from the domain's lower end. In the
+ * domain 0 .. GRID_CELLS - 1, below it negative, above it larger. Exact: no rounding at any edge.
+ * Whatever else a double can be (zero, subnormal, negative, infinite, NaN) also gives a number outside
+ * 0 .. GRID_CELLS - 1, so one unsigned comparison sorts it all out. */
+static inline int32_t grid_cell(double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    const uint64_t low = bits & ((UINT64_C(1) << 44) - 1);
-    const uint64_t edges_below = (grid_words[(bits >> 44) & 255] + low) >> 44;
-    return (int32_t)(bits >> 52) * 128 + (int32_t)edges_below - (1023 * 128 + 1);
+    return (int32_t)((int64_t)(bits + grid_words[(bits >> 44) & 255]) >> 45);
+}
+
+/* The same as OpenTelemetry's bucket index at scale 7. */
+static inline int32_t grid_index(double value)
+{
+    return grid_cell(value) + GRID_FIRST;
 }
 
 /* The upper edge of bucket `index` at `scale` (0..7), that is the lower edge of index + 1: the largest

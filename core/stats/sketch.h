@@ -11,8 +11,8 @@
  * to 557 years in ms) the error bound holds. 0 is counted by itself, (0, 2^-20] as underflow and what
  * is above 2^44 as overflow (in the sum as 2^44). Negative values, infinities and NaN are refused.
  *
- * Counters are 32 bits wide. None can overflow: when the total count would pass 2^32 - 1, all are
- * widened to 64 bits once. The total is limited to 2^63 - 1.
+ * Counters are 32 bits wide. None can overflow: when one would, or when a merge would bring the total
+ * past 2^32 - 1, all are widened to 64 bits once. The total is limited to 2^63 - 1.
  *
  * Quantiles and other questions: stats/quantile.h. */
 #ifndef PADDOCK_STATS_SKETCH_H
@@ -40,11 +40,13 @@ struct sketch {
     } counts;                    /* `pages` pages in order of their first touch; NULL while empty */
     uint64_t count;              /* of all values, those outside the domain included */
     uint64_t sum_low, sum_high;  /* in SKETCH_UNIT */
-    double min, max;             /* +inf and -inf while empty */
-    uint32_t narrow_max;         /* the count that u32 counters may reach: UINT32_MAX; 0 once wide */
+    double min, max;             /* +inf and 0 while empty */
+    uint32_t fast_cells;         /* lower cells can be counted inline: all but the top octave's;
+                                  * 0 if the scale is not 7 or the counters are wide */
+    uint8_t pages, page_room;    /* used, allocated (of up to 64, so a byte will do) */
     uint8_t scale, shift;        /* shift = 7 - scale */
-    uint8_t pages, page_room;    /* used, allocated */
     uint8_t page_of[GRID_OCTAVES]; /* by cell / 128: position in `counts`, or SKETCH_NO_PAGE */
+    bool wide;                   /* counts.wide is in use */
     uint64_t zero, underflow, overflow;
 };
 
@@ -54,28 +56,38 @@ void sketch_init(struct sketch *s, int scale);
 void sketch_release(struct sketch *s);
 void sketch_clear(struct sketch *s);
 
-/* Count one value: the whole story. Returns false if the value is refused. */
+/* Parts of sketch_add(): one value, any value; and a 32-bit counter that has just wrapped to 0. */
 bool sketch_add_slow(struct sketch *s, double value);
+void sketch_carry(struct sketch *s, uint32_t position);
 
-/* Count one value. Returns false (and changes nothing) if it is negative, infinite or NaN. */
+static inline uint64_t sketch_bits(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Count one value. Returns false (and changes nothing) if it is negative, infinite or NaN. At scale 7
+ * inline, at others about 10 ns. */
 static inline bool sketch_add(struct sketch *s, double value)
 {
-    uint32_t cell = (uint32_t)(grid_index(value) - GRID_FIRST);
-    /* The top octave is left to the slow path: its fixed point does not fit a signed conversion. */
-    if (__builtin_expect(cell >= GRID_CELLS - 128 || s->count >= s->narrow_max, 0))
+    const uint32_t cell = (uint32_t)grid_cell(value);
+    if (__builtin_expect(cell >= s->fast_cells, 0))
         return sketch_add_slow(s, value);
-    cell >>= s->shift;
     const uint32_t page = s->page_of[cell / SKETCH_PAGE];
     if (__builtin_expect(page == SKETCH_NO_PAGE, 0))
         return sketch_add_slow(s, value);
-    s->counts.narrow[page * SKETCH_PAGE + cell % SKETCH_PAGE]++;
+    const uint32_t position = page * SKETCH_PAGE + cell % SKETCH_PAGE;
+    if (__builtin_expect(++s->counts.narrow[position] == 0, 0))
+        sketch_carry(s, position);
     s->count++;
     const uint64_t fixed = (uint64_t)(int64_t)(value * 0x1p20 + 0.5);
     s->sum_high += __builtin_add_overflow(s->sum_low, fixed, &s->sum_low);
-    /* Branches, not min/max instructions: they are predicted, and no store waits for a load. */
-    if (value < s->min)
+    /* Branches, not min/max instructions: they are predicted, and no store waits for a load. Bits of
+     * doubles >= 0 order like the doubles, and are in an integer register already. */
+    if (sketch_bits(value) < sketch_bits(s->min))
         s->min = value;
-    if (value > s->max)
+    if (sketch_bits(value) > sketch_bits(s->max))
         s->max = value;
     return true;
 }
@@ -93,16 +105,16 @@ static inline void sketch_prefetch(const struct sketch *s)
 
 static inline void sketch_prefetch_cell(const struct sketch *s, double value)
 {
-    const uint32_t cell = (uint32_t)(grid_index(value) - GRID_FIRST);
-    if (__builtin_expect(cell >= GRID_CELLS || s->narrow_max == 0, 0))
+    const uint32_t cell = (uint32_t)grid_cell(value);
+    if (__builtin_expect(cell >= s->fast_cells, 0))
         return;
-    const uint32_t page = s->page_of[(cell >> s->shift) / SKETCH_PAGE];
+    const uint32_t page = s->page_of[cell / SKETCH_PAGE];
     if (page != SKETCH_NO_PAGE)
-        __builtin_prefetch(&s->counts.narrow[page * SKETCH_PAGE + (cell >> s->shift) % SKETCH_PAGE], 1);
+        __builtin_prefetch(&s->counts.narrow[page * SKETCH_PAGE + cell % SKETCH_PAGE], 1);
 }
 
 /* Add `src` to `dst`, exactly. The scale of `src` must be that of `dst` or finer (it is downscaled on
- * the way; `src` stays as it is). Refused (nothing changed) if `src` is coarser or the total count
+ * the way; `src` stays as it is, and is not `dst`). Refused (nothing changed) if `src` is coarser or the total count
  * would pass SKETCH_COUNT_MAX. */
 bool sketch_merge(struct sketch *dst, const struct sketch *src) MUST_CHECK;
 
@@ -126,7 +138,7 @@ size_t sketch_memory(const struct sketch *s);
  * overflow counters are fields of the struct. Do not change the sketch meanwhile. */
 bool sketch_next(const struct sketch *s, uint32_t *cursor, int32_t *index, uint64_t *count);
 
-/* For stats/codec.c and stats/quantile.c: cells number the buckets of a sketch from the domain's lower
+/* For stats/codec.c and stats/quantile.c. Cells number the buckets of a sketch from the domain's lower
  * end, 0 .. sketch_cells() - 1; cell = index + 20 * 2^scale. */
 static inline uint32_t sketch_cells(const struct sketch *s)
 {
@@ -138,7 +150,11 @@ static inline int32_t sketch_first_index(const struct sketch *s)
     return GRID_FIRST / (1 << s->shift);
 }
 
-uint64_t sketch_cell_count(const struct sketch *s, uint32_t cell);
+static inline uint64_t sketch_counter(const struct sketch *s, size_t position)
+{
+    return s->wide ? s->counts.wide[position] : s->counts.narrow[position];
+}
+
 /* Position of the page of `cell` in `counts`, allocated and zeroed if need be. */
 uint32_t sketch_page(struct sketch *s, uint32_t cell);
 /* Make room for `more` values: widens the counters if the count could pass 2^32 - 1. False if the
