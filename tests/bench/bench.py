@@ -1,0 +1,317 @@
+"""Paddock against its peers, and against the bounds it promises: one line for each figure.
+
+    tests/bench/run.sh [--short] [--build DIR] [--keep] [SECTION...]
+
+Sections: get post batch paced models live empty (all, in this order, unless named). Figures that are
+compared come from one run with interleaved rounds (A B A B ...), the ratio is the median of the
+rounds' ratios, and the rates beside it are the medians. --short makes rounds shorter and fewer, and
+100,000 models 20,000. Exit status 1 if a bound is missed.
+"""
+import argparse
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+from servers import (API, HERE, Answer, Evhttp, FastApiRedis, Nginx, Paddock, Redis, quote,
+                     run_binary)
+
+RECORD = {"latency_ms": 12.345, "success": True}
+LINE = '{"latency_ms":<latency>,"success":true}'
+FULL_LINE = ('{"model_id":"live-<n%1000>:1","latency_ms":<latency>,"success":true,'
+             '"timestamp":<now>,"scores":{"brier":0.18}}')
+
+
+class Run:
+    """One benchmark run: its directory, its servers, its verdicts."""
+
+    def __init__(self, options):
+        self.short, self.build = options.short, options.build.resolve()
+        self.seconds, self.rounds = (1, 3) if options.short else (3, 7)
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="paddock-bench-", dir="/var/tmp"))
+        self.running, self.missed = [], 0
+
+    def close(self, keep):
+        for server in self.running[::-1]:
+            server.stop()
+        if not keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def say(self, figure, text, value=None, at_least=None, at_most=None):
+        """Print one figure with its bound and verdict."""
+        verdict, bound = "    ", ""
+        if at_least is not None or at_most is not None:
+            good = value >= at_least if at_least is not None else value <= at_most
+            bound = f"  (bound: {'>= %g' % at_least if at_least is not None else '<= %g' % at_most})"
+            verdict = "pass" if good else "FAIL"
+            self.missed += not good
+        print(f"{verdict}  {figure:<24} {text}{bound}", flush=True)
+
+    def wrk(self, server, path, script=None, seconds=None):
+        command = ["wrk", "-t1", "-c64", "--timeout", "10s",
+                   f"-d{seconds or self.seconds}s",
+                   *(["-s", str(HERE / "wrk" / script)] if script else []), server.url(path)]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if "Non-2xx" in out or "Socket errors" in out:
+            raise SystemExit(f"{server.name} answered with errors:\n{out}")
+        return float(re.search(r"Requests/sec:\s*([\d.]+)", out).group(1))
+
+    def load(self, server, seconds, *streams, warmup=0.0):
+        """Run the load generator; a stream is a dictionary of its options. Results by name."""
+        command = [run_binary(self, "load"), "--port", str(server.port), "--seconds", str(seconds),
+                   "--warmup", str(warmup)]
+        for stream in streams:
+            command += ["--stream", stream["name"]]
+            for key, value in stream.items():
+                command += [] if key == "name" else ["--" + key, str(value)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        results = {r["stream"]: r for r in map(json.loads, done.stdout.splitlines())}
+        if done.returncode != 0:
+            raise SystemExit(f"load failed: {done.stderr}{json.dumps(results, indent=1)}")
+        return results
+
+    def compare(self, figure, rounds, bounds):
+        """Interleave `rounds` (name -> function giving a rate); the first is ours.
+
+        `bounds`: name of a peer -> least ratio of our rate to its (None: stated only).
+        """
+        rates = {name: [] for name in rounds}
+        for _ in range(self.rounds):
+            for name, measure in rounds.items():
+                rates[name].append(measure())
+        ours, *peers = rounds
+        for peer in peers:
+            ratio = statistics.median(a / b for a, b in zip(rates[ours], rates[peer]))
+            self.say(figure, f"{ours} {statistics.median(rates[ours]):,.0f}/s, "
+                             f"{peer} {statistics.median(rates[peer]):,.0f}/s: ratio {ratio:.2f}",
+                     ratio, at_least=bounds[peer])
+
+
+def model(name, version="1"):
+    return {"name": name, "version": version, "type": "classifier", "sport": "nba",
+            "deployment_target": "prod-us-east", "endpoint": "https://nba.prod:8443",
+            "labels": {"team": "odds"}, "source": f"s3://models/{name}/{version}",
+            "source_digest": "sha256:" + "0" * 64, "training_metrics": {"auc": 0.93},
+            "runtime": {"kind": "openinference", "url": "http://10.0.0.7:8080", "model_name": name}}
+
+
+def register(paddock, name, version="1"):
+    """Register a model; its path."""
+    made = paddock.ask("POST", f"{API}/registry", model(name, version))
+    return f"{API}/registry/{quote(made['model_id'])}"
+
+
+def lifetime(paddock, path):
+    return paddock.ask("GET", path + "/metrics")["lifetime"]["total"]
+
+
+def answers(run, paddock, path):
+    """The real answers to a GET of the model and to a POST of a record."""
+    get = Answer(run, "get", *paddock.call("GET", path))
+    post = Answer(run, "post", *paddock.call("POST", path + "/inference", RECORD))
+    if (get.status, post.status) != (200, 202):
+        raise SystemExit(f"paddock answered {get.status} and {post.status}: {post.body!r}")
+    return get, post
+
+
+def section_get(run):
+    """GET of a model, one loop or worker each, same bytes and headers, access log on."""
+    paddock = Paddock(run, threads=1).start()
+    path = register(paddock, "nba-props")
+    get, post = answers(run, paddock, path)
+    evhttp, nginx = Evhttp(run, get, post).start(), Nginx(run, get).start()
+    run.compare("GET model", {s.name: lambda s=s: run.wrk(s, path)
+                              for s in (paddock, evhttp, nginx)}, {"evhttp": 1.2, "nginx": 0.7})
+
+
+def section_post(run):
+    """One durable record per POST, 64 connections, one loop, against peers that write no disk."""
+    paddock = Paddock(run, threads=1).start()
+    path = register(paddock, "nba-props")
+    get, post = answers(run, paddock, path)
+    evhttp = Evhttp(run, get, post).start()
+    before = lifetime(paddock, path)
+
+    def measure(server):
+        return run.wrk(server, path + "/inference", "record.lua")
+
+    run.compare("durable POST", {s.name: lambda s=s: measure(s) for s in (paddock, evhttp)},
+                {"evhttp": 0.6})
+    evhttp.stop()
+
+    samples = [12 + i / 1000 for i in range(10_000)]
+    tuned = all(importlib.util.find_spec(m) for m in ("uvloop", "httptools", "hiredis"))
+    redis = Redis(run).start()
+    for label, percentiles, with_extras, bound in (
+            ("replaced", False, False, 15), ("replaced, percentiles", True, False, 500),
+            ("replaced, tuned", False, True, None),
+            ("replaced, tuned, percentiles", True, True, None)):
+        if with_extras and not tuned:
+            run.say("durable POST", f"{label}: not measured, uvloop, httptools or hiredis missing")
+            continue
+        peer = FastApiRedis(run, redis, percentiles, with_extras).start()
+        peer_path = path.replace(quote("nba-props"), quote(label))
+        peer.ask("POST", peer_path + "/inference/preload", samples)
+        run.compare("durable POST", {
+            "paddock": lambda: measure(paddock),
+            label: lambda: run.wrk(peer, peer_path + "/inference", "record.lua",
+                                   5 if percentiles else None)}, {label: bound})
+        peer.stop()
+    run.say("durable POST", f"{lifetime(paddock, path) - before:,} records counted by the server")
+
+
+def section_batch(run):
+    """NDJSON batches of 1,000 as fast as they are answered, all cores, all of them durable."""
+    paddock = Paddock(run).start()
+    path = register(paddock, "nba-props")
+    for n in range(1000):
+        register(paddock, f"live-{n}")
+    batch = {"name": "batch", "method": "POST", "type": "application/x-ndjson", "lines": 1000,
+             "connections": 8, "expect": 202}
+    rates = {"short": [], "full": []}
+    before, sent = lifetime(paddock, path), 0
+    for _ in range(run.rounds):
+        got = run.load(paddock, run.seconds, {**batch, "path": path + "/inference", "body": LINE})
+        rates["short"].append(got["batch"]["lines_per_second"])
+        sent += got["batch"]["ok"] * 1000
+        got = run.load(paddock, run.seconds, {**batch, "path": API + "/inference",
+                                              "body": FULL_LINE})
+        rates["full"].append(got["batch"]["lines_per_second"])
+    if lifetime(paddock, path) - before != sent:
+        raise SystemExit(f"{sent} acknowledged, {lifetime(paddock, path) - before} counted")
+    run.say("batches of 1,000", f"{statistics.median(rates['short']):,.0f} durable records/s "
+            f"(latency and success, one model)", statistics.median(rates["short"]),
+            at_least=3_000_000)
+    run.say("batches of 1,000", f"{statistics.median(rates['full']):,.0f} durable records/s "
+            f"(model, latency, success, time and a score, 1,000 models)")
+
+
+def section_paced(run):
+    """1,000,000 records/s, paced, with changes of models at the same time."""
+    paddock = Paddock(run).start()
+    paths = [register(paddock, f"paced-{n}") for n in range(10)]
+    template = paths[0].replace("paced-0", "paced-<n%10>")
+    got = run.load(
+        paddock, 10 if run.short else 60,
+        {"name": "batch", "method": "POST", "path": template + "/inference", "body": LINE,
+         "type": "application/x-ndjson", "lines": 1000, "rate": 1000, "connections": 16,
+         "expect": 202},
+        {"name": "patch", "method": "PATCH", "path": template, "rate": 100, "connections": 4,
+         "body": '{"description":"change <n>"}'}, warmup=2)
+    counted = sum(lifetime(paddock, path) for path in paths)
+    if counted != got["batch"]["ok"] * 1000:
+        raise SystemExit(f"{got['batch']['ok'] * 1000} acknowledged, {counted} counted")
+    for name in ("batch", "patch"):
+        r = got[name]
+        run.say(f"paced, {name}", f"{got['batch']['lines_per_second']:,.0f} records/s and "
+                f"{got['patch']['per_second']:.0f} PATCH/s: {name} p50 {r['p50_ms']:.2f} ms, "
+                f"p99 {r['p99_ms']:.2f} ms, p99.9 {r['p999_ms']:.2f} ms, max {r['max_ms']:.1f} ms",
+                r["p99_ms"], at_most=15)
+
+
+def section_models(run):
+    """100,000 models: start, memory, pages and searches while records pour in."""
+    count = 20_000 if run.short else 100_000
+    paddock = Paddock(run).start()
+    digits = "".join(f"<n/{10 ** p}%10>" for p in range(4, -1, -1))
+    body = json.dumps({**model("bench-<n/10>", "1.0.<n%10>"), "sport": "sport-<n%7>",
+                       "deployment_target": "prod-<n%4>", "labels": {"team": "team-<n%50>"},
+                       "description": "model number <n>, made for the benchmark",
+                       "source_digest": "sha256:" + "0" * 59 + digits})
+    got = run.load(paddock, 600, {
+        "name": "register", "method": "POST", "path": API + "/registry", "body": body,
+        "count": count, "connections": 16, "depth": 16, "expect": 201})["register"]
+    run.say("models", f"{count:,} registered in {got['seconds']:.1f} s, "
+            f"{got['per_second']:,.0f}/s; RSS {paddock.rss_mb():.0f} MB")
+    paddock.stop()
+
+    paddock.start()
+    run.say("models, start", f"{count:,} models: ready after {paddock.start_seconds:.2f} s",
+            paddock.start_seconds, at_most=1.5)
+    rss = paddock.rss_mb()
+    run.say("models, memory", f"{count:,} models: RSS {rss:.0f} MB", rss, at_most=200)
+    page = (f"{API}/registry?type=classifier&sport=sport-<n%7>&deployment_target=prod-<n%4>"
+            "&sort=-updated_at&limit=100")
+    got = run.load(
+        paddock, 5 if run.short else 20,
+        {"name": "records", "method": "POST", "path": f"{API}/registry/bench-<n%1000>:1.0.0/inference",
+         "type": "application/x-ndjson", "body": LINE, "lines": 1000, "rate": 100,
+         "connections": 8, "expect": 202},
+        {"name": "page", "path": page, "rate": 50, "connections": 4},
+        {"name": "search", "path": f"{API}/registry?q=number+9<n%10>7&limit=100", "rate": 5,
+         "connections": 2}, warmup=0.5)
+    rate = got["records"]["lines_per_second"]
+    for name, bound in (("page", 5), ("search", 50)):
+        run.say(f"models, {name}", f"at {rate:,.0f} records/s: p50 {got[name]['p50_ms']:.2f} ms, "
+                f"p99 {got[name]['p99_ms']:.2f} ms", got[name]["p99_ms"], at_most=bound)
+    run.say("models, memory", f"after the records: RSS {paddock.rss_mb():.0f} MB")
+
+
+def section_live(run):
+    """10,000 models, each with one record a second."""
+    count, seconds = 10_000, 10 if run.short else 60
+    paddock = Paddock(run).start()
+    run.load(paddock, 300, {
+        "name": "register", "method": "POST", "path": API + "/registry", "count": count,
+        "body": json.dumps(model("live-<n>")), "connections": 16, "depth": 16, "expect": 201})
+    before = paddock.rss_mb()
+    got = run.load(paddock, seconds, {
+        "name": "live", "method": "POST", "path": API + "/inference", "rate": count // 1000,
+        "type": "application/x-ndjson", "body": '{"model_id":"live-<n>:1","latency_ms":<latency>}',
+        "lines": 1000, "variants": count // 1000, "connections": 2, "expect": 202})["live"]
+    run.say("live windows", f"{count:,} models at {got['lines_per_second'] / count:.2f} records/s "
+            f"each for {seconds} s: RSS {before:.0f} MB before, {paddock.rss_mb():.0f} MB after; "
+            f"batch p99 {got['p99_ms']:.1f} ms")
+
+
+def section_empty(run):
+    """An empty server."""
+    paddock = Paddock(run)
+    times = []
+    for _ in range(5):
+        paddock.start()
+        times.append(paddock.start_seconds)
+        time.sleep(0.2)
+        rss = paddock.rss_mb()
+        paddock.stop()
+    run.say("empty server", f"ready after {statistics.median(times) * 1000:.0f} ms "
+            f"(first start {times[0] * 1000:.0f} ms), RSS {rss:.1f} MB")
+
+
+SECTIONS = {name[len("section_"):]: function for name, function in list(globals().items())
+            if name.startswith("section_")}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="run.sh", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=" ".join(SECTIONS))
+    parser.add_argument("--short", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build" / "release")
+    parser.add_argument("--keep", action="store_true", help="leave the servers' directories")
+    options = parser.parse_args()
+    for name in options.sections:
+        if name not in SECTIONS:
+            parser.error(f"no section {name}: {' '.join(SECTIONS)}")
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f} at the start", flush=True)
+    run = Run(options)
+    try:
+        for name in options.sections or SECTIONS:
+            SECTIONS[name](run)
+            for server in run.running[::-1]:
+                server.stop()
+    finally:
+        run.close(options.keep)
+    if options.keep:
+        print(f"kept: {run.dir}")
+    if run.missed:
+        raise SystemExit(f"{run.missed} bounds missed")
+
+
+main()

@@ -1,0 +1,525 @@
+/* load: sends HTTP requests at a given rate and says how long the answers took.
+ *
+ * usage: load --port P --seconds S [--warmup S] {--stream NAME OPTION VALUE ...}...
+ *
+ * Each stream has its own keep-alive connections, and options that follow its name:
+ *   --method M --path T --type T --body T   the request; T is a template
+ *   --header H                              one more header line, a template as well
+ *   --lines N          the body is its template N times, each with a newline (NDJSON); such bodies
+ *                      are rendered before the start, --variants V of them, sent in turn
+ *   --rate R           requests a second, open loop; 0 (default): as fast as answers come
+ *   --connections C    (default 1)          --depth D   requests in flight on each (default 1)
+ *   --count N          end after N requests --expect S  the status that counts as ok (default 200)
+ * In a template <n>, <n/K>, <n%K>, <n/K%M> are the number of the request (of the line, where there
+ * are lines), <latency> is a draw from a log-normal with median 12 and <now> the time in epoch ms.
+ *
+ * Paced requests are timed from the moment they were due, not from the moment they could be sent:
+ * a server that stalls is charged for all that had to wait. One thread, one epoll; a line of JSON
+ * for each stream at the end. Ends by itself: --seconds or every --count, then at most five more
+ * seconds for what is in flight. Exit status 1 if any request failed. */
+#include <http_parser.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { STREAMS_MAX = 8, DEPTH_MAX = 256, VARIANTS_MAX = 256, CONNECTIONS_MAX = 4096 };
+
+static const int64_t SECOND_NS = 1000000000;
+static const size_t TEXT_MAX = 64 << 20;    /* one connection's unsent requests, or one body */
+static const size_t SAMPLES_MAX = 40000000; /* latencies kept for each stream */
+
+struct text {
+    char *data;
+    size_t len;
+    size_t capacity;
+};
+
+struct connection {
+    struct stream *stream;
+    int fd;
+    http_parser parser;
+    struct text out; /* requests not yet written */
+    size_t out_sent;
+    bool wants_out;
+    int64_t due_ns[DEPTH_MAX]; /* of the requests in flight, a ring, oldest at `first` */
+    unsigned first;
+    unsigned in_flight;
+};
+
+struct stream {
+    const char *name, *method, *path, *type, *body, *header;
+    double rate, lines, variants, connections, depth, count, expect;
+    struct connection *conns;
+    unsigned next_conn;
+    struct text bodies[VARIANTS_MAX];
+    uint64_t sent, ok, failed;
+    unsigned bad_status; /* of the first answer that was not as expected */
+    int64_t *samples;
+    size_t sample_count;
+    int64_t last_ns; /* when the last answer came */
+};
+
+struct load {
+    double port, seconds, warmup;
+    struct stream streams[STREAMS_MAX];
+    unsigned stream_count;
+    int epoll;
+    int64_t start_ns, measure_ns, end_ns;
+    uint64_t random;
+    struct text request; /* the body being rendered */
+};
+
+static void die(const char *what, const char *which)
+{
+    fprintf(stderr, "load: %s %s%s%s\n", what, which, errno ? ": " : "",
+            errno ? strerror(errno) : "");
+    exit(2);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+/* Text and templates. */
+
+static void text_add(struct text *text, const char *data, size_t len)
+{
+    if (text->len + len > TEXT_MAX)
+        die("over the bound of", "a request");
+    if (text->len + len > text->capacity) {
+        text->capacity = (text->len + len) * 2;
+        text->data = realloc(text->data, text->capacity);
+        if (!text->data)
+            die("no memory for", "a request");
+    }
+    memcpy(text->data + text->len, data, len);
+    text->len += len;
+}
+
+static double uniform(struct load *load)
+{
+    load->random ^= load->random << 13;
+    load->random ^= load->random >> 7;
+    load->random ^= load->random << 17;
+    return (double)((load->random >> 11) + 1) / 9007199254740993.0;
+}
+
+/* Append what the placeholder between < and > stands for. */
+static void render_placeholder(struct load *load, struct text *out, const char *name, uint64_t n)
+{
+    char value[32];
+    int len;
+    if (strncmp(name, "latency>", 8) == 0) {
+        double normal = sqrt(-2 * log(uniform(load))) * cos(6.283185307179586 * uniform(load));
+        len = snprintf(value, sizeof value, "%.3f", 12 * exp(0.6 * normal));
+    } else if (strncmp(name, "now>", 4) == 0) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        len = snprintf(value, sizeof value, "%lld",
+                       (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+    } else {
+        const char *at = name + 1;
+        while (*name == 'n' && (*at == '/' || *at == '%')) {
+            char *end = NULL;
+            uint64_t by = strtoull(at + 1, &end, 10);
+            if (by == 0)
+                die("a placeholder divides by", "nothing");
+            n = *at == '/' ? n / by : n % by;
+            at = end;
+        }
+        if (*name != 'n' || *at != '>')
+            die("unknown placeholder", name);
+        len = snprintf(value, sizeof value, "%llu", (unsigned long long)n);
+    }
+    text_add(out, value, (size_t)len);
+}
+
+static void render(struct load *load, struct text *out, const char *template, uint64_t n)
+{
+    for (const char *at = template; *at;) {
+        size_t plain = strcspn(at, "<");
+        text_add(out, at, plain);
+        at += plain;
+        if (*at == '<') {
+            const char *close = strchr(at, '>');
+            if (!close)
+                die("a placeholder has no end:", at);
+            render_placeholder(load, out, at + 1, n);
+            at = close + 1;
+        }
+    }
+}
+
+static void render_variants(struct load *load, struct stream *s)
+{
+    unsigned lines = (unsigned)s->lines;
+    for (unsigned v = 0; lines && v < (unsigned)s->variants; v++) {
+        for (unsigned i = 0; i < lines; i++) {
+            render(load, &s->bodies[v], s->body, (uint64_t)v * lines + i);
+            text_add(&s->bodies[v], "\n", 1);
+        }
+    }
+}
+
+/* Append request number `n` of the stream to `out`. */
+static void render_request(struct load *load, struct stream *s, struct text *out, uint64_t n)
+{
+    char line[64];
+    const struct text *body = &load->request;
+    load->request.len = 0;
+    if (s->lines > 0)
+        body = &s->bodies[n % (unsigned)s->variants];
+    else if (s->body)
+        render(load, &load->request, s->body, n);
+    text_add(out, s->method, strlen(s->method));
+    text_add(out, " ", 1);
+    render(load, out, s->path, n);
+    render(load, out, " HTTP/1.1\r\nHost: 127.0.0.1\r\n", n);
+    if (s->header) {
+        render(load, out, s->header, n);
+        text_add(out, "\r\n", 2);
+    }
+    if (s->body) {
+        text_add(out, "Content-Type: ", 14);
+        text_add(out, s->type, strlen(s->type));
+        int len = snprintf(line, sizeof line, "\r\nContent-Length: %zu\r\n", body->len);
+        text_add(out, line, (size_t)len);
+    }
+    text_add(out, "\r\n", 2);
+    if (s->body)
+        text_add(out, body->data, body->len);
+}
+
+/* Connections. */
+
+static void conn_watch(struct load *load, struct connection *c, int op, bool out)
+{
+    struct epoll_event event = {.events = EPOLLIN | (out ? EPOLLOUT : 0u), .data.ptr = c};
+    if (epoll_ctl(load->epoll, op, c->fd, &event))
+        die("cannot watch", "a connection");
+    c->wants_out = out;
+}
+
+static void conn_open(struct load *load, struct connection *c)
+{
+    int one = 1;
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)load->port),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&addr, sizeof addr))
+        die("cannot connect", c->stream->name);
+    if (fcntl(c->fd, F_SETFL, O_NONBLOCK) ||
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
+        die("cannot set up", "a connection");
+    http_parser_init(&c->parser, HTTP_RESPONSE);
+    c->parser.data = c;
+    c->out.len = c->out_sent = 0;
+    c->first = c->in_flight = 0;
+    conn_watch(load, c, EPOLL_CTL_ADD, false);
+}
+
+/* The server hung up: what was in flight has failed. */
+static void conn_lost(struct load *load, struct connection *c)
+{
+    c->stream->failed += c->in_flight;
+    close(c->fd);
+    conn_open(load, c);
+}
+
+static void conn_write(struct load *load, struct connection *c)
+{
+    while (c->out_sent < c->out.len) {
+        ssize_t n = send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n < 0) {
+            conn_lost(load, c);
+            return;
+        }
+        c->out_sent += (size_t)n;
+    }
+    bool left = c->out_sent < c->out.len;
+    if (!left)
+        c->out.len = c->out_sent = 0;
+    if (left != c->wants_out)
+        conn_watch(load, c, EPOLL_CTL_MOD, left);
+}
+
+static void stream_sample(struct stream *s, int64_t latency_ns)
+{
+    size_t n = s->sample_count;
+    if (n == SAMPLES_MAX)
+        die("too many answers to keep for", s->name);
+    if ((n & (n - 1)) == 0) {
+        s->samples = realloc(s->samples, (n ? n * 2 : 1) * sizeof *s->samples);
+        if (!s->samples)
+            die("no memory for", "latencies");
+    }
+    s->samples[s->sample_count++] = latency_ns;
+}
+
+static struct load the_load; /* http_parser callbacks have one pointer, and it is the connection */
+
+static int on_answer(http_parser *parser)
+{
+    struct connection *c = parser->data;
+    struct stream *s = c->stream;
+    int64_t due_ns = c->due_ns[c->first];
+    if (c->in_flight == 0)
+        return 1; /* an answer to nothing */
+    c->first = (c->first + 1) % DEPTH_MAX;
+    c->in_flight--;
+    s->last_ns = now_ns();
+    if (parser->status_code == (unsigned)s->expect) {
+        s->ok++;
+    } else {
+        s->failed++;
+        s->bad_status = s->bad_status ? s->bad_status : parser->status_code;
+    }
+    if (due_ns >= the_load.measure_ns)
+        stream_sample(s, s->last_ns - due_ns);
+    return 0;
+}
+
+static void conn_read(struct load *load, struct connection *c)
+{
+    static const http_parser_settings settings = {.on_message_complete = on_answer};
+    static char data[256 * 1024];
+    ssize_t n = recv(c->fd, data, sizeof data, 0);
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0 || http_parser_execute(&c->parser, &settings, data, (size_t)n) != (size_t)n)
+        conn_lost(load, c);
+}
+
+/* Streams. */
+
+/* When the stream's next request is due; INT64_MAX: never again. */
+static int64_t stream_due(const struct load *load, const struct stream *s, int64_t now)
+{
+    if (s->count > 0 && (double)s->sent >= s->count)
+        return INT64_MAX;
+    int64_t due = s->rate > 0 ? load->start_ns + (int64_t)((double)s->sent / s->rate * 1e9) : now;
+    return due < load->end_ns && now < load->end_ns ? due : INT64_MAX;
+}
+
+static struct connection *stream_free_conn(struct stream *s)
+{
+    unsigned count = (unsigned)s->connections;
+    for (unsigned i = 0; i < count; i++) {
+        struct connection *c = &s->conns[(s->next_conn + i) % count];
+        if (c->in_flight < (unsigned)s->depth) {
+            s->next_conn = (s->next_conn + i + 1) % count;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* Send all that is due and has a connection; the nanoseconds until more will be. */
+static int64_t stream_pump(struct load *load, struct stream *s)
+{
+    int64_t now = now_ns();
+    int64_t due;
+    struct connection *c;
+    while ((due = stream_due(load, s, now)) <= now) {
+        c = stream_free_conn(s);
+        if (!c)
+            return SECOND_NS / 100; /* an answer will wake us */
+        c->due_ns[(c->first + c->in_flight++) % DEPTH_MAX] = due;
+        render_request(load, s, &c->out, s->sent++);
+        conn_write(load, c);
+        if (s->rate > 0)
+            now = now_ns();
+    }
+    return due == INT64_MAX ? SECOND_NS / 100 : due - now;
+}
+
+static bool stream_finished(const struct load *load, const struct stream *s)
+{
+    return stream_due(load, s, now_ns()) == INT64_MAX && s->ok + s->failed >= s->sent;
+}
+
+static void run(struct load *load)
+{
+    struct epoll_event events[256];
+    load->start_ns = now_ns();
+    load->measure_ns = load->start_ns + (int64_t)(load->warmup * 1e9);
+    load->end_ns = load->start_ns + (int64_t)(load->seconds * 1e9);
+    for (bool busy = true; busy && now_ns() < load->end_ns + 5 * SECOND_NS;) {
+        int64_t wait = SECOND_NS / 100;
+        busy = false;
+        for (unsigned i = 0; i < load->stream_count; i++) {
+            int64_t next = stream_pump(load, &load->streams[i]);
+            wait = next < wait ? next : wait;
+            busy = busy || !stream_finished(load, &load->streams[i]);
+        }
+        struct timespec pause = {.tv_nsec = busy ? (wait > 0 ? wait : 0) : 0};
+        int n = epoll_pwait2(load->epoll, events, 256, &pause, NULL);
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (events[i].events & EPOLLOUT)
+                conn_write(load, c);
+            if (events[i].events & ~(uint32_t)EPOLLOUT)
+                conn_read(load, c);
+        }
+    }
+}
+
+/* The report. */
+
+static int by_size(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile_ms(const struct stream *s, double q)
+{
+    if (s->sample_count == 0)
+        return 0;
+    size_t rank = (size_t)ceil(q * (double)s->sample_count);
+    return (double)s->samples[rank ? rank - 1 : 0] / 1e6;
+}
+
+static bool report(const struct load *load, struct stream *s)
+{
+    double seconds = (double)(s->last_ns - load->start_ns) / 1e9;
+    double rate = seconds > 0 ? (double)s->ok / seconds : 0;
+    uint64_t unanswered = s->sent - s->ok - s->failed;
+    if (s->sample_count)
+        qsort(s->samples, s->sample_count, sizeof *s->samples, by_size);
+    printf("{\"stream\":\"%s\",\"sent\":%llu,\"ok\":%llu,\"failed\":%llu,\"unanswered\":%llu,"
+           "\"bad_status\":%u,\"seconds\":%.3f,\"per_second\":%.1f,\"lines_per_second\":%.0f,"
+           "\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}\n",
+           s->name, (unsigned long long)s->sent, (unsigned long long)s->ok,
+           (unsigned long long)s->failed, (unsigned long long)unanswered, s->bad_status, seconds,
+           rate, rate * (s->lines > 0 ? s->lines : 1), quantile_ms(s, 0.5), quantile_ms(s, 0.9),
+           quantile_ms(s, 0.99), quantile_ms(s, 0.999), quantile_ms(s, 1));
+    return s->failed + unanswered == 0;
+}
+
+/* The command line. */
+
+static const struct {
+    const char *name;
+    bool is_number;
+    size_t offset;
+    double max;
+} OPTIONS[] = {
+    {"--method", false, offsetof(struct stream, method), 0},
+    {"--path", false, offsetof(struct stream, path), 0},
+    {"--type", false, offsetof(struct stream, type), 0},
+    {"--body", false, offsetof(struct stream, body), 0},
+    {"--header", false, offsetof(struct stream, header), 0},
+    {"--lines", true, offsetof(struct stream, lines), 200000},
+    {"--variants", true, offsetof(struct stream, variants), VARIANTS_MAX},
+    {"--rate", true, offsetof(struct stream, rate), 1e7},
+    {"--connections", true, offsetof(struct stream, connections), CONNECTIONS_MAX},
+    {"--depth", true, offsetof(struct stream, depth), DEPTH_MAX},
+    {"--count", true, offsetof(struct stream, count), 1e9},
+    {"--expect", true, offsetof(struct stream, expect), 599},
+};
+
+static double number(const char *text, double max)
+{
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 0 && value <= max))
+        die("not a number in range:", text);
+    return value;
+}
+
+static bool stream_option(struct stream *s, const char *name, const char *value)
+{
+    for (size_t i = 0; s && i < sizeof OPTIONS / sizeof *OPTIONS; i++) {
+        char *field = (char *)s + OPTIONS[i].offset;
+        if (strcmp(name, OPTIONS[i].name) != 0)
+            continue;
+        if (OPTIONS[i].is_number)
+            *(double *)(void *)field = number(value, OPTIONS[i].max);
+        else
+            *(const char **)(void *)field = value;
+        return true;
+    }
+    return false;
+}
+
+static void parse(struct load *load, int argc, char **argv)
+{
+    struct stream *s = NULL;
+    for (int i = 1; i < argc; i += 2) {
+        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (!value)
+            die("no value for", name);
+        if (strcmp(name, "--port") == 0) {
+            load->port = number(value, 65535);
+        } else if (strcmp(name, "--seconds") == 0) {
+            load->seconds = number(value, 3600);
+        } else if (strcmp(name, "--warmup") == 0) {
+            load->warmup = number(value, 3600);
+        } else if (strcmp(name, "--stream") == 0 && load->stream_count < STREAMS_MAX) {
+            s = &load->streams[load->stream_count++];
+            *s = (struct stream){.name = value, .method = "GET", .path = "/", .depth = 1,
+                                 .type = "application/json", .variants = 16, .connections = 1,
+                                 .expect = 200};
+        } else if (!stream_option(s, name, value)) {
+            die("unknown option", name);
+        }
+    }
+    if (load->port < 1 || load->seconds <= 0 || !s)
+        die("needs", "--port, --seconds and a --stream");
+}
+
+int main(int argc, char **argv)
+{
+    struct load *load = &the_load;
+    bool ok = true;
+    load->random = 88172645463325252ULL;
+    parse(load, argc, argv);
+    load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (unsigned i = 0; i < load->stream_count; i++) {
+        struct stream *s = &load->streams[i];
+        render_variants(load, s);
+        s->conns = calloc((size_t)s->connections, sizeof *s->conns);
+        if (!s->conns || s->connections < 1 || s->depth < 1 || s->variants < 1)
+            die("no connections for", s->name);
+        for (unsigned c = 0; c < (unsigned)s->connections; c++) {
+            s->conns[c].stream = s;
+            conn_open(load, &s->conns[c]);
+        }
+    }
+    run(load);
+    for (unsigned i = 0; i < load->stream_count; i++) {
+        struct stream *s = &load->streams[i];
+        ok = report(load, s) && ok;
+        for (unsigned c = 0; c < (unsigned)s->connections; c++) {
+            close(s->conns[c].fd);
+            free(s->conns[c].out.data);
+        }
+        for (unsigned v = 0; v < VARIANTS_MAX; v++)
+            free(s->bodies[v].data);
+        free(s->conns);
+        free(s->samples);
+    }
+    free(load->request.data);
+    close(load->epoll);
+    return ok ? 0 : 1;
+}
