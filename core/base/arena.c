@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ALIGN alignof(max_align_t)
-#define FIRST_BLOCK 4096 /* the arena and its first block share one allocation of about this */
-#define LAST_BLOCK 65536 /* blocks double up to this */
+#define ALIGN       alignof(max_align_t)
+#define FIRST_BLOCK 4096  /* the arena and its first block share one allocation of about this */
+#define LAST_BLOCK  65536 /* blocks double up to this */
 
 struct block {
     struct block *next;

@@ -21,7 +21,7 @@ struct bytes {
 
 #define BYTES_INIT(max_) ((struct bytes){.max = (max_)})
 
-/* Embedded life cycle. release() frees the memory and leaves an empty buffer of the same maximum. */
+/* Embedded life cycle. release() frees the memory and leaves it empty with the same maximum. */
 void bytes_init(struct bytes *b, size_t max);
 void bytes_release(struct bytes *b);
 /* Empty it, keep the memory, clear `full`. */

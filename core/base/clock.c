@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#define DAY_MS 86400000LL
+#define DAY_MS  86400000LL
 #define LAST_MS 253402300799999LL /* 9999-12-31T23:59:59.999Z */
 
 static int64_t read_ns(clockid_t id)

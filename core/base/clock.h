@@ -20,8 +20,14 @@ struct clock {
 /* The machine's clock. */
 extern const struct clock CLOCK_SYSTEM;
 
-static inline int64_t clock_wall_ms(const struct clock *c) { return c->wall_ms(c->self); }
-static inline int64_t clock_mono_ns(const struct clock *c) { return c->mono_ns(c->self); }
+static inline int64_t clock_wall_ms(const struct clock *c)
+{
+    return c->wall_ms(c->self);
+}
+static inline int64_t clock_mono_ns(const struct clock *c)
+{
+    return c->mono_ns(c->self);
+}
 
 /* A clock for tests: reads `wall_ms` and `mono_ns`, which the test sets. */
 struct manual_clock {
@@ -37,7 +43,7 @@ void time_format(int64_t wall_ms, char out[TIME_TEXT_SIZE]);
 /* Parse an RFC 3339 time with any offset and 0..9 fraction digits (cut to ms), whole text.
  * False if it is none, or outside 1970..9999. */
 bool time_parse(const char *text, size_t len, int64_t *wall_ms) MUST_CHECK;
-/* A span such as "90s", "15m", "1h", "7d": positive whole number and unit. Milliseconds in `*ms`. */
+/* A span such as "90s", "15m", "1h", "7d": a positive whole number and its unit. */
 bool span_parse(const char *text, int64_t *ms) MUST_CHECK;
 
 #endif

@@ -6,38 +6,54 @@
 #include <string.h>
 
 const struct err_kind ERR_INTERNAL = {
-    "INTERNAL_ERROR", 500, "Internal error",
-    "The server failed in a way it should not. Its log has the details under the request id; please "
-    "report it.",
+    .code = "INTERNAL_ERROR",
+    .status = 500,
+    .title = "Internal error",
+    .doc = "The server failed in a way it should not. Its log has the details under the "
+           "request id; please report it.",
 };
 const struct err_kind ERR_MEMORY = {
-    "OUT_OF_MEMORY", 503, "Out of memory",
-    "The server had no memory for this request. Nothing was changed; try again later or send less at "
-    "once.",
+    .code = "OUT_OF_MEMORY",
+    .status = 503,
+    .title = "Out of memory",
+    .doc = "The server had no memory for this request. Nothing was changed; try again later or "
+           "send less at once.",
 };
 const struct err_kind ERR_BUSY = {
-    "OVERLOADED", 503, "Overloaded",
-    "A bound of the server was reached, for instance too many requests under way. Nothing was "
-    "changed; try again after the time in Retry-After.",
+    .code = "OVERLOADED",
+    .status = 503,
+    .title = "Overloaded",
+    .doc = "A bound of the server was reached, for instance too many requests under way. "
+           "Nothing was changed; try again after the time in Retry-After.",
 };
 const struct err_kind ERR_IO = {
-    "STORE_UNAVAILABLE", 503, "Store unavailable",
-    "The store or its disk refused the change or cannot be reached. Reads may still be answered; try "
-    "again after the time in Retry-After.",
+    .code = "STORE_UNAVAILABLE",
+    .status = 503,
+    .title = "Store unavailable",
+    .doc = "The store or its disk refused the change or cannot be reached. Reads may still be "
+           "answered; try again after the time in Retry-After.",
 };
 const struct err_kind ERR_CORRUPT = {
-    "DATA_CORRUPT", 500, "Data corrupt",
-    "Stored data fails its checksum or has a form that this version does not know. Nothing was "
-    "overwritten; restore the data directory from a backup or use the version that wrote it.",
+    .code = "DATA_CORRUPT",
+    .status = 500,
+    .title = "Data corrupt",
+    .doc = "Stored data fails its checksum or has a form that this version does not know. "
+           "Nothing was overwritten; restore the data directory from a backup or use the "
+           "version that wrote it.",
 };
 const struct err_kind ERR_INVALID = {
-    "VALIDATION_FAILED", 400, "Validation failed",
-    "One or more values of the request are not allowed. The member errors lists each with a JSON "
-    "Pointer to it.",
+    .code = "VALIDATION_FAILED",
+    .status = 400,
+    .title = "Validation failed",
+    .doc = "One or more values of the request are not allowed. The member errors lists each "
+           "with a JSON Pointer to it.",
 };
 const struct err_kind ERR_CONFIG = {
-    "CONFIG_INVALID", 500, "Configuration invalid",
-    "A setting cannot be used; the server does not start with it. See paddock serve --help.",
+    .code = "CONFIG_INVALID",
+    .status = 500,
+    .title = "Configuration invalid",
+    .doc = "A setting cannot be used; the server does not start with it. See paddock serve "
+           "--help.",
 };
 
 /* Make a text that snprintf cut end at a whole UTF-8 character. */

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* One kind of failure. `code` is SCREAMING_SNAKE; its slug is the same in kebab-case. */
@@ -29,13 +29,13 @@ struct err {
     char detail[512]; /* a sentence for people; cut at a UTF-8 boundary if longer */
 };
 
-extern const struct err_kind ERR_INTERNAL;  /* 500 INTERNAL_ERROR: a bug or a failed system call */
-extern const struct err_kind ERR_MEMORY;    /* 503 OUT_OF_MEMORY: an allocation of outside size failed */
-extern const struct err_kind ERR_BUSY;      /* 503 OVERLOADED: a bound was reached; try again */
-extern const struct err_kind ERR_IO;        /* 503 STORE_UNAVAILABLE: the disk or the store refused */
-extern const struct err_kind ERR_CORRUPT;   /* 500 DATA_CORRUPT: a checksum or a format is wrong */
-extern const struct err_kind ERR_INVALID;   /* 400 VALIDATION_FAILED */
-extern const struct err_kind ERR_CONFIG;    /* 500 CONFIG_INVALID: a setting cannot be used (start only) */
+extern const struct err_kind ERR_INTERNAL; /* 500 INTERNAL_ERROR: a bug or a failed system call */
+extern const struct err_kind ERR_MEMORY;  /* 503 OUT_OF_MEMORY: no memory for a size from outside */
+extern const struct err_kind ERR_BUSY;    /* 503 OVERLOADED: a bound was reached; try again */
+extern const struct err_kind ERR_IO;      /* 503 STORE_UNAVAILABLE: the disk or the store refused */
+extern const struct err_kind ERR_CORRUPT; /* 500 DATA_CORRUPT: a checksum or a format is wrong */
+extern const struct err_kind ERR_INVALID; /* 400 VALIDATION_FAILED */
+extern const struct err_kind ERR_CONFIG;  /* 500 CONFIG_INVALID: a bad setting (at start only) */
 
 /* Fill `e` (may be NULL) and return false. The text is formatted as by printf. */
 bool fail(struct err *e, const struct err_kind *kind, const char *fmt, ...) PRINTF_LIKE(3, 4);

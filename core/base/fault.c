@@ -8,27 +8,37 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 500         /* of a pointer or a detail; they may quote what a client sent */
+#define TEXT_MAX    500       /* of a pointer or a detail; they may quote what a client sent */
 #define MEMBERS_MAX (1 << 20) /* more than all of a list can need */
 
 const struct err_kind ERR_UNKNOWN_FIELD = {
-    "UNKNOWN_FIELD", 400, "Unknown field",
-    "The body has a field that this operation does not know. Fields are refused rather than ignored, "
-    "so that a typing error cannot pass silently.",
+    .code = "UNKNOWN_FIELD",
+    .status = 400,
+    .title = "Unknown field",
+    .doc = "The body has a field that this operation does not know. Fields are refused rather "
+           "than ignored, so that a typing error cannot pass silently.",
 };
 const struct err_kind ERR_UNKNOWN_PARAMETER = {
-    "UNKNOWN_PARAMETER", 400, "Unknown parameter",
-    "The query has a parameter that this operation does not know. Parameters are refused rather than "
-    "ignored, so that a typing error cannot pass silently.",
+    .code = "UNKNOWN_PARAMETER",
+    .status = 400,
+    .title = "Unknown parameter",
+    .doc = "The query has a parameter that this operation does not know. Parameters are "
+           "refused rather than ignored, so that a typing error cannot pass silently.",
 };
 const struct err_kind ERR_READ_ONLY_FIELD = {
-    "READ_ONLY_FIELD", 400, "Read-only field",
-    "The body gives another value to a field that identifies the object and cannot change.",
+    .code = "READ_ONLY_FIELD",
+    .status = 400,
+    .title = "Read-only field",
+    .doc = "The body gives another value to a field that identifies the object and cannot "
+           "change.",
 };
 const struct err_kind ERR_MALFORMED_JSON = {
-    "MALFORMED_JSON", 400, "Malformed JSON",
-    "The body is not one JSON text as RFC 8259 has it: bad syntax, a duplicate key, NaN, a number "
-    "that does not fit, invalid UTF-8, a NUL, nesting over 64 levels, or text after the end.",
+    .code = "MALFORMED_JSON",
+    .status = 400,
+    .title = "Malformed JSON",
+    .doc = "The body is not one JSON text as RFC 8259 has it: bad syntax, a duplicate key, "
+           "NaN, a number that does not fit, invalid UTF-8, a NUL, nesting over 64 levels, or "
+           "text after the end.",
 };
 
 void faults_init(struct faults *f, struct arena *arena)
@@ -59,8 +69,8 @@ bool fault_add(struct faults *f, const struct err_kind *kind, const char *pointe
     va_start(ap, fmt);
     vsnprintf(detail, sizeof detail, fmt, ap);
     va_end(ap);
-    f->list[f->listed++] = (struct fault){
-        kind, keep(f, pointer, ""), keep(f, detail, "is wrong (no memory to say how)")};
+    f->list[f->listed++] = (struct fault){kind, keep(f, pointer, ""),
+                                          keep(f, detail, "is wrong (no memory to say how)")};
     return false;
 }
 

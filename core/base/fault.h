@@ -30,8 +30,8 @@ extern const struct err_kind ERR_MALFORMED_JSON;    /* 400 MALFORMED_JSON */
 void faults_init(struct faults *f, struct arena *arena);
 /* Add one. `pointer` is copied; both texts are cut at 500 bytes. Returns false, so that a check
  * can end with it. */
-bool fault_add(struct faults *f, const struct err_kind *kind, const char *pointer, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+bool fault_add(struct faults *f, const struct err_kind *kind, const char *pointer, const char *fmt,
+               ...) PRINTF_LIKE(4, 5);
 /* Turn the list into one failure: a single fault keeps its kind, several are ERR_INVALID.
  * `e->members` gets `"errors":[...]` (and `"errors_total"` when some are not listed). Returns
  * false; must not be called on an empty list. */

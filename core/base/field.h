@@ -1,4 +1,5 @@
-/* field: a table that maps a C struct to a JSON object, both ways. Room: base. Threads: pure, [any].
+/* field: a table that maps a C struct to a JSON object, both ways.
+ * Room: base. Threads: pure, [any].
  *
  * One table per entity or request body feeds decoding with JSON-Pointer faults, encoding, query
  * parameters, the OpenAPI schema and a test. Tables end with a field without a name. */
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 enum field_type {
-    FIELD_STRING,  /* const char *; min..max characters (max 0: up to 64 KiB); `check` may refuse it */
+    FIELD_STRING,  /* const char *; min..max characters (max 0: up to 64 KiB); `check` sees it */
     FIELD_ENUM,    /* const char * that is one of `choices` (the pointer of the table is stored) */
     FIELD_INT,     /* int64_t in min..max */
     FIELD_NUMBER,  /* double in min..max, finite */
@@ -22,8 +23,8 @@ enum field_type {
     FIELD_TIME,    /* int64_t ms since 1970; 0 is null; RFC 3339 or epoch milliseconds accepted */
     FIELD_OBJECT,  /* const char *: compact JSON text of an object, up to max bytes (0: 64 KiB);
                       `check_json` may refuse it; NULL encodes as {} (null if nullable) */
-    FIELD_STRINGS, /* const char *: compact JSON text of an array of min..max (0: 1000) strings of up
-                      to 1024 characters, 64 KiB in all; `check` sees each; NULL encodes as [] */
+    FIELD_STRINGS, /* const char *: compact JSON text of an array of min..max (0: 1000) strings
+                      of up to 1024 characters, 64 KiB in all; `check` sees each; NULL gives [] */
     FIELD_ANY,     /* const char *: compact JSON text of any value, up to max bytes (0: 64 KiB) */
     FIELD_NESTED,  /* struct at `offset`, described by `sub`; never null */
 };
@@ -31,13 +32,13 @@ enum field_type {
 enum field_flag {
     FIELD_REQUIRED = 1 << 0, /* must be given (on create) */
     FIELD_NULLABLE = 1 << 1, /* null is allowed: NULL text, 0 time, NAN number, INT64_MIN integer */
-    FIELD_SERVER = 1 << 2,   /* only the server sets it; ignored on write (times, counters, states) */
-    FIELD_FIXED = 1 << 3,    /* identifies the object: in a patch, another value than `out` holds is
+    FIELD_SERVER = 1 << 2, /* only the server sets it (times, counters, states); ignored on write */
+    FIELD_FIXED = 1 << 3,  /* identifies the object: in a patch, another value than `out` holds is
                                 READ_ONLY_FIELD (if that is all zero the value is stored) */
-    FIELD_FROZEN = 1 << 4,   /* may not change once a model has left development */
-    FIELD_SECRET = 1 << 5,   /* accepted, never shown: encoded only with hidden=true (for the store) */
-    FIELD_HIDDEN = 1 << 6,   /* kept in the store, not part of the API: encoded only with hidden=true,
-                                decoded only in DECODE_STORED */
+    FIELD_FROZEN = 1 << 4, /* may not change once a model has left development */
+    FIELD_SECRET = 1 << 5, /* accepted, never shown: encoded only with hidden=true, for the store */
+    FIELD_HIDDEN = 1 << 6, /* kept in the store, not part of the API: encoded only with
+                                hidden=true, decoded only in DECODE_STORED */
 };
 
 struct field {
@@ -45,10 +46,11 @@ struct field {
     enum field_type type;
     unsigned flags;
     size_t offset;
-    double min, max; /* range, or length; both 0: the type's own; only max 0: no upper bound but it */
-    const char *const *choices;              /* FIELD_ENUM: NULL-terminated */
-    const struct field *sub;                 /* FIELD_NESTED */
-    const char *(*check)(const char *text);  /* NULL if good, else what is wrong */
+    /* Range, or length. Both 0: the type's own; only max 0: no upper bound but the type's own. */
+    double min, max;
+    const char *const *choices;             /* FIELD_ENUM: NULL-terminated */
+    const struct field *sub;                /* FIELD_NESTED */
+    const char *(*check)(const char *text); /* NULL if good, else what is wrong */
     /* Add faults below `pointer`; the value has the right JSON type already. */
     void (*check_json)(const json_t *value, const char *pointer, struct faults *f);
     const char *doc; /* one line for people */
@@ -62,8 +64,8 @@ struct field_seen {
 enum decode_mode {
     DECODE_CREATE, /* REQUIRED is demanded, SERVER fields are skipped */
     DECODE_PATCH,  /* nothing is demanded, SERVER fields are skipped */
-    DECODE_STORED, /* our own text: everything is read, unknown fields are ignored, ranges and checks
-                      too (they may have become stricter since), types are not */
+    DECODE_STORED, /* our own text: everything is read, unknown fields are ignored, ranges and
+                      checks too (they may have become stricter since), types are not */
 };
 
 /* Decode `object` into `out` (whose defaults the caller has set). Every fault found is added to `f`

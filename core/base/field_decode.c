@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POINTER_MAX 512
+#define POINTER_MAX  512
 #define LAST_TIME_MS 253402300799999LL
 
 /* What one call of decoding carries around. */
@@ -38,7 +38,8 @@ static bool trusting(const struct decoding *d)
 /* ---- texts ---- */
 
 /* Store a copy of a text. The input was bounded, so only a full arena can refuse it. */
-static bool store_text(const struct decoding *d, const struct place *p, const char *text, size_t len)
+static bool store_text(const struct decoding *d, const struct place *p, const char *text,
+                       size_t len)
 {
     char *copy = arena_alloc(d->arena, len + 1);
     if (!copy)
@@ -56,7 +57,8 @@ static bool length_fault(const struct decoding *d, const struct place *p, size_t
         return REFUSE(d, p, "must be a string of up to %d bytes, got %zu", FIELD_TEXT_MAX, got);
     if (f->max == 0)
         return REFUSE(d, p, "must be a string of at least %.0f characters, got %zu", f->min, got);
-    return REFUSE(d, p, "must be a string of %.0f to %.0f characters, got %zu", f->min, f->max, got);
+    return REFUSE(d, p, "must be a string of %.0f to %.0f characters, got %zu", f->min, f->max,
+                  got);
 }
 
 static bool decode_string(const struct decoding *d, const struct place *p, const json_t *value)
@@ -136,7 +138,8 @@ static bool decode_object(const struct decoding *d, const struct place *p, const
     return check_and_store(d, p, value);
 }
 
-static bool check_item(const struct decoding *d, const struct place *p, size_t i, const json_t *item)
+static bool check_item(const struct decoding *d, const struct place *p, size_t i,
+                       const json_t *item)
 {
     char pointer[POINTER_MAX], index[24];
     snprintf(index, sizeof index, "%zu", i);
@@ -240,12 +243,13 @@ static bool decode_bool(const struct decoding *d, const struct place *p, const j
 static bool decode_time(const struct decoding *d, const struct place *p, const json_t *value)
 {
     int64_t ms = json_integer_value(value);
-    bool ok = json_is_integer(value) || (json_is_string(value) &&
-                                         time_parse(json_string_value(value),
-                                                    json_string_length(value), &ms));
+    bool ok = json_is_integer(value) ||
+              (json_is_string(value) &&
+               time_parse(json_string_value(value), json_string_length(value), &ms));
     if (!ok || ms <= 0 || ms > LAST_TIME_MS)
-        return REFUSE(d, p, "must be a time as of RFC 3339 or in milliseconds since 1970, after "
-                            "1970-01-01T00:00:00.000Z and before the year 10000");
+        return REFUSE(d, p,
+                      "must be a time as of RFC 3339 or in milliseconds since 1970, after "
+                      "1970-01-01T00:00:00.000Z and before the year 10000");
     *(int64_t *)p->to = ms;
     return true;
 }
@@ -395,7 +399,7 @@ static bool decode_table(const struct decoding *d, const struct place *p, const 
     uint64_t given = 0;
     const char *name;
     json_t *value;
-    json_object_foreach ((json_t *)object, name, value) {
+    json_object_foreach((json_t *)object, name, value) {
         char pointer[POINTER_MAX];
         const struct field *f = find_field(p->field, name, &at);
         pointer_join(pointer, sizeof pointer, p->pointer, name);

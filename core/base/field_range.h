@@ -7,9 +7,9 @@
 
 #include <math.h>
 
-#define FIELD_TEXT_MAX 65536  /* bytes of a text whose field names no maximum */
-#define FIELD_ITEMS_MAX 1000  /* of FIELD_STRINGS */
-#define FIELD_ITEM_CHARS 1024 /* of one of them */
+#define FIELD_TEXT_MAX   65536 /* bytes of a text whose field names no maximum */
+#define FIELD_ITEMS_MAX  1000  /* of FIELD_STRINGS */
+#define FIELD_ITEM_CHARS 1024  /* of one of them */
 
 /* -INFINITY and INFINITY where the field names none. */
 static inline double field_min(const struct field *f)

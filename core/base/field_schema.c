@@ -4,9 +4,9 @@
 #include "base/json.h"
 
 static const char *const TYPE_NAMES[] = {
-    [FIELD_STRING] = "string",  [FIELD_ENUM] = "string",    [FIELD_INT] = "integer",
-    [FIELD_NUMBER] = "number",  [FIELD_BOOL] = "boolean",   [FIELD_TIME] = "string",
-    [FIELD_OBJECT] = "object",  [FIELD_STRINGS] = "array",  [FIELD_ANY] = NULL,
+    [FIELD_STRING] = "string", [FIELD_ENUM] = "string",   [FIELD_INT] = "integer",
+    [FIELD_NUMBER] = "number", [FIELD_BOOL] = "boolean",  [FIELD_TIME] = "string",
+    [FIELD_OBJECT] = "object", [FIELD_STRINGS] = "array", [FIELD_ANY] = NULL,
     [FIELD_NESTED] = "object",
 };
 
@@ -18,7 +18,8 @@ static void put_type(const struct field *f, bool write, struct bytes *out)
         return;
     json_key(out, "type");
     if (f->type == FIELD_TIME && write) /* epoch milliseconds are accepted, never given */
-        bytes_text(out, nullable ? "[\"string\",\"integer\",\"null\"]" : "[\"string\",\"integer\"]");
+        bytes_text(out,
+                   nullable ? "[\"string\",\"integer\",\"null\"]" : "[\"string\",\"integer\"]");
     else
         bytes_printf(out, nullable ? "[\"%s\",\"null\"]" : "\"%s\"", name);
 }

@@ -23,11 +23,11 @@ static bool too_deep(const json_t *value, int left)
     const char *key;
     json_t *child;
     if (json_is_array(value)) {
-        json_array_foreach (value, i, child)
+        json_array_foreach(value, i, child)
             if (too_deep(child, left - 1))
                 return true;
     } else {
-        json_object_foreach ((json_t *)value, key, child)
+        json_object_foreach((json_t *)value, key, child)
             if (too_deep(child, left - 1))
                 return true;
     }
@@ -49,7 +49,8 @@ json_t *json_read(const char *text, size_t len, struct err *e)
         json_loadb(len ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!value) {
         make_ascii(error.text);
-        fail(e, &ERR_MALFORMED_JSON, "line %d, column %d: %s", error.line, error.column, error.text);
+        fail(e, &ERR_MALFORMED_JSON, "line %d, column %d: %s", error.line, error.column,
+             error.text);
         return NULL;
     }
     if (too_deep(value, DEPTH_MAX)) {
@@ -179,7 +180,7 @@ static void put_array(struct bytes *b, const json_t *array)
     size_t i;
     json_t *child;
     bytes_char(b, '[');
-    json_array_foreach (array, i, child) {
+    json_array_foreach(array, i, child) {
         if (i)
             bytes_char(b, ',');
         json_put_value(b, child);
@@ -192,7 +193,7 @@ static void put_object(struct bytes *b, const json_t *object)
     const char *key;
     json_t *child;
     bytes_char(b, '{');
-    json_object_foreach ((json_t *)object, key, child) {
+    json_object_foreach((json_t *)object, key, child) {
         json_key(b, key);
         json_put_value(b, child);
     }
@@ -271,7 +272,7 @@ json_t *json_merge(const json_t *target, const json_t *patch)
     json_t *result = json_is_object(target) ? json_copy((json_t *)target) : json_object();
     const char *key;
     json_t *change;
-    json_object_foreach ((json_t *)patch, key, change) {
+    json_object_foreach((json_t *)patch, key, change) {
         if (json_is_null(change))
             json_object_del(result, key);
         else

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 16384
+#define LINE_MAX_BYTES   16384
 #define BUFFER_MAX_BYTES (256 * 1024)
 
 /* The one global besides the server's: a failure anywhere must be able to leave a line. It is set
