@@ -6,7 +6,5 @@
 
 /* `paddock audit verify --data-dir DIR`: check every chain, every column, every entity. */
 int cli_audit(int argc, char **argv);
-/* `paddock openapi`: print the document served at /openapi.json. */
-int cli_openapi(int argc, char **argv);
 
 #endif
