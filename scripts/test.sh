@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# scripts/test.sh        everything: three builds, all tests in each, fuzzers, checks of the source
+# scripts/test.sh quick  unit and API tests of the release build, in about a minute
+#
+# Goes on after a failure, so that one run tells all. The last line sums up tests and checks:
+# "N passed, N failed, N skipped". Fails if anything failed. Logs are in build/logs/.
+# FUZZ_SECONDS (10): how long each fuzzer runs.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib/packages.sh
+
+passed=0 failed=0 skipped=0
+failures=()
+logs=build/logs
+mkdir -p $logs
+jobs=$(nproc)
+
+# report <seconds> <name> <outcome>: one line per step.
+report() {
+    printf '[%4d s] %-34s %s\n' "$1" "$2" "$3"
+}
+
+# note <name> <passed> <failed> <skipped>: count the outcome of a step.
+note() {
+    passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+    [ "$3" -gt 0 ] && failures+=("$1")
+    return 0
+}
+
+# step <name> <command...>: a step that passes or fails as a whole. Ending with 77 means skipped.
+step() {
+    local name=$1 log start=$SECONDS rc
+    shift
+    log=$logs/${name//[ \/]/-}.log
+    "$@" >"$log" 2>&1
+    rc=$?
+    case $rc in
+    0) note "$name" 1 0 0 && report $((SECONDS - start)) "$name" ok ;;
+    77) note "$name" 0 0 1 && report $((SECONDS - start)) "$name" "SKIPPED: $(tail -n 1 "$log")" ;;
+    *)
+        note "$name" 0 1 0
+        report $((SECONDS - start)) "$name" "FAILED, $log ends:"
+        tail -n 40 "$log"
+        ;;
+    esac
+    return $rc
+}
+
+attribute() { # <name> <junit file>
+    sed -n "0,/<testsuite/s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p;/<testcase/q" "$2" | head -n 1
+}
+
+# tests <preset> <labels>: run ctest and count each of its tests.
+tests() {
+    local preset=$1 labels=$2 name="test $1" start=$SECONDS rc
+    local log=$logs/test-$preset.log xml=$PWD/$logs/test-$preset.xml
+    rm -f "$xml"
+    ctest --test-dir "build/$preset" -L "$labels" -j "$jobs" --output-on-failure --timeout 600 \
+        --no-tests=error --output-junit "$xml" >"$log" 2>&1
+    rc=$?
+    local total bad left_out
+    total=$(attribute tests "$xml" 2>/dev/null) bad=$(attribute failures "$xml" 2>/dev/null)
+    left_out=$(($(attribute skipped "$xml" 2>/dev/null || echo 0) + $(attribute disabled "$xml" 2>/dev/null || echo 0)))
+    total=${total:-0} bad=${bad:-0}
+    [ $rc -ne 0 ] && [ "$bad" -eq 0 ] && bad=1 total=$((total + 1))
+    note "$name" $((total - bad - left_out)) "$bad" "$left_out"
+    report $((SECONDS - start)) "$name" "$((total - bad - left_out)) passed, $bad failed, $left_out skipped"
+    if [ $rc -ne 0 ]; then
+        grep -A 60 -E '\*\*\*Failed|\*\*\*Timeout|\*\*\*Exception|Not Run' "$log" | head -n 200
+        sed -n '/The following tests FAILED/,$p' "$log"
+    elif [ "$left_out" -gt 0 ]; then
+        sed -n '/The following tests did not run/,$p' "$log"
+    fi
+}
+
+# build_and_test <preset> <labels>: a build that fails counts its tests as one skipped step.
+build_and_test() {
+    if step "build $1" scripts/build.sh "$1"; then
+        tests "$1" "$2"
+    else
+        note "test $1" 0 0 1
+        report 0 "test $1" "SKIPPED: the build failed"
+    fi
+}
+
+# One fuzzer for a while, beginning with its corpus; new inputs go to a folder of the build.
+fuzz_one() {
+    local program=$1 name corpus
+    name=$(basename "$program" | sed 's/^fuzz_//')
+    corpus=build/fuzz/corpus/$name
+    mkdir -p "$corpus"
+    local seeds=tests/fuzz/corpus/$name
+    [ -d "$seeds" ] || seeds=
+    "$program" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=10 -rss_limit_mb=2048 \
+        -artifact_prefix="$logs/crash-$name-" -print_final_stats=1 "$corpus" $seeds
+}
+
+fuzzers() {
+    step "build fuzz" scripts/build.sh fuzz fuzzers || return
+    local program found=
+    for program in build/fuzz/tests/fuzz/fuzz_*; do
+        [ -x "$program" ] || continue
+        found=yes
+        step "fuzz $(basename "$program" | sed 's/^fuzz_//')" fuzz_one "$program"
+    done
+    [ -n "$found" ] || step "fuzz" no_fuzzers
+}
+
+no_fuzzers() {
+    echo "there are no fuzzers"
+    return 77
+}
+
+format_check() {
+    git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs -r clang-format --dry-run -Werror
+}
+
+shell_check() {
+    local file bad=0
+    for file in $(git ls-files -co --exclude-standard -- '*.sh'; echo .ci/run); do
+        bash -n "$file" || bad=1
+    done
+    return $bad
+}
+
+finish() {
+    echo
+    [ ${#failures[@]} -gt 0 ] && printf 'failed: %s\n' "${failures[@]}"
+    echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+if [ "${1:-}" = quick ]; then
+    build_and_test release '^(unit|api)$'
+    finish
+fi
+
+step "packages" need_packages build check examples
+build_and_test release '^(unit|api|check|faults|e2e)$'
+build_and_test dev '^(unit|api)$'
+build_and_test tsan '^(unit|api)$'
+fuzzers
+step "clang-format" format_check
+step "shell syntax" shell_check
+step "clang-tidy" scripts/lib/tidy.sh
+finish
