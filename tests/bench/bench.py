@@ -2,7 +2,7 @@
 
     tests/bench/run.sh [--short] [--build DIR] [--keep] [SECTION...]
 
-Sections: get post batch paced models live empty (all, in this order, unless named). Figures that are
+Sections: sketch get post batch paced models live empty (all, in this order, unless named). Figures that are
 compared come from one run with interleaved rounds (A B A B ...), the ratio is the median of the
 rounds' ratios, and the rates beside it are the medians. --short makes rounds shorter and fewer, and
 100,000 models 20,000. Exit status 1 if a bound is missed.
@@ -118,6 +118,11 @@ def answers(run, paddock, path):
     if (get.status, post.status) != (200, 202):
         raise SystemExit(f"paddock answered {get.status} and {post.status}: {post.body!r}")
     return get, post
+
+
+def section_sketch(run):
+    """The percentile sketch alone; its program prints its own figures, with their bounds."""
+    subprocess.run([run_binary(run, "sketch")], check=True)
 
 
 def section_get(run):

@@ -10,13 +10,16 @@
  *   --rate R           requests a second, open loop; 0 (default): as fast as answers come
  *   --connections C    (default 1)          --depth D   requests in flight on each (default 1)
  *   --count N          end after N requests --expect S  the status that counts as ok (default 200)
- * In a template <n>, <n/K>, <n%K>, <n/K%M> are the number of the request (of the line, where there
- * are lines), <latency> is a draw from a log-normal with median 12 and <now> the time in epoch ms.
+ * Templates are those of support/template.h; <n> is the number of the request (of the line, where
+ * there are lines), from 0.
  *
  * Paced requests are timed from the moment they were due, not from the moment they could be sent:
  * a server that stalls is charged for all that had to wait. One thread, one epoll; a line of JSON
  * for each stream at the end. Ends by itself: --seconds or every --count, then at most five more
  * seconds for what is in flight. Exit status 1 if any request failed. */
+#include "base/bytes.h"
+#include "support/template.h"
+
 #include <http_parser.h>
 
 #include <arpa/inet.h>
@@ -41,17 +44,11 @@ static const int64_t SECOND_NS = 1000000000;
 static const size_t TEXT_MAX = 64 << 20;    /* one connection's unsent requests, or one body */
 static const size_t SAMPLES_MAX = 40000000; /* latencies kept for each stream */
 
-struct text {
-    char *data;
-    size_t len;
-    size_t capacity;
-};
-
 struct connection {
     struct stream *stream;
     int fd;
     http_parser parser;
-    struct text out; /* requests not yet written */
+    struct bytes out; /* requests not yet written */
     size_t out_sent;
     bool wants_out;
     int64_t due_ns[DEPTH_MAX]; /* of the requests in flight, a ring, oldest at `first` */
@@ -64,7 +61,7 @@ struct stream {
     double rate, lines, variants, connections, depth, count, expect;
     struct connection *conns;
     unsigned next_conn;
-    struct text bodies[VARIANTS_MAX];
+    struct bytes bodies[VARIANTS_MAX];
     uint64_t sent, ok, failed;
     unsigned bad_status; /* of the first answer that was not as expected */
     int64_t *samples;
@@ -79,7 +76,7 @@ struct load {
     int epoll;
     int64_t start_ns, measure_ns, end_ns;
     uint64_t random;
-    struct text request; /* the body being rendered */
+    struct bytes request; /* the body being rendered */
 };
 
 static void die(const char *what, const char *which)
@@ -98,112 +95,48 @@ static int64_t now_ns(void)
 
 /* Text and templates. */
 
-static void text_add(struct text *text, const char *data, size_t len)
+static void render(struct load *load, struct bytes *out, const char *template, uint64_t n)
 {
-    if (text->len + len > TEXT_MAX)
-        die("over the bound of", "a request");
-    if (text->len + len > text->capacity) {
-        text->capacity = (text->len + len) * 2;
-        text->data = realloc(text->data, text->capacity);
-        if (!text->data)
-            die("no memory for", "a request");
-    }
-    memcpy(text->data + text->len, data, len);
-    text->len += len;
-}
-
-static double uniform(struct load *load)
-{
-    load->random ^= load->random << 13;
-    load->random ^= load->random >> 7;
-    load->random ^= load->random << 17;
-    return (double)((load->random >> 11) + 1) / 9007199254740993.0;
-}
-
-/* Append what the placeholder between < and > stands for. */
-static void render_placeholder(struct load *load, struct text *out, const char *name, uint64_t n)
-{
-    char value[32];
-    int len;
-    if (strncmp(name, "latency>", 8) == 0) {
-        double normal = sqrt(-2 * log(uniform(load))) * cos(6.283185307179586 * uniform(load));
-        len = snprintf(value, sizeof value, "%.3f", 12 * exp(0.6 * normal));
-    } else if (strncmp(name, "now>", 4) == 0) {
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        len = snprintf(value, sizeof value, "%lld",
-                       (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000);
-    } else {
-        const char *at = name + 1;
-        while (*name == 'n' && (*at == '/' || *at == '%')) {
-            char *end = NULL;
-            uint64_t by = strtoull(at + 1, &end, 10);
-            if (by == 0)
-                die("a placeholder divides by", "nothing");
-            n = *at == '/' ? n / by : n % by;
-            at = end;
-        }
-        if (*name != 'n' || *at != '>')
-            die("unknown placeholder", name);
-        len = snprintf(value, sizeof value, "%llu", (unsigned long long)n);
-    }
-    text_add(out, value, (size_t)len);
-}
-
-static void render(struct load *load, struct text *out, const char *template, uint64_t n)
-{
-    for (const char *at = template; *at;) {
-        size_t plain = strcspn(at, "<");
-        text_add(out, at, plain);
-        at += plain;
-        if (*at == '<') {
-            const char *close = strchr(at, '>');
-            if (!close)
-                die("a placeholder has no end:", at);
-            render_placeholder(load, out, at + 1, n);
-            at = close + 1;
-        }
-    }
+    if (!template_render(out, template, n, &load->random))
+        die("no such placeholder in", template);
 }
 
 static void render_variants(struct load *load, struct stream *s)
 {
     unsigned lines = (unsigned)s->lines;
     for (unsigned v = 0; lines && v < (unsigned)s->variants; v++) {
+        bytes_init(&s->bodies[v], TEXT_MAX);
         for (unsigned i = 0; i < lines; i++) {
             render(load, &s->bodies[v], s->body, (uint64_t)v * lines + i);
-            text_add(&s->bodies[v], "\n", 1);
+            bytes_char(&s->bodies[v], '\n');
         }
     }
 }
 
 /* Append request number `n` of the stream to `out`. */
-static void render_request(struct load *load, struct stream *s, struct text *out, uint64_t n)
+static void render_request(struct load *load, struct stream *s, struct bytes *out, uint64_t n)
 {
-    char line[64];
-    const struct text *body = &load->request;
-    load->request.len = 0;
+    const struct bytes *body = &load->request;
+    bytes_clear(&load->request);
     if (s->lines > 0)
         body = &s->bodies[n % (unsigned)s->variants];
     else if (s->body)
         render(load, &load->request, s->body, n);
-    text_add(out, s->method, strlen(s->method));
-    text_add(out, " ", 1);
+    bytes_text(out, s->method);
+    bytes_char(out, ' ');
     render(load, out, s->path, n);
-    render(load, out, " HTTP/1.1\r\nHost: 127.0.0.1\r\n", n);
+    bytes_text(out, " HTTP/1.1\r\nHost: 127.0.0.1\r\n");
     if (s->header) {
         render(load, out, s->header, n);
-        text_add(out, "\r\n", 2);
+        bytes_text(out, "\r\n");
     }
-    if (s->body) {
-        text_add(out, "Content-Type: ", 14);
-        text_add(out, s->type, strlen(s->type));
-        int len = snprintf(line, sizeof line, "\r\nContent-Length: %zu\r\n", body->len);
-        text_add(out, line, (size_t)len);
-    }
-    text_add(out, "\r\n", 2);
     if (s->body)
-        text_add(out, body->data, body->len);
+        bytes_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", s->type, body->len);
+    bytes_text(out, "\r\n");
+    if (s->body)
+        bytes_add(out, body->data, body->len);
+    if (out->full || body->full)
+        die("too long: a request of", s->name);
 }
 
 /* Connections. */
@@ -230,7 +163,8 @@ static void conn_open(struct load *load, struct connection *c)
         die("cannot set up", "a connection");
     http_parser_init(&c->parser, HTTP_RESPONSE);
     c->parser.data = c;
-    c->out.len = c->out_sent = 0;
+    bytes_clear(&c->out);
+    c->out_sent = 0;
     c->first = c->in_flight = 0;
     conn_watch(load, c, EPOLL_CTL_ADD, false);
 }
@@ -256,8 +190,10 @@ static void conn_write(struct load *load, struct connection *c)
         c->out_sent += (size_t)n;
     }
     bool left = c->out_sent < c->out.len;
-    if (!left)
-        c->out.len = c->out_sent = 0;
+    if (!left) {
+        bytes_clear(&c->out);
+        c->out_sent = 0;
+    }
     if (left != c->wants_out)
         conn_watch(load, c, EPOLL_CTL_MOD, left);
 }
@@ -477,8 +413,13 @@ static void parse(struct load *load, int argc, char **argv)
             load->warmup = number(value, 3600);
         } else if (strcmp(name, "--stream") == 0 && load->stream_count < STREAMS_MAX) {
             s = &load->streams[load->stream_count++];
-            *s = (struct stream){.name = value, .method = "GET", .path = "/", .depth = 1,
-                                 .type = "application/json", .variants = 16, .connections = 1,
+            *s = (struct stream){.name = value,
+                                 .method = "GET",
+                                 .path = "/",
+                                 .depth = 1,
+                                 .type = "application/json",
+                                 .variants = 16,
+                                 .connections = 1,
                                  .expect = 200};
         } else if (!stream_option(s, name, value)) {
             die("unknown option", name);
@@ -493,6 +434,7 @@ int main(int argc, char **argv)
     struct load *load = &the_load;
     bool ok = true;
     load->random = 88172645463325252ULL;
+    bytes_init(&load->request, TEXT_MAX);
     parse(load, argc, argv);
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     for (unsigned i = 0; i < load->stream_count; i++) {
@@ -503,6 +445,7 @@ int main(int argc, char **argv)
             die("no connections for", s->name);
         for (unsigned c = 0; c < (unsigned)s->connections; c++) {
             s->conns[c].stream = s;
+            bytes_init(&s->conns[c].out, TEXT_MAX);
             conn_open(load, &s->conns[c]);
         }
     }
@@ -512,14 +455,14 @@ int main(int argc, char **argv)
         ok = report(load, s) && ok;
         for (unsigned c = 0; c < (unsigned)s->connections; c++) {
             close(s->conns[c].fd);
-            free(s->conns[c].out.data);
+            bytes_release(&s->conns[c].out);
         }
         for (unsigned v = 0; v < VARIANTS_MAX; v++)
-            free(s->bodies[v].data);
+            bytes_release(&s->bodies[v]);
         free(s->conns);
         free(s->samples);
     }
-    free(load->request.data);
+    bytes_release(&load->request);
     close(load->epoll);
     return ok ? 0 : 1;
 }

@@ -75,8 +75,7 @@ static bool answer_load(struct answer *answer, const char *body_path, const char
         if (!colon || answer->header_count == HEADERS_MAX)
             return false;
         *colon = '\0';
-        answer->headers[answer->header_count++] =
-            (struct header){.name = line, .value = colon + 2};
+        answer->headers[answer->header_count++] = (struct header){.name = line, .value = colon + 2};
     }
     return true;
 }

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The examples against a server of their own, as a user runs them: real models, real traffic. Run
+# twice, since a second run must use what the first made. Skipped (77) where their packages are not
+# installed (scripts/run.sh installs them).
+set -euo pipefail
+/usr/bin/python3 -c 'import fastapi, sklearn, uvicorn, xgboost' 2>/dev/null || {
+    echo "python3-fastapi, python3-sklearn, python3-uvicorn or python3-xgboost is missing"
+    exit 77
+}
+dir=$(mktemp -d)
+cd "$PADDOCK_SOURCE"
+server=
+finish() {
+    examples/breast-cancer/run.sh stop "$dir/example" || true
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null && wait "$server" || true
+    fi
+    rm -rf "$dir"
+}
+trap finish EXIT
+
+# A free port of the kernel's choice; nobody else on this machine asks for it meanwhile.
+port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+export PADDOCK_URL=http://127.0.0.1:$port PYTHONDONTWRITEBYTECODE=1
+"$PADDOCK_BIN" serve --listen "127.0.0.1:$port" --data-dir "$dir/data" 2>"$dir/log" &
+server=$!
+for _ in $(seq 200); do
+    (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+    sleep 0.05
+done
+
+expect() { # <text> <file>: the file has the text
+    grep -qF -- "$1" "$2" || { echo "missing: $1"; cat "$2"; exit 1; }
+}
+
+examples/breast-cancer/run.sh --keep "$dir/example" >"$dir/first"
+expect "breast-cancer:1.0.0  stable" "$dir/first"
+expect "breast-cancer:2.0.0  canary" "$dir/first"
+expect "breast-cancer:1.0.0   1026       0" "$dir/first"
+expect "breast-cancer:2.0.0   1026       0" "$dir/first"
+grep -q "breast-cancer:2.0.0.*accuracy 0\.9[0-9]*, brier 0\.0" "$dir/first"
+
+# The second run changes nothing: the journal ends where it ended, no record is added.
+journal() { /usr/bin/python3 -c 'import sys; sys.path.insert(0, "examples/breast-cancer")
+from paddock import Paddock; print(Paddock().get("/audit")["total"])'; }
+before=$(journal)
+examples/breast-cancer/run.sh --keep "$dir/example" >"$dir/second"
+expect "breast-cancer:1.0.0   1026       0" "$dir/second"
+[ "$(journal)" = "$before" ] || { echo "the second run changed something"; exit 1; }
+
+examples/fastapi/run.sh "$dir/example" >"$dir/third"
+expect "171 rows answered" "$dir/third"
+expect "'sent': 171, 'dropped': 0, 'refused': 0" "$dir/third"
+expect "1197 inferences" "$dir/third"
+(cd examples/fastapi && /usr/bin/python3 test_reporter.py)
