@@ -1,0 +1,332 @@
+/* The group commit.
+ *
+ * A disk that has to confirm each write confirms a few thousand a second, so commands share: while one
+ * commit is under way others gather in the mailbox, and the next batch takes them all. Nothing waits for a
+ * batch to fill; an idle engine commits a lone command at once, a busy one finds its batches grown by itself.
+ *
+ * Within a batch the commands are decided one after the other, each against the head: what is committed plus
+ * what the batch has decided so far. So two commands that want the same thing meet here and nowhere else,
+ * and the second is refused with its reason, before anything touches the disk. A refusal leaves no trace in the
+ * batch. What is decided becomes one group: rows, journal entries (numbered and chained here) and the kept answer
+ * of its idempotency key, all or nothing.
+ *
+ * Nobody sees the head. Readers see the view, which moves on only after the store has said that the batch is
+ * on disk; then the listeners hear of the entries, then the commands are answered, in the order they came. Also
+ * those that changed nothing or were refused: they may have seen a neighbour that was not on disk yet, and an
+ * answer must not rest on what a crash could undo. For the same reason a failed commit refuses them too,
+ * unless they were decided while the batch was still empty.
+ *
+ * When the commit fails the head goes back to the last view, numbers and chains with it, as if the batch had
+ * never been. The engine goes on trying with each batch that comes, and once a second with an empty one.
+ *
+ * The store refuses a batch that was numbered after another entry than its last one. With one node this cannot be;
+ * where several share a store it means that another was faster: load, decide again. This one check covers all that
+ * the decisions read, so the groups need not list their expectations. */
+#include "engine/inner.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_GROUP SIZE_MAX
+#define TEXTS_MAX ((size_t)32 << 20) /* a batch whose texts pass this takes no further command */
+#define TRIES 3
+
+struct slot {
+    struct command *command;
+    size_t group; /* or NO_GROUP */
+    bool clean;   /* decided on committed state only */
+};
+
+void batch_init(struct batch *b, size_t limit)
+{
+    *b = (struct batch){.slots = mem_zero(limit, sizeof *b->slots), .arena = arena_new(SIZE_MAX / 2)};
+}
+
+void batch_release(struct batch *b)
+{
+    free(b->slots);
+    free(b->groups);
+    free(b->rows);
+    free(b->entries);
+    arena_free(b->arena);
+}
+
+/* One more element at the end of a growing array. */
+static void *one_more(void *array, size_t *n, size_t *cap, size_t size)
+{
+    void **at = array;
+    if (*n == *cap) {
+        *cap = *cap ? *cap * 2 : 64;
+        *at = mem_resize(*at, *cap, size);
+    }
+    char *element = (char *)*at + (*n)++ * size;
+    memset(element, 0, size);
+    return element;
+}
+#define ONE_MORE(b, what) one_more(&(b)->what, &(b)->n_##what, &(b)->cap_##what, sizeof *(b)->what)
+
+/* --- decide --- */
+
+static void put_row(struct batch *b, const struct change *ch)
+{
+    const struct entity *is = ch->after ? ch->after : ch->before;
+    struct store_row *row = ONE_MORE(b, rows);
+    *row = (struct store_row){
+        .kind = ENTITY_TYPES[is->kind].name,
+        .ns = is->ns,
+        .id = is->id,
+        .uid = is->uid,
+        .revision = is->revision,
+        .value = ch->after ? is->json : NULL,
+        .value_len = ch->after ? is->json_len : 0,
+    };
+}
+
+static void put_change(struct engine *en, const struct command *c, const struct change *ch, struct chain *chain)
+{
+    struct batch *b = &en->batch;
+    struct journal_entry *entry = ONE_MORE(b, entries);
+    journal_entry_make(c, ch, ++b->seq, b->now_ms, chain->hash, b->arena, entry);
+    chains_move(&en->chains, chain, entry->hash);
+    put_row(b, ch);
+    state_apply(en->state, ch->before, ch->after);
+}
+
+static void put_key(struct batch *b, const struct command *c, struct store_group *g)
+{
+    struct kept_answer kept;
+    struct bytes form = BYTES_INIT(SIZE_MAX);
+    kept_answer_of(&c->answer, b->arena, &kept);
+    kept_answer_encode(&kept, c->key_body_hash, &form);
+    struct store_key *key = arena_zero(b->arena, sizeof *key);
+    key->key = arena_printf(b->arena, KEPT_PREFIX "%s", c->key);
+    key->value = arena_copy(b->arena, form.data, form.len);
+    key->value_len = form.len;
+    key->expires_ms = c->key_expires_ms;
+    bytes_release(&form);
+    g->keys = key;
+    g->n_keys = 1;
+}
+
+static void drop_changes(const struct changes *changes)
+{
+    for (size_t i = 0; i < changes->n; i++)
+        if (changes->list[i].after)
+            entity_free(changes->list[i].after);
+}
+
+/* What the command wants done becomes its group. */
+static bool put_group(struct engine *en, struct slot *slot, const struct changes *changes, struct err *e)
+{
+    struct batch *b = &en->batch;
+    struct command *c = slot->command;
+    struct chain *chain = NULL;
+    if (changes->n && !(chain = chains_get(&en->chains, en->store, c->ns, e)))
+        return false;
+    slot->group = b->n_groups;
+    size_t rows = b->n_rows, entries = b->n_entries;
+    for (size_t i = 0; i < changes->n; i++)
+        put_change(en, c, &changes->list[i], chain);
+    struct store_group *g = ONE_MORE(b, groups);
+    g->n_rows = b->n_rows - rows;
+    g->n_entries = b->n_entries - entries;
+    if (c->key)
+        put_key(b, c, g);
+    if (changes->n)
+        c->seq = b->seq;
+    return true;
+}
+
+static void decide(struct engine *en, struct slot *slot)
+{
+    struct batch *b = &en->batch;
+    struct command *c = slot->command;
+    struct changes changes = {0};
+    struct head head = {
+        .view = state_head(en->state),
+        .names = state_names(en->state),
+        .rules = en->rules,
+        .gate = en->gate,
+        .now_ms = b->now_ms,
+        .next_uid = b->next_uid,
+    };
+    slot->group = NO_GROUP;
+    slot->clean = b->n_groups == 0;
+    c->seq = 0;
+    c->err = (struct err){0};
+    c->answer = (struct answer){0};
+    c->ok = c->decide(c, &head, &changes, &c->err);
+    if (c->ok && (changes.n || c->key))
+        c->ok = put_group(en, slot, &changes, &c->err);
+    if (c->ok)
+        b->next_uid = head.next_uid;
+    else
+        drop_changes(&changes);
+}
+
+/* --- commit --- */
+
+static void committed(struct store_commit *c)
+{
+    struct engine *en = c->owner;
+    mailbox_post_answer(en->replies, &c->mail);
+}
+
+/* The groups were filled while their arrays still moved: now they can point. */
+static void point_groups(struct batch *b)
+{
+    const struct store_row *row = b->rows;
+    const struct journal_entry *entry = b->entries;
+    for (size_t i = 0; i < b->n_groups; i++) {
+        struct store_group *g = &b->groups[i];
+        g->rows = row;
+        g->entries = entry;
+        row += g->n_rows;
+        entry += g->n_entries;
+    }
+}
+
+static void note_availability(struct engine *en, const struct err *why)
+{
+    int64_t since = atomic_load(&en->unavailable_since);
+    if (why && !since) {
+        atomic_store(&en->unavailable_since, clock_wall_ms(en->clock));
+        log_text(LOG_ERROR, "store_unavailable", why->detail);
+    } else if (!why && since) {
+        atomic_store(&en->unavailable_since, 0);
+        log_event(LOG_INFO, "store_available", "\"after_ms\":%lld",
+                  (long long)(clock_wall_ms(en->clock) - since));
+    }
+}
+
+static bool commit(struct engine *en)
+{
+    struct batch *b = &en->batch;
+    point_groups(b);
+    b->commit = (struct store_commit){
+        .groups = b->groups,
+        .n_groups = b->n_groups,
+        .head_seq = en->seq,
+        .next_uid = b->next_uid,
+        .done = committed,
+        .owner = en,
+    };
+    en->store->ops->commit(en->store, &b->commit);
+    while (!mailbox_wait(en->replies, -1))
+        ;
+    if (!b->commit.moved)
+        note_availability(en, b->commit.ok ? NULL : &b->commit.err);
+    return b->commit.ok;
+}
+
+/* --- publish and answer --- */
+
+static void publish(struct engine *en)
+{
+    struct batch *b = &en->batch;
+    chains_settle(&en->chains, true);
+    en->seq = b->seq;
+    en->next_uid = b->next_uid;
+    if (b->n_entries == 0)
+        return;
+    engine_publish(en);
+    for (size_t i = 0; i < en->n_listeners; i++)
+        en->listeners[i].published(en->listeners[i].self, b->entries, b->n_entries, atomic_load(&en->view));
+}
+
+static void take_back(struct engine *en)
+{
+    chains_settle(&en->chains, false);
+    state_revert(en->state);
+}
+
+/* After a failed commit only what rests on committed state alone may be said. */
+static void refuse_all(struct engine *en, const struct err *why)
+{
+    struct batch *b = &en->batch;
+    for (size_t i = 0; i < b->n; i++) {
+        struct command *c = b->slots[i].command;
+        if (b->slots[i].clean && b->slots[i].group == NO_GROUP)
+            continue;
+        c->ok = false;
+        c->seq = 0;
+        c->err = *why;
+    }
+    atomic_fetch_add(&en->failed_batches, 1);
+}
+
+static void answer(struct engine *en)
+{
+    struct batch *b = &en->batch;
+    atomic_fetch_add(&en->commands_done, b->n);
+    atomic_fetch_add(&en->batches, 1);
+    if (b->n > atomic_load(&en->batch_max))
+        atomic_store(&en->batch_max, b->n);
+    for (size_t i = 0; i < b->n; i++) {
+        struct command *c = b->slots[i].command;
+        if (!c->ok)
+            atomic_fetch_add(&en->refused, 1);
+        c->done(c);
+    }
+}
+
+/* --- the batch --- */
+
+static void begin(struct engine *en)
+{
+    struct batch *b = &en->batch;
+    b->n_groups = b->n_rows = b->n_entries = 0;
+    b->seq = en->seq;
+    b->next_uid = en->next_uid;
+    b->now_ms = clock_wall_ms(en->clock);
+    arena_reset(b->arena);
+}
+
+/* Commit what is decided. True when the batch is over, well or not; false when it has to be decided again. */
+static bool finish(struct engine *en, bool last_try)
+{
+    struct batch *b = &en->batch;
+    if (b->n_groups == 0 || commit(en)) {
+        publish(en);
+        return true;
+    }
+    struct err why = b->commit.err;
+    take_back(en);
+    if (b->commit.moved && engine_reload(en, &why) && !last_try)
+        return false;
+    refuse_all(en, &why);
+    return true;
+}
+
+struct mail *batch_run(struct engine *en, struct mail *list)
+{
+    struct batch *b = &en->batch;
+    begin(en);
+    b->n = 0;
+    while (list && b->n < en->batch_limit && arena_used(b->arena) < TEXTS_MAX) {
+        struct slot *slot = &b->slots[b->n++];
+        slot->command = (struct command *)(void *)list;
+        list = list->next;
+        decide(en, slot);
+    }
+    for (int tries = 1; !finish(en, tries == TRIES); tries++) {
+        begin(en);
+        for (size_t i = 0; i < b->n; i++)
+            decide(en, &b->slots[i]);
+    }
+    answer(en);
+    return list;
+}
+
+void batch_probe(struct engine *en)
+{
+    begin(en);
+    if (commit(en) || !en->batch.commit.moved)
+        return;
+    struct err why;
+    if (!engine_reload(en, &why))
+        log_text(LOG_ERROR, "reload_failed", why.detail);
+}

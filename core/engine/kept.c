@@ -1,0 +1,42 @@
+#include "engine/inner.h"
+
+#include "base/arena.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void kept_answer_of(const struct answer *answer, struct arena *a, struct kept_answer *out)
+{
+    const char *headers = "";
+    if (answer->revision)
+        headers = arena_printf(a, "ETag: \"%" PRId64 "\"\r\n", answer->revision);
+    if (answer->location)
+        headers = arena_printf(a, "%sLocation: %s\r\n", headers, answer->location);
+    *out = (struct kept_answer){
+        .status = answer->status,
+        .headers = headers,
+        .type = answer->body ? "application/json; charset=utf-8" : "",
+        .body = answer->body ? answer->body : "",
+        .body_len = answer->body ? answer->body_len : 0,
+    };
+}
+
+struct restoring {
+    struct idempotency *table;
+    int64_t now_ms;
+};
+
+static bool restore_key(void *ctx, const struct store_key *k)
+{
+    const struct restoring *r = ctx;
+    /* A damaged one is as good as none: its request will be carried out anew. */
+    (void)idempotency_restore(r->table, k->key + strlen(KEPT_PREFIX), k->value, k->value_len, k->expires_ms,
+                              r->now_ms);
+    return true;
+}
+
+bool engine_restore_keys(struct store *s, struct idempotency *t, int64_t now_ms, struct err *e)
+{
+    struct restoring r = {t, now_ms};
+    return s->ops->keys(s, KEPT_PREFIX, restore_key, &r, e);
+}

@@ -1,0 +1,59 @@
+#include "engine/inner.h"
+
+#include <inttypes.h>
+
+static void retire(void *epoch, void *object, void (*destroy)(void *))
+{
+    epoch_retire(epoch, object, destroy);
+}
+
+static bool load_row(void *ctx, const struct store_row *r, struct err *e)
+{
+    struct state *state = ctx;
+    int kind = entity_kind_of(r->kind);
+    if (kind < 0)
+        return fail(e, &ERR_CORRUPT, "the store holds a '%.64s', which this version does not know", r->kind);
+    struct entity *entity = ENTITY_TYPES[kind].parse(r->ns, r->id, r->uid, r->value, r->value_len,
+                                                     state_names(state), e);
+    if (!entity)
+        return false;
+    if (entity->revision != r->revision) {
+        entity_free(entity);
+        return fail(e, &ERR_CORRUPT, "the %s '%.200s' is stored as revision %" PRId64 " but says otherwise",
+                    r->kind, r->id, r->revision);
+    }
+    state_apply(state, NULL, entity);
+    return true;
+}
+
+struct state *load_state(struct engine *en, struct store_head *head, struct err *e)
+{
+    struct state *state = state_new(retire, en->epoch);
+    if (en->store->ops->load(en->store, load_row, state, head, e))
+        return state;
+    state_free(state);
+    return NULL;
+}
+
+static void free_state(void *state)
+{
+    state_free(state);
+}
+
+bool engine_reload(struct engine *en, struct err *e)
+{
+    struct store_head head;
+    struct state *state = load_state(en, &head, e);
+    if (!state)
+        return false;
+    struct state *old = en->state;
+    en->state = state;
+    en->seq = head.seq;
+    en->next_uid = head.next_uid;
+    chains_clear(&en->chains);
+    atomic_store(&en->view, state_publish(state, head.seq));
+    epoch_retire(en->epoch, old, free_state);
+    epoch_advance(en->epoch);
+    atomic_store(&en->last_seq, head.seq);
+    return true;
+}
