@@ -1,6 +1,7 @@
 #include "stats/codec.h"
 
 #include "base/hash.h"
+#include "stats/tokens.h"
 
 #include <math.h>
 #include <string.h>
@@ -113,39 +114,12 @@ struct header {
     uint32_t first, span; /* cells, at `scale` */
 };
 
-/* False at the end of the input, past 64 bits, or if a shorter form exists. */
-static bool get_long_varint(struct reader *r, uint64_t *out)
+static bool get_varint(struct reader *r, uint64_t *out)
 {
-    uint64_t n = 0;
-    for (unsigned shift = 0; r->p < r->end && shift < 64; shift += 7) {
-        const uint8_t byte = *r->p++;
-        if (shift == 63 && byte > 1)
-            return false;
-        n |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *out = n;
-            return byte != 0 || shift == 0;
-        }
-    }
-    return false;
-}
-
-static inline bool get_varint(struct reader *r, uint64_t *out)
-{
-    if (r->end - r->p >= 2) { /* nearly every token takes one byte or two */
-        const uint64_t a = r->p[0], b = r->p[1];
-        if (a < 0x80) {
-            *out = a;
-            r->p++;
-            return true;
-        }
-        if (b < 0x80 && b > 0) {
-            *out = b << 7 | (a & 0x7F);
-            r->p += 2;
-            return true;
-        }
-    }
-    return get_long_varint(r, out);
+    const uint8_t *next = varint_read(r->p, r->end, out);
+    if (next)
+        r->p = next;
+    return next != NULL;
 }
 
 static bool get_double(struct reader *r, double *out)
@@ -248,42 +222,24 @@ static bool get_header(struct reader *r, struct header *h)
 }
 
 /* Add the tokens to `dst` `times` times, where times is 1, or (uint64_t)-1 to take back what a failed
- * call with 1 has added: arithmetic of counters is modular, and both calls stop at the same token. */
-static bool add_tokens(struct sketch *dst, struct reader r, const struct header *h, uint64_t times)
+ * call with 1 has added: arithmetic of counters is modular, and both calls do the same steps. */
+static bool add_tokens(struct sketch *dst, const struct reader *r, const struct header *h,
+                       uint64_t times)
 {
+    struct tokens tokens = {.p = r->p, .end = r->end, .span = h->span, .total = h->inside};
     const unsigned down = h->scale - dst->scale;
-    const bool wide = dst->wide;
-    uint64_t left = h->inside, token;
-    uint32_t cell = h->first, page = UINT32_MAX;
-    const uint32_t end = h->first + h->span;
-    size_t base = 0;
-    bool counted = false; /* the token before was a count */
-    while (cell < end) {
-        if (!get_varint(&r, &token))
-            return false;
-        const uint64_t n = token >> 1;
-        if (token & 1) {
-            if (!counted || n == 0 || n >= end - cell)
-                return false;
-            cell += (uint32_t)n;
-            counted = false;
-            continue;
-        }
-        if (n == 0 || n > left)
-            return false;
-        left -= n;
-        const uint32_t to = cell++ >> down;
-        if (to / SKETCH_PAGE != page) {
-            page = to / SKETCH_PAGE;
-            base = (size_t)sketch_page(dst, to) * SKETCH_PAGE;
-        }
-        if (wide)
-            dst->counts.wide[base + to % SKETCH_PAGE] += n * times;
-        else
-            dst->counts.narrow[base + to % SKETCH_PAGE] += (uint32_t)(n * times);
-        counted = true;
+    if (h->span == 0)
+        return tokens_done(&tokens);
+    if (down == 0 && !dst->wide) {
+        const uint32_t base = sketch_span(dst, h->first, h->first + h->span - 1) * SKETCH_PAGE;
+        return tokens_add(&tokens, dst->counts.narrow + base + h->first % SKETCH_PAGE,
+                          (uint32_t)times);
     }
-    return left == 0 && r.p == r.end;
+    uint32_t cell;
+    uint64_t count;
+    while (tokens_next(&tokens, &cell, &count))
+        sketch_count_cell(dst, (h->first + cell) >> down, count * times);
+    return tokens_done(&tokens);
 }
 
 static void add_header(struct sketch *dst, const struct header *h)
@@ -309,7 +265,7 @@ static bool open_bytes(struct reader *r, struct header *h, const void *data, siz
     return frame_ok(r, data, len) && get_header(r, h);
 }
 
-static bool merge_body(struct sketch *dst, struct reader r, const struct header *h, struct err *e)
+static bool merge_body(struct sketch *dst, const struct reader *r, const struct header *h, struct err *e)
 {
     if (h->scale < dst->scale)
         return fail(e, &ERR_INVALID, "a sketch of scale %u cannot be merged into one of scale %d",
@@ -317,7 +273,7 @@ static bool merge_body(struct sketch *dst, struct reader r, const struct header 
     if (!sketch_reserve(dst, h->count))
         return fail(e, &ERR_INVALID, "the merged sketch would count more than 2^63 - 1 values");
     if (!add_tokens(dst, r, h, 1)) {
-        add_tokens(dst, r, h, UINT64_MAX);
+        (void)add_tokens(dst, r, h, UINT64_MAX);
         return corrupt(e);
     }
     add_header(dst, h);
@@ -328,7 +284,7 @@ bool sketch_merge_bytes(struct sketch *dst, const void *data, size_t len, struct
 {
     struct reader r;
     struct header h;
-    return open_bytes(&r, &h, data, len) ? merge_body(dst, r, &h, e) : corrupt(e);
+    return open_bytes(&r, &h, data, len) ? merge_body(dst, &r, &h, e) : corrupt(e);
 }
 
 bool sketch_decode(struct sketch *s, const void *data, size_t len, struct err *e)
@@ -339,7 +295,7 @@ bool sketch_decode(struct sketch *s, const void *data, size_t len, struct err *e
     if (!open_bytes(&r, &h, data, len))
         return corrupt(e);
     sketch_init(s, (int)h.scale);
-    if (merge_body(s, r, &h, e))
+    if (merge_body(s, &r, &h, e))
         return true;
     sketch_release(s);
     return false;

@@ -45,7 +45,8 @@ void sketch_clear(struct sketch *s)
     memset(s->page_of, SKETCH_NO_PAGE, sizeof s->page_of);
 }
 
-uint32_t sketch_page(struct sketch *s, uint32_t cell)
+/* Position of the page of `cell` in `counts`, allocated and zeroed if need be. */
+static uint32_t page_at(struct sketch *s, uint32_t cell)
 {
     uint8_t *const slot = &s->page_of[cell / SKETCH_PAGE];
     if (*slot != SKETCH_NO_PAGE)
@@ -58,6 +59,40 @@ uint32_t sketch_page(struct sketch *s, uint32_t cell)
     memset((char *)s->counts.narrow + s->pages * page_size, 0, page_size);
     *slot = s->pages;
     return s->pages++;
+}
+
+/* Put all pages in ascending order, and those between them too, so that `from` .. `to` are there. */
+static void rebuild(struct sketch *s, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = 0; i < GRID_OCTAVES; i++) {
+        if (s->page_of[i] != SKETCH_NO_PAGE) {
+            from = i < from ? i : from;
+            to = i > to ? i : to;
+        }
+    }
+    const size_t page_size = SKETCH_PAGE * sizeof(uint32_t);
+    uint32_t *const counts = mem_zero(to - from + 1, page_size);
+    for (uint32_t i = from; i <= to; i++) {
+        if (s->page_of[i] != SKETCH_NO_PAGE)
+            memcpy(counts + (i - from) * SKETCH_PAGE, s->counts.narrow + s->page_of[i] * SKETCH_PAGE,
+                   page_size);
+        s->page_of[i] = (uint8_t)(i - from);
+    }
+    free(s->counts.narrow);
+    s->counts.narrow = counts;
+    s->pages = s->page_room = (uint8_t)(to - from + 1);
+}
+
+uint32_t sketch_span(struct sketch *s, uint32_t first, uint32_t last)
+{
+    const uint32_t from = first / SKETCH_PAGE, to = last / SKETCH_PAGE;
+    for (uint32_t i = from; i <= to; i++) {
+        if (s->page_of[i] == SKETCH_NO_PAGE || s->page_of[i] - s->page_of[from] != (int)(i - from)) {
+            rebuild(s, from, to);
+            break;
+        }
+    }
+    return s->page_of[from];
 }
 
 static void widen(struct sketch *s)
@@ -88,10 +123,9 @@ bool sketch_reserve(struct sketch *s, uint64_t more)
     return true;
 }
 
-/* After sketch_reserve(): no counter can overflow. */
-static void count_cell(struct sketch *s, uint32_t cell, uint64_t n)
+void sketch_count_cell(struct sketch *s, uint32_t cell, uint64_t n)
 {
-    const size_t at = (size_t)sketch_page(s, cell) * SKETCH_PAGE + cell % SKETCH_PAGE;
+    const size_t at = (size_t)page_at(s, cell) * SKETCH_PAGE + cell % SKETCH_PAGE;
     if (s->wide)
         s->counts.wide[at] += n;
     else
@@ -115,7 +149,7 @@ bool sketch_add_slow(struct sketch *s, double value)
     } else if (value > grid_upper_edge(GRID_FIRST + GRID_CELLS - 1, GRID_SCALE)) {
         s->overflow++;
     } else {
-        count_cell(s, (uint32_t)grid_cell(value) >> s->shift, 1);
+        sketch_count_cell(s, (uint32_t)grid_cell(value) >> s->shift, 1);
     }
     s->count++;
     if (value >= 0x1p44)
@@ -147,9 +181,10 @@ static size_t add_fast(struct sketch *s, const double *values, size_t n)
         if (__builtin_expect(page == SKETCH_NO_PAGE, 0))
             break;
         const uint32_t position = page * SKETCH_PAGE + cell % SKETCH_PAGE;
-        if (__builtin_expect(counts[position] == UINT32_MAX, 0))
+        if (__builtin_expect(++counts[position] == 0, 0)) {
+            counts[position] = UINT32_MAX;
             break;
-        counts[position]++;
+        }
         const uint64_t fixed = (uint64_t)(int64_t)(value * 0x1p20 + 0.5);
         high += __builtin_add_overflow(low, fixed, &low);
         if (value < min)
@@ -191,14 +226,14 @@ static void merge_cells(struct sketch *dst, const struct sketch *src)
         if (from == SKETCH_NO_PAGE)
             continue;
         if (plain) {
-            uint32_t to = sketch_page(dst, cell);
+            uint32_t to = page_at(dst, cell);
             add_page(dst->counts.narrow + to * SKETCH_PAGE, src->counts.narrow + from * SKETCH_PAGE);
             continue;
         }
         for (uint32_t i = 0; i < SKETCH_PAGE; i++) {
             const uint64_t n = sketch_counter(src, from * SKETCH_PAGE + i);
             if (n > 0)
-                count_cell(dst, (cell + i) >> down, n);
+                sketch_count_cell(dst, (cell + i) >> down, n);
         }
     }
 }

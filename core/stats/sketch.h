@@ -28,7 +28,7 @@
 #define SKETCH_SCALE GRID_SCALE /* of live slots; 0..7 can be kept */
 #define SKETCH_PAGE 128         /* counters in a page */
 #define SKETCH_NO_PAGE 255
-#define SKETCH_COUNT_MAX INT64_MAX
+#define SKETCH_COUNT_MAX ((UINT64_C(1) << 63) - 1)
 #define SKETCH_UNIT 0x1p-20     /* of the sum: one millionth of a ms, about */
 
 /* Fields are public so that the insert can be inlined; read them, write none. What an insert touches
@@ -155,10 +155,13 @@ static inline uint64_t sketch_counter(const struct sketch *s, size_t position)
     return s->wide ? s->counts.wide[position] : s->counts.narrow[position];
 }
 
-/* Position of the page of `cell` in `counts`, allocated and zeroed if need be. */
-uint32_t sketch_page(struct sketch *s, uint32_t cell);
 /* Make room for `more` values: widens the counters if the count could pass 2^32 - 1. False if the
  * count would pass SKETCH_COUNT_MAX. */
 bool sketch_reserve(struct sketch *s, uint64_t more) MUST_CHECK;
+/* Add `n` to a cell, after room for it was reserved. The count is the caller's business. */
+void sketch_count_cell(struct sketch *s, uint32_t cell, uint64_t n);
+/* Make the pages of cells `first` .. `last` exist and lie one after another (narrow counters only).
+ * Returns the position of the first of these pages. */
+uint32_t sketch_span(struct sketch *s, uint32_t first, uint32_t last);
 
 #endif
