@@ -45,6 +45,10 @@ static void make_ascii(char *text)
 json_t *json_read(const char *text, size_t len, struct err *e)
 {
     json_error_t error;
+    if (len && memchr(text, '\0', len)) { /* jansson overlooks one at the end */
+        fail(e, &ERR_MALFORMED_JSON, "the text contains a NUL");
+        return NULL;
+    }
     json_t *value =
         json_loadb(len ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!value) {

@@ -1,10 +1,7 @@
 #include "base/map.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "support/unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
