@@ -1,0 +1,282 @@
+#include "http/loop_impl.h"
+
+#include "base/mailbox.h"
+#include "base/mem.h"
+#include "http/connection.h"
+#include "http/listener.h"
+#include "http/server_impl.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAIL_MAX 65536
+#define OUT_MAX (1 << 20) /* gathered replies: 32 KiB, and one more head with its headers */
+#define PROBLEM_MAX (1 << 20)
+
+/* --- time --- */
+
+void loop_read_time(struct loop *l)
+{
+    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    l->wall_ms = clock_wall_ms(l->config->clock);
+    l->mono_ns = clock_mono_ns(l->config->clock);
+    l->time_read = true;
+    if (l->wall_ms / 1000 == l->date_second && l->date[0])
+        return;
+    struct tm tm;
+    time_t second = (time_t)(l->date_second = l->wall_ms / 1000);
+    gmtime_r(&second, &tm);
+    snprintf(l->date, sizeof l->date, "Date: %.3s, %02u %.3s %04u %02u:%02u:%02u GMT\r\n", days + 3 * tm.tm_wday,
+             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000,
+             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+}
+
+int64_t loop_wall_ms(const struct loop *l)
+{
+    if (!l->time_read)
+        loop_read_time((struct loop *)l); /* a cache */
+    return l->wall_ms;
+}
+
+const char *loop_time_text(struct loop *l)
+{
+    int64_t now = loop_wall_ms(l);
+    if (now != l->text_ms || !l->time_text[0]) {
+        time_format(now, l->time_text);
+        l->text_ms = now;
+    }
+    return l->time_text;
+}
+
+/* --- events --- */
+
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct loop *l = arg;
+    for (struct mail *m = mailbox_take(l->mailbox), *next; m; m = next) {
+        next = m->next;
+        m->run(m);
+    }
+    if (mailbox_closed(l->mailbox))
+        l->stopping = true;
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct loop *l = arg;
+    listener_resume(l);
+    for (struct connection *c = l->connections; c; c = c->next)
+        connection_sweep(c);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct loop *l = arg;
+    int64_t now = clock_mono_ns(l->config->clock);
+    stats_lag(&l->stats, now - l->tick_due_ns);
+    l->tick_due_ns += 1000000000;
+    if (l->tick_due_ns < now)
+        l->tick_due_ns = now + 1000000000;
+    if (l->config->tick)
+        l->config->tick(l, l->config->app);
+}
+
+/* --- turns --- */
+
+/* Streams whose client is not there to see the end. */
+static void close_orphans(struct loop *l)
+{
+    while (l->orphans) {
+        struct request *rq = l->orphans;
+        stream_adopt(rq);
+        stream_finish(&rq->stream);
+    }
+}
+
+void loop_turn_end(struct loop *l)
+{
+    while (l->doomed || l->orphans) {
+        close_orphans(l);
+        struct connection *c = l->doomed;
+        if (c) {
+            l->doomed = c->next_doomed;
+            connection_free(c);
+        }
+    }
+    if (l->log.bytes.len)
+        log_buffer_flush(&l->log);
+    if (l->draining && !l->drained && l->n_connections == 0) {
+        l->drained = true;
+        server_loop_drained(l->server);
+    }
+    l->time_read = false;
+}
+
+void loop_run(struct loop *l)
+{
+    l->tick_due_ns = clock_mono_ns(l->config->clock) + 1000000000;
+    while (!l->stopping && event_base_loop(l->base, EVLOOP_ONCE) >= 0)
+        loop_turn_end(l);
+    on_mail(-1, 0, l); /* answers that came with the end */
+    listener_close(l);
+    loop_kill_all(l);
+    loop_turn_end(l);
+}
+
+void loop_drain(struct loop *l)
+{
+    l->draining = true;
+    listener_close(l);
+    for (struct connection *c = l->connections; c; c = c->next)
+        connection_drain(c);
+}
+
+void loop_kill_all(struct loop *l)
+{
+    for (struct connection *c = l->connections; c; c = c->next)
+        connection_kill(c);
+}
+
+/* --- life --- */
+
+/* Deadlines are looked at often enough to be kept within a quarter of the shortest. */
+static struct timeval sweep_interval(const struct http_config *config)
+{
+    const unsigned spans[] = {config->header_timeout_ms, config->body_timeout_ms, config->idle_timeout_ms,
+                              config->write_timeout_ms, config->heartbeat_ms};
+    unsigned ms = 4000;
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
+        ms = spans[i] < ms ? spans[i] : ms;
+    ms = ms / 4 < 10 ? 10 : ms / 4;
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+}
+
+static bool add_events(struct loop *l, struct err *e)
+{
+    const struct timeval second = {.tv_sec = 1}, sweep = sweep_interval(l->config);
+    l->mail_event = event_new(l->base, mailbox_fd(l->mailbox), EV_READ | EV_PERSIST, on_mail, l);
+    l->sweep_event = event_new(l->base, -1, EV_PERSIST, on_sweep, l);
+    l->tick_event = event_new(l->base, -1, EV_PERSIST, on_tick, l);
+    if (!l->mail_event || !l->sweep_event || !l->tick_event || event_add(l->mail_event, NULL) != 0 ||
+        event_add(l->sweep_event, &sweep) != 0 || event_add(l->tick_event, &second) != 0)
+        return fail(e, &ERR_INTERNAL, "cannot add the events of a loop");
+    return true;
+}
+
+static struct event_base *new_base(struct err *e)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0 &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+        base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    if (!base)
+        fail(e, &ERR_INTERNAL, "cannot make an event base");
+    return base;
+}
+
+struct loop *loop_new(struct http_server *s, const struct http_config *config, const struct router *router,
+                      unsigned index, int listen_fd, struct err *e)
+{
+    struct loop *l = mem_zero(1, sizeof *l);
+    size_t n_routes;
+    l->server = s;
+    l->config = config;
+    l->router = router;
+    l->index = index;
+    l->listen_fd = listen_fd;
+    l->scratch = mem_alloc(SCRATCH_BYTES);
+    router_table(router, &n_routes);
+    stats_init(&l->stats, n_routes);
+    log_buffer_init(&l->log);
+    bytes_init(&l->problem, PROBLEM_MAX);
+    bytes_init(&l->out, OUT_MAX);
+    l->base = new_base(e);
+    l->mailbox = l->base ? mailbox_new(MAIL_MAX, e) : NULL;
+    if (!l->mailbox || !add_events(l, e)) {
+        loop_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+static void free_event(struct event *ev)
+{
+    if (ev)
+        event_free(ev);
+}
+
+/* Requests whose answer never came are freed here, and nobody may answer them any more. */
+static void free_requests(struct loop *l)
+{
+    while (l->live)
+        request_release(l->live);
+    while (l->spare) {
+        struct request *rq = l->spare;
+        l->spare = rq->next;
+        request_free(rq);
+    }
+}
+
+void loop_free(struct loop *l)
+{
+    if (!l)
+        return;
+    free_requests(l);
+    listener_close(l);
+    free_event(l->mail_event);
+    free_event(l->sweep_event);
+    free_event(l->tick_event);
+    mailbox_free(l->mailbox);
+    if (l->base)
+        event_base_free(l->base);
+    log_buffer_release(&l->log);
+    bytes_release(&l->problem);
+    bytes_release(&l->out);
+    stats_release(&l->stats);
+    free(l->scratch);
+    free(l);
+}
+
+/* --- for everybody --- */
+
+bool loop_post(struct loop *l, struct mail *mail)
+{
+    return mailbox_post(l->mailbox, mail);
+}
+
+void loop_post_answer(struct loop *l, struct mail *mail)
+{
+    mailbox_post_answer(l->mailbox, mail);
+}
+
+unsigned loop_index(const struct loop *l)
+{
+    return l->index;
+}
+
+struct event_base *loop_base(struct loop *l)
+{
+    return l->base;
+}
+
+void loop_set_state(struct loop *l, void *state)
+{
+    l->state = state;
+}
+
+void *loop_state(const struct loop *l)
+{
+    return l->state;
+}

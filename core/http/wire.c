@@ -1,0 +1,116 @@
+/* What goes out of a connection, and the shortcuts past its bufferevent. */
+#include "http/body.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <sys/socket.h>
+
+#define GATHER_MAX 32768    /* larger pieces are not copied together */
+#define READ_MAX (1 << 20)  /* of one connection in one turn, for the others' sake */
+
+size_t connection_backlog(const struct connection *c)
+{
+    return evbuffer_get_length(bufferevent_get_output(c->bev));
+}
+
+/* Send now what the kernel takes; the number of bytes, or -1 if the connection is broken. */
+static ssize_t send_direct(const struct connection *c, const void *data, size_t len)
+{
+    if (!c->direct || connection_backlog(c) > 0)
+        return 0;
+    ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
+}
+
+void connection_queue(struct connection *c, const void *data, size_t len)
+{
+    if (len == 0)
+        return;
+    if (connection_backlog(c) == 0)
+        c->progress_ms = loop_mono_ms(c->loop);
+    c->queued += len;
+    counter_add(&c->loop->stats.bytes_out, len);
+    bufferevent_write(c->bev, data, len);
+}
+
+static void send_bytes(struct connection *c, const char *data, size_t len)
+{
+    if (c->state == CONN_DEAD || len == 0)
+        return;
+    ssize_t n = send_direct(c, data, len);
+    if (n < 0) {
+        connection_kill(c);
+        return;
+    }
+    c->queued += (size_t)n;
+    counter_add(&c->loop->stats.bytes_out, (size_t)n);
+    connection_queue(c, data + n, len - (size_t)n);
+}
+
+void connection_flush(struct connection *c)
+{
+    struct loop *l = c->loop;
+    if (l->out_owner != c)
+        return;
+    l->out_owner = NULL;
+    send_bytes(c, l->out.data, l->out.len);
+    bytes_clear(&l->out);
+}
+
+struct bytes *connection_out(struct connection *c)
+{
+    struct loop *l = c->loop;
+    if (l->out_owner && l->out_owner != c)
+        connection_flush(l->out_owner);
+    l->out_owner = c;
+    if (l->out.len > GATHER_MAX) {
+        connection_flush(c);
+        l->out_owner = c;
+    }
+    return &l->out;
+}
+
+void connection_put(struct connection *c, const void *data, size_t len)
+{
+    if (len <= GATHER_MAX) {
+        bytes_add(connection_out(c), data, len);
+        return;
+    }
+    connection_flush(c);
+    send_bytes(c, data, len);
+}
+
+/* One read; false when there is nothing more to do now. */
+static bool read_once(struct connection *c, size_t *total)
+{
+    size_t room;
+    char *to = body_direct(c, &room);
+    if (!to)
+        return false;
+    ssize_t n = recv(c->fd, to, room, MSG_DONTWAIT);
+    if (n <= 0) {
+        if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+            connection_kill(c); /* the client left within its request */
+        return false;
+    }
+    struct err e;
+    *total += (size_t)n;
+    counter_add(&c->loop->stats.bytes_in, (size_t)n);
+    enum body_result result = body_received(c, to, (size_t)n, &e);
+    if (result == BODY_DONE)
+        connection_body_done(c);
+    else if (result == BODY_BAD)
+        connection_body_bad(c, &e);
+    return (size_t)n == room;
+}
+
+void connection_read_direct(struct connection *c)
+{
+    size_t total = 0;
+    while (c->direct && (c->state == CONN_BODY || c->state == CONN_DROP) && total < READ_MAX &&
+           evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 && read_once(c, &total))
+        ;
+}
