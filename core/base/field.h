@@ -64,8 +64,9 @@ struct field_seen {
 enum decode_mode {
     DECODE_CREATE, /* REQUIRED is demanded, SERVER fields are skipped */
     DECODE_PATCH,  /* nothing is demanded, SERVER fields are skipped */
-    DECODE_STORED, /* our own text: everything is read, unknown fields are ignored, ranges and
-                      checks too (they may have become stricter since), types are not */
+    DECODE_STORED, /* our own text: everything is read; unknown fields are ignored, so are ranges
+                      and checks (they may have become stricter since) and nulls of fields that
+                      are not nullable; types are not */
 };
 
 /* Decode `object` into `out` (whose defaults the caller has set). Every fault found is added to `f`

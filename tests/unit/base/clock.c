@@ -9,9 +9,9 @@
 static void formats_as_libc_does(void **state)
 {
     (void)state;
-    /* Every day from 1970 to 9999, at another time of day each. */
+    /* Days from 1970 to 9999, at another time of day each. */
     int64_t at = 0;
-    for (int64_t day = 0; day < 2932897; day += 1 + day % 3) {
+    for (int64_t day = 0; day < 2932897; day += 1 + day % 13) {
         at = day * 86400000 + (day * 7919003) % 86400000;
         char ours[TIME_TEXT_SIZE], theirs[64];
         time_t seconds = at / 1000;

@@ -296,6 +296,8 @@ static void stored_text_is_trusted_but_for_its_types(void **state)
     assert_string_equal(f->thing.internal, "i");
     assert_int_equal(f->thing.created, 1795399200000);
     assert_int_equal(f->thing.count, 5000);
+    assert_true(decode(f, DECODE_STORED, "{\"name\":null}"));
+    assert_string_equal(f->thing.name, "xxxxxxxxx");
     assert_false(decode(f, DECODE_STORED, "{\"name\":1}"));
     assert_false(decode(f, DECODE_STORED, "{\"kind\":\"x\"}"));
 }
