@@ -1,0 +1,56 @@
+#include "registry/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const JOURNAL_ACTIONS[] = {
+    "model.registered",      /* a version came */
+    "model.updated",         /* its editable fields changed */
+    "model.promoted",        /* to canary or stable, the return of a former stable included */
+    "model.demoted",         /* canary back to development */
+    "model.deprecated",      /* taken out of service */
+    "model.superseded",      /* deprecated because another version became stable */
+    "model.retired",         /* for ever */
+    "model.rolled_back",     /* made stable again by a rollback */
+    "model.rolled_back_from", /* deprecated and held by a rollback */
+    "model.held",            /* kept from promotion */
+    "model.released",        /* its hold was lifted */
+    "model.aliases_changed", /* it won or lost an alias */
+    "model.renamed",         /* its registered model has a new name */
+    "model.deleted",         /* with its history */
+    "gate.forced",           /* promoted past its gate; evidence holds what the gate said */
+    "registered_model.registered",
+    "registered_model.updated", /* its fields, or its counters and stables after a version changed */
+    "registered_model.renamed", /* two entries: the old name goes, the new one comes */
+    "registered_model.deleted",
+    "alias.set",
+    "alias.moved",
+    "alias.removed",
+    "health.changed",
+    "health.removed", /* with its model */
+    NULL,
+};
+
+void changes_put(struct changes *ch, struct arena *a, const char *action, const struct entity *before,
+                 struct entity *after, const char *evidence)
+{
+    if (ch->n >= CHANGES_MAX)
+        abort(); /* a decision forgot to bound its set */
+    if (ch->n == ch->cap) {
+        size_t cap = ch->cap ? ch->cap * 2 : 8;
+        struct change *list = arena_zero(a, cap * sizeof *list);
+        if (ch->n)
+            memcpy(list, ch->list, ch->n * sizeof *list);
+        ch->list = list;
+        ch->cap = cap;
+    }
+    ch->list[ch->n++] = (struct change){
+        .action = action, .before = before, .after = after, .evidence = evidence};
+}
+
+void changes_discard(struct changes *ch)
+{
+    for (size_t i = 0; i < ch->n; i++)
+        entity_free(ch->list[i].after);
+    ch->n = 0;
+}

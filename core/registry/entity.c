@@ -1,0 +1,27 @@
+#include "registry/entity.h"
+
+#include "registry/health.h"
+#include "registry/model.h"
+#include "registry/registered_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
+    [ENTITY_MODEL] = {"model", model_parse},
+    [ENTITY_REGISTERED_MODEL] = {"registered_model", registered_model_parse},
+    [ENTITY_HEALTH] = {"health", health_parse},
+};
+
+int entity_kind_of(const char *name)
+{
+    for (int i = 0; i < ENTITY_KIND_COUNT; i++)
+        if (strcmp(ENTITY_TYPES[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+void entity_free(void *entity)
+{
+    free(entity); /* one block: the struct, its texts and its json */
+}

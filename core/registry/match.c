@@ -1,0 +1,152 @@
+#include "registry/match.h"
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *literal_of(const char *text, struct arena *a)
+{
+    struct bytes b = BYTES_INIT(1 << 20);
+    json_put_string(&b, text);
+    const char *literal = arena_copy(a, b.data, b.len);
+    bytes_release(&b);
+    return literal;
+}
+
+static struct slice literal_slice(const char *text, struct arena *a)
+{
+    const char *literal = literal_of(text, a);
+    return (struct slice){literal, strlen(literal)};
+}
+
+const struct label_literal *label_literals(const struct label_filter *labels, size_t n, struct arena *a)
+{
+    struct label_literal *list = arena_zero(a, (n + 1) * sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        list[i] = (struct label_literal){literal_slice(labels[i].key, a),
+                                         literal_slice(labels[i].value, a)};
+    return list;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+const char *lower_text(const char *text, struct arena *a)
+{
+    char *copy = arena_text(a, text);
+    for (char *p = copy; p && *p; p++)
+        *p = lower(*p);
+    return copy;
+}
+
+void match_init(struct match *m, const struct model_query *q, struct arena *a)
+{
+    *m = (struct match){.query = q, .arena = a};
+    m->type.want = q->type;
+    m->sport.want = q->sport;
+    m->target.want = q->deployment_target;
+    m->name.want = q->name;
+    m->alias = q->alias ? literal_of(q->alias, a) : NULL;
+    m->labels = label_literals(q->labels, q->n_labels, a);
+    m->n_labels = q->n_labels;
+    m->q = q->q && *q->q ? lower_text(q->q, a) : NULL;
+    m->q_len = m->q ? strlen(m->q) : 0;
+}
+
+static bool shared_text_is(struct text_filter *f, const char *text)
+{
+    if (!f->want)
+        return true;
+    if (!text || text == f->no)
+        return false;
+    if (text == f->yes)
+        return true;
+    bool same = strcmp(text, f->want) == 0;
+    *(same ? &f->yes : &f->no) = text;
+    return same;
+}
+
+static bool own_text_is(const char *want, const char *text)
+{
+    return !want || (text && strcmp(text, want) == 0);
+}
+
+static bool same_slice(struct slice a, struct slice b)
+{
+    return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+bool labels_match(struct slice object, const struct label_literal *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct slice inner = {want[i].key.at + 1, want[i].key.len - 2}, key, value;
+        struct scan s = scan_open(object, '{');
+        bool found = false;
+        while (!found && scan_member(&s, &key, &value))
+            found = same_slice(key, inner) && same_slice(value, want[i].value);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+bool text_contains(const char *text, size_t len, const char *needle, size_t needle_len)
+{
+    if (needle_len > len)
+        return false;
+    for (size_t at = 0; at <= len - needle_len; at++) {
+        size_t i = 0;
+        while (i < needle_len && lower(text[at + i]) == needle[i])
+            i++;
+        if (i == needle_len)
+            return true;
+    }
+    return false;
+}
+
+bool literal_contains(struct slice literal, const char *needle, size_t needle_len)
+{
+    if (literal.len < 2)
+        return false;
+    if (!memchr(literal.at, '\\', literal.len))
+        return text_contains(literal.at + 1, literal.len - 2, needle, needle_len);
+    char *plain = mem_alloc(literal.len);
+    size_t len = slice_unescape(literal, plain);
+    bool found = text_contains(plain, len, needle, needle_len);
+    free(plain);
+    return found;
+}
+
+static bool q_matches(struct match *m, const struct model *model)
+{
+    if (model->name != m->q_name) {
+        m->q_name = model->name;
+        m->q_name_found = text_contains(model->name, strlen(model->name), m->q, m->q_len);
+    }
+    return m->q_name_found ||
+           text_contains(model->entity.id, strlen(model->entity.id), m->q, m->q_len) ||
+           literal_contains(model_description(model), m->q, m->q_len);
+}
+
+/* Cheapest first: what lies in the struct, then shared texts, then the model's own, then its JSON. */
+bool match_model(struct match *m, const struct model *model)
+{
+    const struct model_query *q = m->query;
+    if (q->statuses && !(q->statuses >> model->status & 1))
+        return false;
+    if (model->created_at < q->created_from || (q->created_to && model->created_at >= q->created_to))
+        return false;
+    return shared_text_is(&m->type, model->type) && shared_text_is(&m->sport, model->sport) &&
+           shared_text_is(&m->target, model->deployment_target) &&
+           shared_text_is(&m->name, model->name) &&
+           own_text_is(q->source_digest, model->source_digest) &&
+           own_text_is(q->training_run_id, model->training_run_id) &&
+           (!m->alias || model_has_alias(model, m->alias)) &&
+           (!m->n_labels || labels_match(model_labels(model), m->labels, m->n_labels)) &&
+           (!m->q || q_matches(m, model));
+}

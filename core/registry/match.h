@@ -1,0 +1,49 @@
+/* match: does an entity satisfy the filters of a list? Room: registry. Threads: one query. */
+#ifndef PADDOCK_REGISTRY_MATCH_H
+#define PADDOCK_REGISTRY_MATCH_H
+
+#include "base/arena.h"
+#include "registry/query.h"
+#include "registry/scan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A filter by a shared text: the last pointers compared, so that most models cost one comparison. */
+struct text_filter {
+    const char *want; /* NULL: any */
+    const char *yes, *no;
+};
+
+/* A label as it stands in a text: both literals with their quotes. */
+struct label_literal {
+    struct slice key, value;
+};
+
+/* The filters of a query, prepared. */
+struct match {
+    const struct model_query *query;
+    struct text_filter type, sport, target, name;
+    const char *alias;                  /* literal with its quotes, or NULL */
+    const struct label_literal *labels; /* n_labels of the query */
+    size_t n_labels;
+    const char *q;                      /* in lower case, or NULL */
+    size_t q_len;
+    const char *q_name;                 /* the last name searched, and what came of it */
+    bool q_name_found;
+    struct arena *arena;                /* the query's; for descriptions with escapes */
+};
+
+void match_init(struct match *m, const struct model_query *q, struct arena *a);
+bool match_model(struct match *m, const struct model *model);
+
+/* Parts that lists of registered models use too. */
+const struct label_literal *label_literals(const struct label_filter *labels, size_t n, struct arena *a);
+bool labels_match(struct slice object, const struct label_literal *want, size_t n);
+/* `needle` in lower case ASCII; other bytes compare as they are. */
+bool text_contains(const char *text, size_t len, const char *needle, size_t needle_len);
+/* The same for a string literal of a JSON text. */
+bool literal_contains(struct slice literal, const char *needle, size_t needle_len);
+const char *lower_text(const char *text, struct arena *a);
+
+#endif

@@ -1,0 +1,123 @@
+#include "registry/view.h"
+
+#include <string.h>
+
+static int order_text(const char *a, const char *b)
+{
+    return a == b ? 0 : strcmp(a, b); /* shared texts are mostly the same pointer */
+}
+
+static int order_id(const struct index_key *key, const struct entity *e)
+{
+    int ns = order_text(key->ns, e->ns);
+    return ns ? ns : strcmp(key->first, e->id);
+}
+
+static int order_name(const struct index_key *key, const struct entity *e)
+{
+    int ns = order_text(key->ns, e->ns);
+    return ns ? ns : order_text(key->first, model_of(e)->name);
+}
+
+static int order_age(const struct index_key *key, const struct entity *e)
+{
+    int name = order_name(key, e);
+    return name ? name : key->uid < e->uid ? -1 : key->uid > e->uid;
+}
+
+static int order_version(const struct index_key *key, const struct entity *e)
+{
+    int name = order_name(key, e);
+    return name ? name : strcmp(key->second, model_of(e)->version);
+}
+
+_Static_assert(INDEX_VERSIONS == (int)ENTITY_KIND_COUNT, "each kind has its index by id");
+
+index_order *const VIEW_ORDERS[INDEX_COUNT] = {
+    [INDEX_MODELS] = order_id,
+    [INDEX_REGISTERED_MODELS] = order_id,
+    [INDEX_HEALTHS] = order_id,
+    [INDEX_VERSIONS] = order_age,
+    [INDEX_NUMBERS] = order_version,
+};
+
+struct index_key view_key(enum view_index index, const struct entity *e)
+{
+    struct index_key key = {.ns = e->ns, .first = e->id, .uid = e->uid};
+    if (index == INDEX_VERSIONS || index == INDEX_NUMBERS) {
+        key.first = model_of(e)->name;
+        key.second = model_of(e)->version;
+    }
+    return key;
+}
+
+uint64_t view_seq(const struct view *v)
+{
+    return v->seq;
+}
+
+const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns, const char *id)
+{
+    struct index_key key = {.ns = ns, .first = id};
+    return directory_find(v->index[kind], VIEW_ORDERS[kind], &key);
+}
+
+const struct model *view_model(const struct view *v, const char *ns, const char *model_id)
+{
+    const struct entity *e = view_get(v, ENTITY_MODEL, ns, model_id);
+    return e ? model_of(e) : NULL;
+}
+
+const struct registered_model *view_registered_model(const struct view *v, const char *ns, const char *name)
+{
+    const struct entity *e = view_get(v, ENTITY_REGISTERED_MODEL, ns, name);
+    return e ? registered_model_of(e) : NULL;
+}
+
+const struct model *view_version(const struct view *v, const char *ns, const char *name,
+                                 const char *version)
+{
+    struct index_key key = {.ns = ns, .first = name, .second = version};
+    const struct entity *e = directory_find(v->index[INDEX_NUMBERS], order_version, &key);
+    return e ? model_of(e) : NULL;
+}
+
+size_t view_count(const struct view *v, enum entity_kind kind)
+{
+    return v->index[kind]->total;
+}
+
+void view_versions(const struct view *v, const char *ns, const char *name,
+                   bool (*fn)(const struct model *m, void *ctx), void *ctx)
+{
+    const struct directory *d = v->index[INDEX_VERSIONS];
+    struct index_key key = {.ns = ns, .first = name};
+    struct position p = directory_seek(d, order_age, &key);
+    for (; position_valid(d, p); position_next(d, &p)) {
+        const struct entity *e = directory_at(d, p);
+        if (order_name(&key, e) != 0 || !fn(model_of(e), ctx))
+            return;
+    }
+}
+
+void view_versions_back(const struct view *v, const char *ns, const char *name,
+                        bool (*fn)(const struct model *m, void *ctx), void *ctx)
+{
+    const struct directory *d = v->index[INDEX_VERSIONS];
+    struct index_key key = {.ns = ns, .first = name, .uid = UINT64_MAX};
+    struct position p = directory_seek(d, order_age, &key);
+    while (position_back(d, &p)) {
+        const struct entity *e = directory_at(d, p);
+        if (order_name(&key, e) != 0 || !fn(model_of(e), ctx))
+            return;
+    }
+}
+
+void view_each(const struct view *v, enum entity_kind kind, bool (*fn)(const struct entity *e, void *ctx),
+               void *ctx)
+{
+    const struct directory *d = v->index[kind];
+    for (struct position p = {0}; position_valid(d, p); position_next(d, &p))
+        if (!fn(directory_at(d, p), ctx))
+            return;
+}

@@ -1,0 +1,30 @@
+/* view: the inside of a view, for this room's readers. Room: registry. Threads: immutable, [any]. */
+#ifndef PADDOCK_REGISTRY_VIEW_H
+#define PADDOCK_REGISTRY_VIEW_H
+
+#include "registry/index.h"
+#include "registry/state.h"
+
+#include <stdint.h>
+
+/* The orders in which entities are kept. The first are each kind by (namespace, id), numbered as in
+ * enum entity_kind. */
+enum view_index {
+    INDEX_MODELS,
+    INDEX_REGISTERED_MODELS,
+    INDEX_HEALTHS,
+    INDEX_VERSIONS, /* models by (namespace, name, incarnation): oldest first */
+    INDEX_NUMBERS,  /* models by (namespace, name, version) */
+    INDEX_COUNT
+};
+
+struct view {
+    uint64_t seq;
+    struct directory *index[INDEX_COUNT];
+};
+
+extern index_order *const VIEW_ORDERS[INDEX_COUNT];
+/* The key of an entity in an index. */
+struct index_key view_key(enum view_index index, const struct entity *e);
+
+#endif
