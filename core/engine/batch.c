@@ -1,27 +1,31 @@
 /* The group commit.
  *
- * A disk that has to confirm each write confirms a few thousand a second, so commands share: while one
- * commit is under way others gather in the mailbox, and the next batch takes them all. Nothing waits for a
- * batch to fill; an idle engine commits a lone command at once, a busy one finds its batches grown by itself.
+ * A disk that has to confirm each write confirms a few thousand a second, so commands share: while
+ * one commit is under way others gather in the mailbox, and the next batch takes them all. Nothing
+ * waits for a batch to fill; an idle engine commits a lone command at once, a busy one finds its
+ * batches grown by itself.
  *
- * Within a batch the commands are decided one after the other, each against the head: what is committed plus
- * what the batch has decided so far. So two commands that want the same thing meet here and nowhere else,
- * and the second is refused with its reason, before anything touches the disk. A refusal leaves no trace in the
- * batch. What is decided becomes one group: rows, journal entries (numbered and chained here) and the kept answer
- * of its idempotency key, all or nothing.
+ * Within a batch the commands are decided one after the other, each against the head: what is
+ * committed plus what the batch has decided so far. So two commands that want the same thing meet
+ * here and nowhere else, and the second is refused with its reason, before anything touches the
+ * disk. A refusal leaves no trace in the batch. What is decided becomes one group: rows, journal
+ * entries (numbered and chained here) and the kept answer of its idempotency key, all or nothing.
  *
- * Nobody sees the head. Readers see the view, which moves on only after the store has said that the batch is
- * on disk; then the listeners hear of the entries, then the commands are answered, in the order they came. Also
- * those that changed nothing or were refused: they may have seen a neighbour that was not on disk yet, and an
- * answer must not rest on what a crash could undo. For the same reason a failed commit refuses them too,
- * unless they were decided while the batch was still empty.
+ * Nobody sees the head. Readers see the view, which moves on only after the store has said that the
+ * batch is on disk; then the listeners hear of the entries, then the commands are answered, in the
+ * order they came. Also those that changed nothing or were refused: they may have seen a neighbour
+ * that was not on disk yet, and an answer must not rest on what a crash could undo. For the same
+ * reason a failed commit refuses them too, unless they were decided while the batch was still
+ * empty.
  *
- * When the commit fails the head goes back to the last view, numbers and chains with it, as if the batch had
- * never been. The engine goes on trying with each batch that comes, and once a second with an empty one.
+ * When the commit fails the head goes back to the last view, numbers and chains with it, as if the
+ * batch had never been. The engine goes on trying with each batch that comes, and once a second
+ * with an empty one.
  *
- * The store refuses a batch that was numbered after another entry than its last one. With one node this cannot be;
- * where several share a store it means that another was faster: load, decide again. This one check covers all that
- * the decisions read, so the groups need not list their expectations. */
+ * The store refuses a batch that was numbered after another entry than its last one. With one node
+ * this cannot be; where several share a store it means that another was faster: load, decide again.
+ * This one check covers all that the decisions read, so the groups need not list their
+ * expectations. */
 #include "engine/inner.h"
 
 #include "base/log.h"
@@ -30,9 +34,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_GROUP SIZE_MAX
+#define NO_GROUP  SIZE_MAX
 #define TEXTS_MAX ((size_t)32 << 20) /* a batch whose texts pass this takes no further command */
-#define TRIES 3
+#define TRIES     3
 
 struct slot {
     struct command *command;
@@ -42,7 +46,8 @@ struct slot {
 
 void batch_init(struct batch *b, size_t limit)
 {
-    *b = (struct batch){.slots = mem_zero(limit, sizeof *b->slots), .arena = arena_new(SIZE_MAX / 2)};
+    *b = (struct batch){.slots = mem_zero(limit, sizeof *b->slots),
+                        .arena = arena_new(SIZE_MAX / 2)};
 }
 
 void batch_release(struct batch *b)
@@ -85,7 +90,8 @@ static void put_row(struct batch *b, const struct change *ch)
     };
 }
 
-static void put_change(struct engine *en, const struct command *c, const struct change *ch, struct chain *chain)
+static void put_change(struct engine *en, const struct command *c, const struct change *ch,
+                       struct chain *chain)
 {
     struct batch *b = &en->batch;
     struct journal_entry *entry = ONE_MORE(b, entries);
@@ -111,15 +117,9 @@ static void put_key(struct batch *b, const struct command *c, struct store_group
     g->n_keys = 1;
 }
 
-static void drop_changes(const struct changes *changes)
-{
-    for (size_t i = 0; i < changes->n; i++)
-        if (changes->list[i].after)
-            entity_free(changes->list[i].after);
-}
-
 /* What the command wants done becomes its group. */
-static bool put_group(struct engine *en, struct slot *slot, const struct changes *changes, struct err *e)
+static bool put_group(struct engine *en, struct slot *slot, const struct changes *changes,
+                      struct err *e)
 {
     struct batch *b = &en->batch;
     struct command *c = slot->command;
@@ -164,7 +164,7 @@ static void decide(struct engine *en, struct slot *slot)
     if (c->ok)
         b->next_uid = head.next_uid;
     else
-        drop_changes(&changes);
+        changes_discard(&changes);
 }
 
 /* --- commit --- */
@@ -234,7 +234,8 @@ static void publish(struct engine *en)
         return;
     engine_publish(en);
     for (size_t i = 0; i < en->n_listeners; i++)
-        en->listeners[i].published(en->listeners[i].self, b->entries, b->n_entries, atomic_load(&en->view));
+        en->listeners[i].published(en->listeners[i].self, b->entries, b->n_entries,
+                                   atomic_load(&en->view));
 }
 
 static void take_back(struct engine *en)
@@ -285,7 +286,8 @@ static void begin(struct engine *en)
     arena_reset(b->arena);
 }
 
-/* Commit what is decided. True when the batch is over, well or not; false when it has to be decided again. */
+/* Commit what is decided. True when the batch is over, well or not; false when it has to be decided
+ * again. */
 static bool finish(struct engine *en, bool last_try)
 {
     struct batch *b = &en->batch;

@@ -56,7 +56,8 @@ void chains_move(struct chains *ch, struct chain *c, const char hash[SHA256_HEX_
 void chains_settle(struct chains *ch, bool committed)
 {
     for (struct chain *c = ch->moved; c; c = c->next) {
-        memcpy(committed ? c->committed : c->hash, committed ? c->hash : c->committed, SHA256_HEX_SIZE);
+        memcpy(committed ? c->committed : c->hash, committed ? c->hash : c->committed,
+               SHA256_HEX_SIZE);
         c->moved = false;
     }
     ch->moved = NULL;

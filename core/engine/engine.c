@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #define MAILBOX_LIMIT 8192
-#define BATCH_LIMIT 512
-#define PROBE_MS 1000 /* how often a store that failed is asked, when no command does */
+#define BATCH_LIMIT   512
+#define PROBE_MS      1000 /* how often a store that failed is asked, when no command does */
 
 struct view_reader {
     struct epoch_reader *epoch;

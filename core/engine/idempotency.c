@@ -12,29 +12,32 @@ const struct err_kind KEY_REUSED = {
     .code = "IDEMPOTENCY_KEY_REUSED",
     .status = 422,
     .title = "Idempotency key reused",
-    .doc = "This Idempotency-Key was used before with another body. Use a fresh key for another request.",
+    .doc = "This Idempotency-Key was used before with another body. Use a fresh key for another "
+           "request.",
 };
 const struct err_kind KEY_IN_USE = {
     .code = "IDEMPOTENCY_KEY_IN_USE",
     .status = 409,
     .title = "Idempotency key in use",
-    .doc = "The first request with this Idempotency-Key is still under way. Ask again a little later; you will "
+    .doc = "The first request with this Idempotency-Key is still under way. Ask again a little "
+           "later; you will "
            "get its answer.",
 };
 const struct err_kind KEYS_FULL = {
     .code = "IDEMPOTENCY_KEYS_FULL",
     .status = 503,
     .title = "Too many kept answers",
-    .doc = "The server keeps as many answers for Idempotency-Keys as it may (idempotency-keys-max). Try again "
+    .doc = "The server keeps as many answers for Idempotency-Keys as it may "
+           "(idempotency-keys-max). Try again "
            "later, or send the request without a key.",
 };
 
 /* --- the stored form --- */
 
-/* 'K', version, status (2), body hash (8), three lengths (4 each), headers, type, body, checksum (4);
- * numbers are little-endian. */
+/* 'K', version, status (2), body hash (8), three lengths (4 each), headers, type, body, checksum
+ * (4); numbers are little-endian. */
 #define HEAD_SIZE 24
-#define VERSION 1
+#define VERSION   1
 
 static void put(char *at, uint64_t n, int size)
 {
@@ -206,8 +209,8 @@ static void keep(struct idempotency *t, struct kept *k, char *form, size_t len, 
     heap_push(t, k);
 }
 
-static enum key_state begin(struct idempotency *t, const char *key, uint64_t body_hash, struct arena *a,
-                            struct kept_answer *answer, struct err *e)
+static enum key_state begin(struct idempotency *t, const char *key, uint64_t body_hash,
+                            struct arena *a, struct kept_answer *answer, struct err *e)
 {
     const struct kept *k = map_get(t->map, key, strlen(key));
     if (k && k->body_hash != body_hash) {
@@ -230,8 +233,9 @@ static enum key_state begin(struct idempotency *t, const char *key, uint64_t bod
     return KEY_NEW;
 }
 
-enum key_state idempotency_begin(struct idempotency *t, const char *key, uint64_t body_hash, int64_t now_ms,
-                                 struct arena *a, struct kept_answer *answer, struct err *e)
+enum key_state idempotency_begin(struct idempotency *t, const char *key, uint64_t body_hash,
+                                 int64_t now_ms, struct arena *a, struct kept_answer *answer,
+                                 struct err *e)
 {
     pthread_mutex_lock(&t->lock);
     expire(t, now_ms);

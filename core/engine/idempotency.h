@@ -1,8 +1,9 @@
 /* idempotency: the answers kept for Idempotency-Keys. Room: engine. Threads: [any], one short lock.
  *
- * A key is scoped by the caller (token, namespace, path). begin() says what to do; a NEW key must end by finish()
- * or abandon(). The table has a bound in entries and bytes; expired ones make room; past it FULL. An answer
- * of a key that was let in is always kept, so the bytes may pass the bound by what is under way. */
+ * A key is scoped by the caller (token, namespace, path). begin() says what to do; a NEW key must
+ * end by finish() or abandon(). The table has a bound in entries and bytes; expired ones make room;
+ * past it FULL. An answer of a key that was let in is always kept, so the bytes may pass the bound
+ * by what is under way. */
 #ifndef PADDOCK_ENGINE_IDEMPOTENCY_H
 #define PADDOCK_ENGINE_IDEMPOTENCY_H
 
@@ -32,9 +33,11 @@ struct kept_answer {
 struct idempotency *idempotency_new(size_t max_entries, size_t max_bytes);
 void idempotency_free(struct idempotency *t);
 
-/* KEY_NEW: go on, the key is now under way. KEY_REPLAY: give `answer` (copied into `a`) again. KEY_FAIL: `e`. */
-enum key_state idempotency_begin(struct idempotency *t, const char *key, uint64_t body_hash, int64_t now_ms,
-                                 struct arena *a, struct kept_answer *answer, struct err *e);
+/* KEY_NEW: go on, the key is now under way. KEY_REPLAY: give `answer` (copied into `a`) again.
+ * KEY_FAIL: `e`. */
+enum key_state idempotency_begin(struct idempotency *t, const char *key, uint64_t body_hash,
+                                 int64_t now_ms, struct arena *a, struct kept_answer *answer,
+                                 struct err *e);
 void idempotency_finish(struct idempotency *t, const char *key, const struct kept_answer *answer,
                         int64_t expires_ms);
 void idempotency_abandon(struct idempotency *t, const char *key);

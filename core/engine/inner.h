@@ -1,4 +1,5 @@
-/* inner: what the engine's own files share. Room: engine. Threads: [engine] but where a field says otherwise. */
+/* inner: what the engine's own files share. Room: engine. Threads: [engine] but where a field says
+ * otherwise. */
 #ifndef PADDOCK_ENGINE_INNER_H
 #define PADDOCK_ENGINE_INNER_H
 
@@ -22,13 +23,14 @@ struct chain {
     bool moved;
 };
 struct chains {
-    struct map *map;     /* namespace -> struct chain, filled as namespaces are first written */
+    struct map *map; /* namespace -> struct chain, filled as namespaces are first written */
     struct chain *moved;
 };
 void chains_init(struct chains *ch);
 void chains_release(struct chains *ch);
 /* The chain of `ns`, read from the store the first time. NULL when that fails. */
-struct chain *chains_get(struct chains *ch, struct store *s, const char *ns, struct err *e) MUST_CHECK;
+struct chain *chains_get(struct chains *ch, struct store *s, const char *ns, struct err *e)
+    MUST_CHECK;
 void chains_move(struct chains *ch, struct chain *c, const char hash[SHA256_HEX_SIZE]);
 /* What moved is on disk now (`committed`), or never was. */
 void chains_settle(struct chains *ch, bool committed);

@@ -30,8 +30,8 @@ static bool restore_key(void *ctx, const struct store_key *k)
 {
     const struct restoring *r = ctx;
     /* A damaged one is as good as none: its request will be carried out anew. */
-    (void)idempotency_restore(r->table, k->key + strlen(KEPT_PREFIX), k->value, k->value_len, k->expires_ms,
-                              r->now_ms);
+    (void)idempotency_restore(r->table, k->key + strlen(KEPT_PREFIX), k->value, k->value_len,
+                              k->expires_ms, r->now_ms);
     return true;
 }
 

@@ -12,15 +12,17 @@ static bool load_row(void *ctx, const struct store_row *r, struct err *e)
     struct state *state = ctx;
     int kind = entity_kind_of(r->kind);
     if (kind < 0)
-        return fail(e, &ERR_CORRUPT, "the store holds a '%.64s', which this version does not know", r->kind);
+        return fail(e, &ERR_CORRUPT, "the store holds a '%.64s', which this version does not know",
+                    r->kind);
     struct entity *entity = ENTITY_TYPES[kind].parse(r->ns, r->id, r->uid, r->value, r->value_len,
                                                      state_names(state), e);
     if (!entity)
         return false;
     if (entity->revision != r->revision) {
         entity_free(entity);
-        return fail(e, &ERR_CORRUPT, "the %s '%.200s' is stored as revision %" PRId64 " but says otherwise",
-                    r->kind, r->id, r->revision);
+        return fail(e, &ERR_CORRUPT,
+                    "the %s '%.200s' is stored as revision %" PRId64 " but says otherwise", r->kind,
+                    r->id, r->revision);
     }
     state_apply(state, NULL, entity);
     return true;

@@ -7,9 +7,9 @@
 
 /* The texts of an entry, for whoever copies them. */
 static const size_t TEXTS[] = {
-    offsetof(struct journal_entry, ns),        offsetof(struct journal_entry, action),
-    offsetof(struct journal_entry, entity),    offsetof(struct journal_entry, entity_id),
-    offsetof(struct journal_entry, name),      offsetof(struct journal_entry, actor_id),
+    offsetof(struct journal_entry, ns),         offsetof(struct journal_entry, action),
+    offsetof(struct journal_entry, entity),     offsetof(struct journal_entry, entity_id),
+    offsetof(struct journal_entry, name),       offsetof(struct journal_entry, actor_id),
     offsetof(struct journal_entry, request_id), offsetof(struct journal_entry, to_status),
 };
 #define N_TEXTS (sizeof TEXTS / sizeof *TEXTS)

@@ -30,41 +30,38 @@ bool job_writes(const struct job *j)
              (j->kind == JOB_KEY && j->key->op == KEY_GET));
 }
 
-/* Every request ends in the same three fields, in structs that share no type. After done() the request may
- * be gone. */
-#define END(request_)                  \
-    do {                               \
-        (request_)->ok = !why;         \
-        if (why)                       \
-            (request_)->err = *why;    \
-        (request_)->done(request_);    \
+void job_fault(struct job *j, const struct err *why)
+{
+    free(j->why);
+    j->why = NULL;
+    if (why) {
+        j->why = mem_alloc(sizeof *j->why);
+        *j->why = *why;
+    }
+}
+
+/* Every request ends in the same three fields, in structs that share no type. After done() the
+ * request may be gone. */
+#define END(request_)               \
+    do {                            \
+        (request_)->ok = !why;      \
+        if (why)                    \
+            (request_)->err = *why; \
+        (request_)->done(request_); \
     } while (0)
 
 void job_end(struct job *j, const struct err *why)
 {
     struct job was = *j;
+    free(j->why);
     free(j);
     switch (was.kind) {
-    case JOB_COMMIT:
-        END(was.commit);
-        break;
-    case JOB_JOURNAL:
-        END(was.journal);
-        break;
-    case JOB_APPEND:
-        END(was.append);
-        break;
-    case JOB_READ:
-        END(was.read);
-        break;
-    case JOB_LEASE:
-        END(was.lease);
-        break;
-    case JOB_KEY:
-        END(was.key);
-        break;
-    case JOB_QUEUE:
-        END(was.queue);
-        break;
+    case JOB_COMMIT: END(was.commit); break;
+    case JOB_JOURNAL: END(was.journal); break;
+    case JOB_APPEND: END(was.append); break;
+    case JOB_READ: END(was.read); break;
+    case JOB_LEASE: END(was.lease); break;
+    case JOB_KEY: END(was.key); break;
+    case JOB_QUEUE: END(was.queue); break;
     }
 }

@@ -1,7 +1,7 @@
 /* lease: who holds one, and with which token. Room: store (its own use). Threads: pure.
  *
- * The rule in one place for all backends. A lease that ran out is nobody's, even if its last holder comes
- * back: it gets a new token, since others may have acted on its absence. */
+ * The rule in one place for all backends. A lease that ran out is nobody's, even if its last holder
+ * comes back: it gets a new token, since others may have acted on its absence. */
 #ifndef PADDOCK_STORE_LEASE_H
 #define PADDOCK_STORE_LEASE_H
 

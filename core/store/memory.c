@@ -10,20 +10,13 @@
 static bool run(struct memory *m, struct job *j, struct err *e)
 {
     switch (j->kind) {
-    case JOB_COMMIT:
-        return memory_commit(m, j->commit, e);
-    case JOB_JOURNAL:
-        return memory_journal(m, j->journal, e);
-    case JOB_APPEND:
-        return memory_append(m, j->append, e);
-    case JOB_READ:
-        return memory_read(m, j->read, e);
-    case JOB_LEASE:
-        return memory_lease(m, j->lease, e);
-    case JOB_KEY:
-        return memory_key(m, j->key, e);
-    case JOB_QUEUE:
-        return memory_queue(m, j->queue, e);
+    case JOB_COMMIT: return memory_commit(m, j->commit, e);
+    case JOB_JOURNAL: return memory_journal(m, j->journal, e);
+    case JOB_APPEND: return memory_append(m, j->append, e);
+    case JOB_READ: return memory_read(m, j->read, e);
+    case JOB_LEASE: return memory_lease(m, j->lease, e);
+    case JOB_KEY: return memory_key(m, j->key, e);
+    case JOB_QUEUE: return memory_queue(m, j->queue, e);
     }
     return fail(e, &ERR_INTERNAL, "unknown job %d", (int)j->kind);
 }
@@ -49,13 +42,34 @@ static void post(struct store *s, enum job_kind kind, void *request)
 {
     job_post(memory_of(s)->mailbox, kind, request);
 }
-static void commit(struct store *s, struct store_commit *c) { post(s, JOB_COMMIT, c); }
-static void journal(struct store *s, struct journal_read *r) { post(s, JOB_JOURNAL, r); }
-static void append(struct store *s, struct series_append *a) { post(s, JOB_APPEND, a); }
-static void read_series(struct store *s, struct series_read *r) { post(s, JOB_READ, r); }
-static void lease(struct store *s, struct lease_request *l) { post(s, JOB_LEASE, l); }
-static void key(struct store *s, struct key_request *k) { post(s, JOB_KEY, k); }
-static void queue(struct store *s, struct queue_request *q) { post(s, JOB_QUEUE, q); }
+static void commit(struct store *s, struct store_commit *c)
+{
+    post(s, JOB_COMMIT, c);
+}
+static void journal(struct store *s, struct journal_read *r)
+{
+    post(s, JOB_JOURNAL, r);
+}
+static void append(struct store *s, struct series_append *a)
+{
+    post(s, JOB_APPEND, a);
+}
+static void read_series(struct store *s, struct series_read *r)
+{
+    post(s, JOB_READ, r);
+}
+static void lease(struct store *s, struct lease_request *l)
+{
+    post(s, JOB_LEASE, l);
+}
+static void key(struct store *s, struct key_request *k)
+{
+    post(s, JOB_KEY, k);
+}
+static void queue(struct store *s, struct queue_request *q)
+{
+    post(s, JOB_QUEUE, q);
+}
 
 static void stats(struct store *s, struct store_stats *out)
 {

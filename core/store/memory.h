@@ -1,5 +1,6 @@
 /* memory: the store that lives and dies with the process, for tests. Room: store (its own use).
- * Threads: its one thread runs the jobs; blocking calls come from others: `lock` guards all below it. */
+ * Threads: its one thread runs the jobs; blocking calls come from others: `lock` guards all below
+ * it. */
 #ifndef PADDOCK_STORE_MEMORY_H
 #define PADDOCK_STORE_MEMORY_H
 
@@ -56,21 +57,24 @@ struct memory {
     pthread_t thread;
 
     pthread_mutex_t lock;
-    struct map *rows; /* kind NUL ns NUL id -> struct memory_row */
+    struct map *rows;               /* kind NUL ns NUL id -> struct memory_row */
     struct journal_entry **journal; /* by seq */
     size_t n_journal, cap_journal;
     uint64_t next_uid;
-    struct map *series; /* key -> struct memory_series */
-    struct map *marks;  /* name -> int64_t */
-    struct map *keys;   /* key -> struct memory_key */
-    size_t keys_swept;  /* how many were left after the last sweep of expired ones */
-    struct map *leases; /* name -> struct memory_lease */
+    struct map *series;      /* key -> struct memory_series */
+    struct map *marks;       /* name -> int64_t */
+    struct map *keys;        /* key -> struct memory_key */
+    size_t keys_swept;       /* how many were left after the last sweep of expired ones */
+    struct map *leases;      /* name -> struct memory_lease */
     struct memory_job *jobs; /* of all queues, oldest first */
     size_t n_jobs, cap_jobs;
     struct store_stats stats;
 };
 
-static inline struct memory *memory_of(struct store *s) { return (struct memory *)(void *)s; }
+static inline struct memory *memory_of(struct store *s)
+{
+    return (struct memory *)(void *)s;
+}
 
 /* What follows runs under the lock. Each returns false and `e` if the request failed as a whole. */
 bool memory_commit(struct memory *m, struct store_commit *c, struct err *e);
@@ -82,11 +86,11 @@ bool memory_key(struct memory *m, struct key_request *k, struct err *e);
 bool memory_queue(struct memory *m, struct queue_request *q, struct err *e);
 
 /* The blocking part of the table; these take the lock. */
-bool memory_load(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e), void *ctx,
-                 struct store_head *head, struct err *e);
+bool memory_load(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e),
+                 void *ctx, struct store_head *head, struct err *e);
 bool memory_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e);
-bool memory_keys(struct store *s, const char *prefix, bool (*each)(void *ctx, const struct store_key *k),
-                 void *ctx, struct err *e);
+bool memory_keys(struct store *s, const char *prefix,
+                 bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e);
 bool memory_mark(struct store *s, const char *name, int64_t *value, bool *found, struct err *e);
 
 void memory_key_put(struct memory *m, const struct store_key *key);

@@ -139,8 +139,8 @@ static int row_compare(const void *a, const void *b)
     return order ? order : strcmp((*x)->row.id, (*y)->row.id);
 }
 
-bool memory_load(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e), void *ctx,
-                 struct store_head *head, struct err *e)
+bool memory_load(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e),
+                 void *ctx, struct store_head *head, struct err *e)
 {
     struct memory *m = memory_of(s);
     pthread_mutex_lock(&m->lock);

@@ -8,7 +8,8 @@
 
 /* --- expiring keys --- */
 
-/* Drop what has expired; called when the number of keys has doubled, so that it costs each put little. */
+/* Drop what has expired; called when the number of keys has doubled, so that it costs each put
+ * little. */
 static void sweep(struct memory *m, int64_t now)
 {
     struct map *live = map_new();
@@ -72,11 +73,8 @@ bool memory_key(struct memory *m, struct key_request *k, struct err *e)
     struct memory_key *is = key_get(m, k->key.key);
     k->found = is != NULL;
     switch (k->op) {
-    case KEY_GET:
-        return key_answer(k, is, e);
-    case KEY_PUT:
-        key_set(m, &k->key);
-        return true;
+    case KEY_GET: return key_answer(k, is, e);
+    case KEY_PUT: key_set(m, &k->key); return true;
     case KEY_PUT_NEW:
         if (!is)
             key_set(m, &k->key);
@@ -88,15 +86,13 @@ bool memory_key(struct memory *m, struct key_request *k, struct err *e)
             return fail(e, &ERR_INVALID, "the counter '%s' would overflow", k->key.key);
         k->number = is->number;
         return true;
-    case KEY_DELETE:
-        free(map_remove(m->keys, k->key.key, strlen(k->key.key)));
-        return true;
+    case KEY_DELETE: free(map_remove(m->keys, k->key.key, strlen(k->key.key))); return true;
     }
     return fail(e, &ERR_INTERNAL, "unknown key operation %d", (int)k->op);
 }
 
-bool memory_keys(struct store *s, const char *prefix, bool (*each)(void *ctx, const struct store_key *k),
-                 void *ctx, struct err *e)
+bool memory_keys(struct store *s, const char *prefix,
+                 bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e)
 {
     (void)e;
     struct memory *m = memory_of(s);
@@ -182,7 +178,8 @@ static bool claim(struct memory *m, struct queue_request *q, int64_t now, struct
     q->found = job != NULL;
     if (!job)
         return true;
-    char *data = arena_alloc(q->arena, job->len + 1), *id = arena_alloc(q->arena, strlen(job->id) + 1);
+    char *data = arena_alloc(q->arena, job->len + 1),
+         *id = arena_alloc(q->arena, strlen(job->id) + 1);
     if (!data || !id)
         return fail(e, &ERR_MEMORY, "a job is larger than the arena");
     memcpy(data, job->data, job->len);
@@ -205,7 +202,8 @@ static void job_free(struct memory_job *job)
     free(job->data);
 }
 
-/* Whoever claimed last has the job, also past the end of its claim as long as nobody else took it. */
+/* Whoever claimed last has the job, also past the end of its claim as long as nobody else took it.
+ */
 static struct memory_job *job_mine(struct memory *m, struct queue_request *q)
 {
     struct memory_job *job = job_find(m, q->queue, q->id);
@@ -218,10 +216,8 @@ bool memory_queue(struct memory *m, struct queue_request *q, struct err *e)
     int64_t now = clock_wall_ms(m->clock);
     struct memory_job *job;
     switch (q->op) {
-    case QUEUE_PUSH:
-        return push(m, q, e);
-    case QUEUE_CLAIM:
-        return claim(m, q, now, e);
+    case QUEUE_PUSH: return push(m, q, e);
+    case QUEUE_CLAIM: return claim(m, q, now, e);
     case QUEUE_HEARTBEAT:
         job = job_mine(m, q);
         if (job)

@@ -59,8 +59,8 @@ static void record_put(struct memory *m, const struct series_record *from)
         memmove(&s->records[at + 1], &s->records[at], (s->n - at) * sizeof *s->records);
         s->n++;
     }
-    s->records[at] =
-        (struct memory_record){from->at, mem_text(from->id), mem_copy(from->data, from->len), from->len};
+    s->records[at] = (struct memory_record){from->at, mem_text(from->id),
+                                            mem_copy(from->data, from->len), from->len};
 }
 
 static void trim(struct memory *m, const struct series_trim *t)
@@ -119,13 +119,15 @@ static char **keys_of(const struct memory *m, const char *pattern, size_t *n)
 }
 
 /* False: the reader has had enough. */
-static bool read_key(const struct memory *m, const char *key, const struct series_read *r, size_t *left)
+static bool read_key(const struct memory *m, const char *key, const struct series_read *r,
+                     size_t *left)
 {
     const struct memory_series *s = map_get(m->series, key, strlen(key));
     size_t from = place_of(s, r->from, ""), to = r->to ? place_of(s, r->to, "") : s->n;
     for (size_t i = from; i < to; i++) {
         const struct memory_record *record = &s->records[r->newest_first ? to - 1 - (i - from) : i];
-        if (!r->each(r->ctx, key, record->at, record->id, record->data, record->len) || --*left == 0)
+        if (!r->each(r->ctx, key, record->at, record->id, record->data, record->len) ||
+            --*left == 0)
             return false;
     }
     return true;

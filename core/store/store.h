@@ -1,10 +1,11 @@
 /* store: what must outlive the process, behind one table of functions. Room: store.
  *
- * Five primitives, every backend the same, all asynchronous: entities with their journal, series, leases,
- * expiring keys, queues. A request is a struct owned by the caller, alive until its `done` was called; `done`
- * runs on a thread of the store, must not block, and usually posts the struct to a mailbox. Results are in
- * the arena of the request. Threads: submit from [any]. After close() began every request fails. A request that
- * cannot be taken (closing, too many wait) is answered at once, in the submitting call. */
+ * Five primitives, every backend the same, all asynchronous: entities with their journal, series,
+ * leases, expiring keys, queues. A request is a struct owned by the caller, alive until its `done`
+ * was called; `done` runs on a thread of the store, must not block, and usually posts the struct to
+ * a mailbox. Results are in the arena of the request. Threads: submit from [any]. After close()
+ * began every request fails. A request that cannot be taken (closing, too many wait) is answered at
+ * once, in the submitting call. */
 #ifndef PADDOCK_STORE_STORE_H
 #define PADDOCK_STORE_STORE_H
 
@@ -63,7 +64,8 @@ struct store_commit {
     uint64_t head_seq; /* the journal's last sequence these groups were numbered after */
     uint64_t next_uid; /* kept, so that incarnations are never reused */
     bool ok;           /* out: false: nothing at all was written (`err`) */
-    bool moved;        /* out, with ok = false: `head_seq` is not the journal's last: load anew, decide anew */
+    bool moved; /* out, with ok = false: `head_seq` is not the journal's last: load anew, decide
+                   anew */
     struct err err;
     void (*done)(struct store_commit *c);
     void *owner;
@@ -76,14 +78,14 @@ struct store_head {
 };
 
 struct journal_query {
-    const char *ns; /* NULL or "*": all */
+    const char *ns;                                                        /* NULL or "*": all */
     const char *entity, *entity_id, *name, *actor_id, *action, *to_status; /* NULL: any */
     int64_t from, to;    /* ms, from <= at < to; 0: open */
     uint64_t after_seq;  /* only seq > this; 0: from the start */
     uint64_t before_seq; /* only seq < this; 0: open */
     bool newest_first;
-    bool count_total;    /* also count all that match, whatever the page */
-    size_t limit;        /* 0: 1,000, which is also the maximum */
+    bool count_total; /* also count all that match, whatever the page */
+    size_t limit;     /* 0: 1,000, which is also the maximum */
 };
 struct journal_read {
     struct mail mail;
@@ -102,9 +104,10 @@ struct journal_read {
 /* --- 2. series: append-only timed records under a key --- */
 
 struct series_record {
-    const char *key;  /* "m/17/60000" */
-    int64_t at;       /* ms */
-    const char *id;   /* makes a resend harmless: (key, at, id) is written once; a newer write replaces it */
+    const char *key; /* "m/17/60000" */
+    int64_t at;      /* ms */
+    const char
+        *id; /* makes a resend harmless: (key, at, id) is written once; a newer write replaces it */
     const void *data;
     size_t len;
 };
@@ -112,17 +115,19 @@ struct series_append {
     struct mail mail;
     const struct series_record *records;
     size_t n;
-    /* Deleted in the same transaction: everything of `key` (exact, or a prefix ending in '*') before `at`. */
+    /* Deleted in the same transaction: everything of `key` (exact, or a prefix ending in '*')
+     * before `at`. */
     const struct series_trim {
         const char *key;
         int64_t before;
-    } *trims;
+    } * trims;
     size_t n_trims;
-    /* Marks written in the same transaction (name, number), for instance how far a log is rolled up. */
+    /* Marks written in the same transaction (name, number), for instance how far a log is rolled
+     * up. */
     const struct series_mark {
         const char *name;
         int64_t value;
-    } *marks;
+    } * marks;
     size_t n_marks;
     bool ok;
     struct err err;
@@ -131,12 +136,14 @@ struct series_append {
 };
 struct series_read {
     struct mail mail;
-    const char *key; /* exact, or a prefix ending in '*' */
-    int64_t from, to; /* from <= at < to; to 0: open */
+    const char *key;   /* exact, or a prefix ending in '*' */
+    int64_t from, to;  /* from <= at < to; to 0: open */
     bool newest_first; /* order is key, at, id; this turns all of it round */
-    size_t limit; /* 0: no limit (start-up only) */
-    /* Called for each record in order on the store's thread; data is valid during the call. False stops. */
-    bool (*each)(void *ctx, const char *key, int64_t at, const char *id, const void *data, size_t len);
+    size_t limit;      /* 0: no limit (start-up only) */
+    /* Called for each record in order on the store's thread; data is valid during the call. False
+     * stops. */
+    bool (*each)(void *ctx, const char *key, int64_t at, const char *id, const void *data,
+                 size_t len);
     void *ctx;
     bool ok;
     struct err err;
@@ -148,10 +155,10 @@ struct series_read {
 struct lease_request {
     struct mail mail;
     const char *name, *holder;
-    int64_t ttl_ms;  /* 0: give it up */
-    bool held;       /* out: we hold it now */
-    uint64_t token;  /* out: grows each time the lease is taken, not when it is extended (fencing) */
-    int64_t until;   /* out: ms, also when somebody else holds it; 0: nobody does */
+    int64_t ttl_ms; /* 0: give it up */
+    bool held;      /* out: we hold it now */
+    uint64_t token; /* out: grows each time the lease is taken, not when it is extended (fencing) */
+    int64_t until;  /* out: ms, also when somebody else holds it; 0: nobody does */
     bool ok;
     struct err err;
     void (*done)(struct lease_request *l);
@@ -160,11 +167,11 @@ struct lease_request {
 
 /* --- 4. expiring keys --- */
 enum key_op {
-    KEY_GET,       /* value, or found = false */
-    KEY_PUT,       /* set with an expiry */
-    KEY_PUT_NEW,   /* set only if absent; found says whether it was there (value: what was) */
-    KEY_ADD,       /* add `amount` to a counter (made with the expiry if absent); `number` is the sum,
-                      which KEY_GET gives too */
+    KEY_GET,     /* value, or found = false */
+    KEY_PUT,     /* set with an expiry */
+    KEY_PUT_NEW, /* set only if absent; found says whether it was there (value: what was) */
+    KEY_ADD,     /* add `amount` to a counter (made with the expiry if absent); `number` is the sum,
+                    which KEY_GET gives too */
     KEY_DELETE,
 };
 struct key_request {
@@ -185,9 +192,10 @@ struct key_request {
 
 /* --- 5. queues --- */
 enum queue_op {
-    QUEUE_PUSH,      /* add a job (`id` makes it exactly once; found = true: it was there, nothing changed) */
-    QUEUE_CLAIM,     /* take the oldest job that is free or whose claim ran out, also one's own: its `id` and
-                        `data` go to the arena; found = false: none */
+    QUEUE_PUSH,      /* add a job (`id` makes it exactly once; found = true: it was there, nothing
+                        changed) */
+    QUEUE_CLAIM,     /* take the oldest job that is free or whose claim ran out, also one's own: its
+                        `id` and     `data` go to the arena; found = false: none */
     QUEUE_HEARTBEAT, /* extend the claim; found = false: somebody else has it by now */
     QUEUE_FINISH,    /* remove; found = false: somebody else has it by now */
 };
@@ -212,10 +220,10 @@ struct queue_request {
 struct store_stats {
     uint64_t commits, commit_groups, commit_failures, refused_groups;
     double commit_seconds_sum, commit_seconds_max; /* max since the last call */
-    uint64_t waiting; /* requests in its mailboxes */
-    uint64_t size_bytes, log_bytes; /* on disk */
-    bool available; /* false: the last write failed */
-    int64_t unavailable_since; /* ms, 0: available */
+    uint64_t waiting;                              /* requests in its mailboxes */
+    uint64_t size_bytes, log_bytes;                /* on disk */
+    bool available;                                /* false: the last write failed */
+    int64_t unavailable_since;                     /* ms, 0: available */
 };
 
 struct store;
@@ -223,10 +231,10 @@ struct store;
 struct store_ops {
     const char *name; /* "sqlite", "memory" */
     /* Call `row` for every entity (order by kind, namespace, id), blocking. */
-    bool (*load)(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e), void *ctx,
-                 struct store_head *head, struct err *e);
-    /* Last hash of a namespace's chain into `hash` (JOURNAL_FIRST_HASH if it has none), blocking; by the one
-     * who commits, between two commits. So may load be called, to begin anew. */
+    bool (*load)(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e),
+                 void *ctx, struct store_head *head, struct err *e);
+    /* Last hash of a namespace's chain into `hash` (JOURNAL_FIRST_HASH if it has none), blocking;
+     * by the one who commits, between two commits. So may load be called, to begin anew. */
     bool (*chain)(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e);
     /* Live keys (for the idempotency table), blocking, at start. */
     bool (*keys)(struct store *s, const char *prefix,
@@ -251,23 +259,25 @@ struct store {
     const struct store_ops *ops;
 };
 
-/* The embedded store: control.db (entities, journal, keys, leases, queues) and series.db in `dir`, WAL,
- * synchronous=FULL. Refused with a clear text: made by a newer version, corrupt, not writable, locked. */
-struct store *store_sqlite_open(const char *dir, const struct clock *clock, struct err *e) MUST_CHECK;
+/* The embedded store: control.db (entities, journal, keys, leases, queues) and series.db in `dir`,
+ * WAL, synchronous=FULL. Refused with a clear text: made by a newer version, corrupt, not writable,
+ * locked. */
+struct store *store_sqlite_open(const char *dir, const struct clock *clock, struct err *e)
+    MUST_CHECK;
 /* For tests: lives and dies with the process. */
 struct store *store_memory_open(const struct clock *clock) __attribute__((returns_nonnull));
 
-/* Check the whole journal against its hashes, its columns and the entities (each equals its last entry's
- * `after`): blocking, for `paddock audit verify`. `each` hears of every fault; returns false only if the
- * store cannot be read. */
+/* Check the whole journal against its hashes, its columns and the entities (each equals its last
+ * entry's `after`): blocking, for `paddock audit verify`. `each` hears of every fault; returns
+ * false only if the store cannot be read. */
 struct verify_report {
     uint64_t entries, namespaces, entities, faults;
 };
 bool store_verify(struct store *s, void (*each)(void *ctx, const char *fault), void *ctx,
                   struct verify_report *out, struct err *e) MUST_CHECK;
 
-/* The lock that refuses a second server on one data directory. Keep the descriptor open. -1 and a text that
- * names the directory and the holder's pid when it is taken. */
+/* The lock that refuses a second server on one data directory. Keep the descriptor open. -1 and a
+ * text that names the directory and the holder's pid when it is taken. */
 int data_dir_lock(const char *dir, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,0 +1,97 @@
+/* Copying the write-ahead log into the file, off the path of commits.
+ *
+ * A passive checkpoint disturbs nobody, but while the writer goes on it never ends the log: SQLite
+ * begins the log anew only when a commit finds all of it copied. So past PAUSE_PAGES a second,
+ * short one runs with the writer held up between two transactions: there is only left what was
+ * written during the first. A reader that holds an old snapshot can still keep the log from ending;
+ * past HARD_PAGES that is waited for, and writers with it. */
+#include "store/sqlite.h"
+
+#include <time.h>
+
+#define PAUSE_PAGES  (16 * 1024)   /* 64 MiB */
+#define HARD_PAGES   (64 * 1024)   /* 256 MiB */
+#define IDLE_NS      30000000000LL /* without a write for so long: give the log's space back */
+#define LOOK_SECONDS 10
+
+static void hold_up(struct writer *w, struct db *db, int mode)
+{
+    pthread_mutex_lock(&w->turn);
+    sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, NULL, NULL);
+    pthread_mutex_unlock(&w->turn);
+}
+
+/* Errors are the disk's; the writer meets and reports them. */
+static void checkpoint(struct writer *w, struct db *db)
+{
+    uint64_t pages = atomic_load(&w->log_pages);
+    bool idle = clock_mono_ns(w->store->clock) - atomic_load(&w->last_write_ns) > IDLE_NS;
+    if (pages == 0 || (pages <= LOG_QUIET_PAGES && !idle))
+        return;
+    sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (pages > HARD_PAGES)
+        hold_up(w, db, SQLITE_CHECKPOINT_RESTART);
+    else if (idle && pages > LOG_QUIET_PAGES)
+        hold_up(w, db, SQLITE_CHECKPOINT_TRUNCATE);
+    else if (pages > PAUSE_PAGES)
+        hold_up(w, db, SQLITE_CHECKPOINT_PASSIVE);
+    if (idle) /* nothing to do until the next commit says how long the log is */
+        atomic_compare_exchange_strong(&w->log_pages, &pages, 0);
+}
+
+/* True when there is work, false when it is over. */
+static bool wait_for_work(struct checkpointer *c)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LOOK_SECONDS;
+    pthread_mutex_lock(&c->lock);
+    while (!c->wanted && !c->stopping && pthread_cond_timedwait(&c->wake, &c->lock, &until) == 0)
+        ;
+    c->wanted = false;
+    bool goes_on = !c->stopping;
+    pthread_mutex_unlock(&c->lock);
+    return goes_on;
+}
+
+static void *thread(void *arg)
+{
+    struct sqlite *s = arg;
+    while (wait_for_work(&s->checkpointer)) {
+        checkpoint(&s->control, &s->checkpointer.control);
+        checkpoint(&s->series, &s->checkpointer.series);
+    }
+    return NULL;
+}
+
+void checkpointer_wake(struct checkpointer *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->wanted = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool checkpointer_start(struct sqlite *s, struct err *e)
+{
+    struct checkpointer *c = &s->checkpointer;
+    if (!db_open(&c->control, s->dir, CONTROL_SCHEMA.file, DB_WRITE, e) ||
+        !db_open(&c->series, s->dir, SERIES_SCHEMA.file, DB_WRITE, e))
+        return false;
+    c->started = pthread_create(&c->thread, NULL, thread, s) == 0;
+    return c->started || fail(e, &ERR_INTERNAL, "cannot start a thread of the store");
+}
+
+void checkpointer_stop(struct sqlite *s)
+{
+    struct checkpointer *c = &s->checkpointer;
+    if (c->started) {
+        pthread_mutex_lock(&c->lock);
+        c->stopping = true;
+        pthread_cond_signal(&c->wake);
+        pthread_mutex_unlock(&c->lock);
+        pthread_join(c->thread, NULL);
+    }
+    db_close(&c->control);
+    db_close(&c->series);
+}
