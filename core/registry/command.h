@@ -29,6 +29,7 @@ struct rules {
     const char *const *required_stable;   /* test types every promotion to stable needs; default none */
     int64_t gate_max_age_seconds;         /* INT64_MIN: none */
     const char *gate_max_severity;        /* default "medium" */
+    int64_t nightly_hour_utc;             /* 0..23: what a new registered model gets */
 };
 
 /* Evidence for a gate, answered by validation in a later issue. */

@@ -115,7 +115,8 @@ bool gate_judge(const struct view *v, const struct rules *rules, const struct ga
                 struct err *e) MUST_CHECK;
 /* `{"allowed","evidence","conditions"}` of it. */
 const char *gate_json(struct arena *a, bool allowed, const char *evidence, const char *conditions);
-/* `{"to","gate","rule","source_digest"}`: what a promotion's journal entry keeps. */
+/* What the journal entry of a promotion keeps: `{"to","allowed","evidence","conditions","rule","run_id",
+ * "experiment","source_digest"}`, the gate's answer before force. */
 const char *gate_evidence(struct arena *a, const struct model *m, const char *to,
                           const struct gate_outcome *g, bool forced);
 /* PROMOTION_BLOCKED or VALIDATION_PENDING with the gate. */

@@ -127,8 +127,12 @@ const char *gate_evidence(struct arena *a, const struct model *m, const char *to
     struct bytes b = BYTES_INIT(1 << 20);
     bytes_char(&b, '{');
     json_kv_string(&b, "to", to);
-    json_kv_raw(&b, "gate", gate_json(a, g->allowed, forced ? "forced" : g->evidence, g->conditions));
+    json_kv_bool(&b, "allowed", g->allowed);
+    json_kv_string(&b, "evidence", forced ? "forced" : g->evidence);
+    json_kv_raw(&b, "conditions", g->conditions);
     json_kv_raw(&b, "rule", g->rule);
+    json_kv_string(&b, "run_id", g->run_id);
+    json_kv_raw(&b, "experiment", NULL);
     json_kv_string(&b, "source_digest", m->source_digest);
     bytes_char(&b, '}');
     const char *text = arena_copy(a, b.data, b.len);

@@ -51,8 +51,8 @@ static const struct field GATES_FIELDS[] = {
 
 static const struct field NIGHTLY_FIELDS[] = {
     {.name = "enabled", .type = FIELD_BOOL, .offset = offsetof(struct nightly, enabled)},
-    {.name = "hour_utc", .type = FIELD_INT, .flags = FIELD_NULLABLE,
-     .offset = offsetof(struct nightly, hour_utc), .max = 23, .doc = "null: the configured hour."},
+    {.name = "hour_utc", .type = FIELD_INT, .offset = offsetof(struct nightly, hour_utc), .max = 23,
+     .doc = "When it begins; by default the configured hour."},
     {.name = "end_hour_utc", .type = FIELD_INT, .flags = FIELD_NULLABLE,
      .offset = offsetof(struct nightly, end_hour_utc), .max = 23, .doc = "null: no end."},
     {0},
@@ -110,7 +110,7 @@ void registered_model_fields_init(struct registered_model_fields *f, const char 
         .ns = ns, .description = "", .labels = "{}", .aliases = "{}",
         .slo = {NAN, NAN, NAN, NAN},
         .gate = {rule, rule},
-        .nightly = {true, INT64_MIN, INT64_MIN},
+        .nightly = {true, rules ? rules->nightly_hour_utc : 2, INT64_MIN},
     };
 }
 

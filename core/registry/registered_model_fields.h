@@ -17,7 +17,7 @@ struct gates {
 
 struct nightly {
     bool enabled;
-    int64_t hour_utc, end_hour_utc; /* INT64_MIN: configuration's hour; no end */
+    int64_t hour_utc, end_hour_utc; /* end INT64_MIN: none */
 };
 
 struct registered_model_fields {
@@ -32,7 +32,7 @@ struct registered_model_fields {
     int64_t created_at, updated_at, revision;
 };
 
-/* The values of what a client does not give; the gate's come from the configuration. */
+/* The values of what a client does not give; the gate's and the night's come from the configuration. */
 void registered_model_fields_init(struct registered_model_fields *f, const char *ns,
                                   const struct rules *rules);
 bool registered_model_fields_read(const struct registered_model *r, struct arena *a,
