@@ -89,6 +89,7 @@ static void make_rules(struct server *s)
         .required_stable = config_list(c, c->config.gate_require_types),
         .gate_max_age_seconds = c->config.gate_max_age_seconds ? c->config.gate_max_age_seconds : INT64_MIN,
         .gate_max_severity = c->config.gate_max_severity,
+        .nightly_hour_utc = c->config.nightly_hour,
     };
 }
 
