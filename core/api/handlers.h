@@ -1,0 +1,65 @@
+/* handlers: every operation of routes.c, by the file that implements it. Room: api. Threads: [loop].
+ * Each replies, defers, or opens a stream, as http/request.h demands. */
+#ifndef PADDOCK_API_HANDLERS_H
+#define PADDOCK_API_HANDLERS_H
+
+struct request;
+
+/* models.c */
+void models_list(struct request *rq);
+void model_get(struct request *rq);
+void model_post(struct request *rq);
+void model_put(struct request *rq);
+void model_change(struct request *rq);
+void model_remove(struct request *rq);
+void model_status_post(struct request *rq);
+void model_gate_get(struct request *rq);
+void model_hold_post(struct request *rq);
+void model_hold_delete(struct request *rq);
+
+/* registered_models.c */
+void registered_models_list(struct request *rq);
+void registered_model_get(struct request *rq);
+void registered_model_post(struct request *rq);
+void registered_model_change(struct request *rq);
+void registered_model_remove(struct request *rq);
+void registered_model_rollback(struct request *rq);
+void aliases_list(struct request *rq);
+void alias_get(struct request *rq);
+void alias_set(struct request *rq);
+void alias_remove(struct request *rq);
+
+/* timeline.c */
+void timeline_get(struct request *rq);
+
+/* inference.c */
+void inference_of_model_post(struct request *rq);
+void inference_post(struct request *rq);
+
+/* metrics.c, health.c */
+void metrics_get(struct request *rq);
+void health_get(struct request *rq);
+
+/* audit.c, events.c */
+void model_audit_get(struct request *rq);
+void audit_get(struct request *rq);
+void events_get(struct request *rq);
+
+/* types.c */
+void types_get(struct request *rq);
+
+/* service.c */
+void config_get(struct request *rq);
+void nodes_list(struct request *rq);
+void healthz_get(struct request *rq);
+void readyz_get(struct request *rq);
+void version_get(struct request *rq);
+void root_get(struct request *rq);
+
+/* exposition.c, openapi.c, problems.c */
+void exposition_get(struct request *rq);
+void openapi_get(struct request *rq);
+void problems_list(struct request *rq);
+void problem_get(struct request *rq);
+
+#endif

@@ -1,0 +1,10 @@
+/* health: the health of one model as JSON. Room: api. Threads: those of the work. */
+#ifndef PADDOCK_API_HEALTH_H
+#define PADDOCK_API_HEALTH_H
+
+#include "api/work.h"
+
+/* Append the health object. */
+bool health_put(struct work *w, const struct model_key *key) MUST_CHECK;
+
+#endif

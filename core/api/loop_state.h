@@ -1,0 +1,31 @@
+/* loop_state: what each event loop keeps for the handlers. Room: api. Threads: [loop], its own. */
+#ifndef PADDOCK_API_LOOP_STATE_H
+#define PADDOCK_API_LOOP_STATE_H
+
+#include "engine/engine.h"
+#include "http/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ingest;
+
+/* A read that waits for a change to arrive (?min_seq=). */
+struct waiting {
+    struct waiting *next;
+    struct request *rq;
+    uint64_t seq;
+    int64_t until_ms;
+};
+
+struct loop_state {
+    struct view_reader *reader;
+    struct ingest *ingests; /* recycled, see inference.c */
+    size_t n_ingests;
+    struct waiting *waiting;
+};
+
+/* Put a read off; its handler is called again by the loop's tick. Returns false, for call_begin(). */
+bool waiting_add(struct loop_state *s, struct request *rq, uint64_t seq);
+
+#endif

@@ -1,0 +1,154 @@
+#include "api/openapi.h"
+
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/schemas.h"
+#include "api/shape.h"
+#include "api/work.h"
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX_BYTES (4 << 20)
+#define CONTRACT_VERSION "0.1.0" /* of this document: grows when an operation changes */
+
+/* --- components --- */
+
+static json_t *text_as_json(struct bytes *b)
+{
+    json_t *value = json_read(b->data, b->len, NULL);
+    bytes_clear(b);
+    return value;
+}
+
+static json_t *list_schema(const char *of)
+{
+    struct bytes b = BYTES_INIT(TEXT_MAX_BYTES);
+    char shape[128];
+    snprintf(shape, sizeof shape, "{items:[@%s] total:i next_cursor:s?}", of);
+    shape_schema(shape, &b);
+    json_t *schema = text_as_json(&b);
+    bytes_release(&b);
+    return schema;
+}
+
+static json_t *schema_of(const struct schema *s)
+{
+    if (s->list_of)
+        return list_schema(s->list_of);
+    struct bytes b = BYTES_INIT(TEXT_MAX_BYTES);
+    json_t *table = NULL, *shape = NULL;
+    if (s->table) {
+        fields_schema(s->table, SCHEMA_ANSWER, &b);
+        table = text_as_json(&b);
+    }
+    if (s->shape) {
+        shape_schema(s->shape, &b);
+        shape = text_as_json(&b);
+    }
+    bytes_release(&b);
+    json_t *schema = table && shape ? json_pack("{s:[o, o]}", "allOf", table, shape) : table ? table : shape;
+    if (s->doc)
+        json_object_set_new(schema, "description", json_string(s->doc));
+    return schema;
+}
+
+static json_t *schemas(void)
+{
+    json_t *all = json_object();
+    for (const struct schema *s = SCHEMAS; s->name; s++)
+        json_object_set_new(all, s->name, schema_of(s));
+    return all;
+}
+
+static json_t *header(const char *doc, const char *type)
+{
+    return json_pack("{s:s, s:{s:s}}", "description", doc, "schema", "type", type);
+}
+
+static json_t *components(void)
+{
+    json_t *headers =
+        json_pack("{s:o, s:o, s:o, s:o}", "ETag", header("The revision, in quotes.", "string"), "Location",
+                  header("Where the new object is.", "string"), "Seq",
+                  header("Sequence of the change in the journal; for ?min_seq= on any node.", "integer"), "Epoch",
+                  header("Grows when acknowledged changes were lost.", "integer"));
+    json_t *problem = json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", "Any other problem (RFC 9457).", "content",
+                                "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
+    return json_pack("{s:o, s:o, s:o, s:{s:o}}", "schemas", schemas(), "parameters", openapi_header_parameters(),
+                     "headers", headers, "responses", "Problem", problem);
+}
+
+/* --- the document --- */
+
+static json_t *paths(void)
+{
+    static const char *const NAMES[] = {
+        [METHOD_GET] = "get",     [METHOD_POST] = "post",     [METHOD_PUT] = "put",
+        [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete",
+    };
+    json_t *all = json_object();
+    for (const struct route *r = ROUTES; r->path; r++) {
+        if (r->flags & ROUTE_HIDDEN)
+            continue;
+        json_t *path = json_object_get(all, r->path);
+        if (!path)
+            json_object_set_new(all, r->path, path = json_object());
+        json_object_set_new(path, NAMES[r->method], openapi_operation(r));
+    }
+    return all;
+}
+
+static json_t *tags(void)
+{
+    json_t *all = json_array();
+    const char *last = "";
+    for (const struct route *r = ROUTES; r->path; r++) {
+        bool known = false;
+        size_t i;
+        json_t *tag;
+        json_array_foreach (all, i, tag)
+            known = known || strcmp(json_string_value(json_object_get(tag, "name")), r->tag) == 0;
+        if (!known && !(r->flags & ROUTE_HIDDEN) && strcmp(last, r->tag) != 0)
+            json_array_append_new(all, json_pack("{s:s}", "name", last = r->tag));
+    }
+    return all;
+}
+
+char *openapi_render(size_t *len)
+{
+    json_t *document = json_pack(
+        "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:o, s:o, s:o}", "openapi", "3.1.0", "info", "title", "Paddock",
+        "version", CONTRACT_VERSION, "description",
+        "Register models, measure them in production, and decide which may serve whom. The conventions that all "
+        "operations share are in docs/api.md.",
+        "servers", "url", "/", "tags", tags(), "paths", paths(), "components", components());
+    char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
+    json_decref(document);
+    if (!text)
+        abort(); /* constants that do not fit together; the unit test renders it */
+    *len = strlen(text);
+    text = realloc(text, *len + 2);
+    if (!text)
+        abort();
+    text[(*len)++] = '\n';
+    text[*len] = '\0';
+    return text;
+}
+
+static bool openapi_work(struct work *w)
+{
+    size_t len;
+    char *text = openapi_render(&len);
+    bytes_add(&w->out, text, len);
+    free(text);
+    return true;
+}
+
+void openapi_get(struct request *rq)
+{
+    struct call c;
+    if (call_begin(rq, ANY_NAMESPACE, &c))
+        work_answer(&c, true, openapi_work, NULL);
+}

@@ -1,0 +1,143 @@
+#include "api/parameters.h"
+
+#include "registry/model.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct parameters, member)
+#define TEXT(name_, member, max_, doc_) \
+    {.name = name_, .type = FIELD_STRING, .offset = AT(member), .min = 1, .max = max_, .doc = doc_}
+#define CHOICE(name_, member, choices_, doc_) \
+    {.name = name_, .type = FIELD_ENUM, .offset = AT(member), .choices = choices_, .doc = doc_}
+#define TIME(name_, member, doc_) {.name = name_, .type = FIELD_TIME, .offset = AT(member), .doc = doc_}
+#define END {.name = NULL}
+
+#define MIN_SEQ \
+    {.name = "min_seq", .type = FIELD_INT, .offset = AT(min_seq), .min = 0, .max = 9007199254740992.0, \
+     .doc = "Wait up to 2 s until this node has the change of this Paddock-Seq."}
+#define PAGE \
+    {.name = "limit", .type = FIELD_INT, .offset = AT(limit), .min = 1, .max = 1000, \
+     .doc = "Items of a page, 100 unless given."}, \
+    TEXT("cursor", cursor, 4096, "The next_cursor of the page before.")
+#define FROM_TO \
+    TIME("from", from, "Only what happened at or after this time."), \
+    TIME("to", to, "Only what happened before this time.")
+#define AUDIT_FILTERS \
+    TEXT("actor", actor, 256, "Id of who did it."), \
+    TEXT("action", action, 128, "One of the actions that /types lists."), \
+    TEXT("to_status", to_status, 32, "Only changes of status that ended in this one."), FROM_TO, \
+    CHOICE("sort", sort, AUDIT_SORTS, "Newest first unless given.")
+
+static const char *const MODEL_SORTS[] = {"model_id", "-model_id", "name", "-name", "version", "-version",
+                                          "created_at", "-created_at", "updated_at", "-updated_at",
+                                          "status", "-status", NULL};
+static const char *const NAME_SORTS[] = {"name", "-name", NULL};
+static const char *const AUDIT_SORTS[] = {"seq", "-seq", NULL};
+static const char *const METHODS[] = {"rank", "promql", NULL};
+static const char *const ON_INVALID[] = {"refuse", "skip", NULL};
+static const char *const GATED[] = {"development", "canary", "stable", "deprecated", "retired", NULL};
+
+const struct field READ_PARAMETERS[] = {MIN_SEQ, END};
+const struct field PAGE_PARAMETERS[] = {PAGE, MIN_SEQ, END};
+
+const struct field MODELS_PARAMETERS[] = {
+    TEXT("status", status, 256, "One or more statuses: repeated, or a comma list."),
+    TEXT("type", type, 128, "Only models of this type."),
+    TEXT("sport", sport, 128, "Only models of this sport."),
+    TEXT("deployment_target", deployment_target, 128, "Only models deployed there."),
+    TEXT("name", name, 128, "Only versions of this name."),
+    TEXT("alias", alias, 128, "Only models that this alias points at."),
+    TEXT("source_digest", source_digest, 1024, "Only models made of this source."),
+    TEXT("training_run_id", training_run_id, 1024, "Only models of this training run."),
+    TIME("created_from", created_from, "Registered at or after this time."),
+    TIME("created_to", created_to, "Registered before this time."),
+    TEXT("q", q, 256, "Substring of id, name or description; case is ignored."),
+    CHOICE("sort", sort, MODEL_SORTS, "Order; '-' reverses. model_id unless given."),
+    PAGE,
+    MIN_SEQ,
+    END,
+};
+
+const struct field MODEL_PARAMETERS[] = {
+    TEXT("include", include, 64, "Comma list of metrics, health, validation: embeds those."),
+    MIN_SEQ,
+    END,
+};
+
+const struct field GATE_PARAMETERS[] = {
+    CHOICE("to", gate_to, GATED, "The status it would be promoted to; stable unless given."),
+    MIN_SEQ,
+    END,
+};
+
+const struct field REGISTERED_MODELS_PARAMETERS[] = {
+    TEXT("q", q, 256, "Substring of name or description; case is ignored."),
+    CHOICE("sort", sort, NAME_SORTS, "Order; '-' reverses."),
+    PAGE,
+    MIN_SEQ,
+    END,
+};
+
+const struct field REGISTERED_MODEL_PARAMETERS[] = {
+    TIME("at", at, "As it was at this time, with who was stable, canary and held then."),
+    MIN_SEQ,
+    END,
+};
+
+const struct field TIMELINE_PARAMETERS[] = {FROM_TO, MIN_SEQ, END};
+
+const struct field INFERENCE_PARAMETERS[] = {
+    CHOICE("on_invalid", on_invalid, ON_INVALID,
+           "skip: take the good records and list the others; refuse (the default): one bad one refuses all."),
+    END,
+};
+
+const struct field METRICS_PARAMETERS[] = {
+    TEXT("window", window, 16, "Span that ends now, such as 90s, 15m, 1h, 7d; 1h unless given."),
+    TIME("from", from, "Start instead of a window."),
+    TIME("to", to, "End; now unless given."),
+    TEXT("quantiles", quantiles, 512, "Comma list of up to 16 numbers from 0 to 1; 0.999 unless given."),
+    TEXT("resolution", resolution, 16, "Width of a point of `series`, such as 1m; no series unless given."),
+    CHOICE("method", method, METHODS,
+           "rank (the default): nearest rank; promql: what Prometheus' histogram_quantile() gives."),
+    MIN_SEQ,
+    END,
+};
+
+const struct field MODEL_AUDIT_PARAMETERS[] = {AUDIT_FILTERS, PAGE, MIN_SEQ, END};
+
+const struct field AUDIT_PARAMETERS[] = {
+    TEXT("entity", entity, 64, "Kind of the object that changed: model, registered_model, ..."),
+    TEXT("entity_id", entity_id, 256, "Its id."),
+    AUDIT_FILTERS,
+    PAGE,
+    MIN_SEQ,
+    END,
+};
+
+const struct field EVENTS_PARAMETERS[] = {
+    TEXT("types", types, 1024, "Comma list of actions, each may end in '*'; all unless given."),
+    {.name = "last_event_id", .type = FIELD_INT, .offset = AT(last_event_id), .min = 0,
+     .max = 9007199254740992.0, .doc = "As the header Last-Event-ID: go on after this seq."},
+    END,
+};
+
+bool parameters_read(const struct request *rq, struct parameters *out, struct err *e)
+{
+    static const struct parameters ABSENT = {.limit = 100, .last_event_id = -1};
+    *out = ABSENT;
+    const char *first_name, *first_value;
+    const struct field *table = request_route(rq)->query;
+    if (!table || !request_query_at(rq, 0, &first_name, &first_value))
+        return true;
+    struct faults faults;
+    struct arena *a = request_arena((struct request *)rq);
+    faults_init(&faults, a);
+    for (const struct field *f = table; f->name; f++) {
+        const char *text = request_query(rq, f->name);
+        if (text && !field_decode_text(f, text, out, a, &faults))
+            continue; /* the fault is noted, look for more */
+    }
+    return faults.total == 0 || faults_fail(&faults, e);
+}

@@ -1,0 +1,50 @@
+/* parameters: the query parameters of all operations, as one struct and a table for each operation.
+ * Room: api. Threads: [loop].
+ *
+ * A table feeds three readers: the HTTP layer (which names are known), parameters_read() and OpenAPI. */
+#ifndef PADDOCK_API_PARAMETERS_H
+#define PADDOCK_API_PARAMETERS_H
+
+#include "base/err.h"
+#include "base/field.h"
+#include "http/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Texts are NULL and times 0 when they were not given. */
+struct parameters {
+    int64_t min_seq;
+    int64_t limit;
+    const char *cursor, *sort;
+    const char *status, *type, *sport, *deployment_target, *name, *alias, *source_digest, *training_run_id;
+    const char *q;
+    int64_t created_from, created_to;
+    const char *include;
+    const char *gate_to;
+    int64_t from, to, at;
+    const char *window, *quantiles, *resolution, *method;
+    const char *entity, *entity_id, *actor, *action, *to_status;
+    const char *types;
+    int64_t last_event_id; /* -1: not given */
+    const char *on_invalid;
+};
+
+extern const struct field READ_PARAMETERS[]; /* of reads that have no others */
+extern const struct field PAGE_PARAMETERS[];
+extern const struct field MODELS_PARAMETERS[];
+extern const struct field MODEL_PARAMETERS[];
+extern const struct field GATE_PARAMETERS[];
+extern const struct field REGISTERED_MODELS_PARAMETERS[];
+extern const struct field REGISTERED_MODEL_PARAMETERS[];
+extern const struct field TIMELINE_PARAMETERS[];
+extern const struct field INFERENCE_PARAMETERS[];
+extern const struct field METRICS_PARAMETERS[];
+extern const struct field MODEL_AUDIT_PARAMETERS[];
+extern const struct field AUDIT_PARAMETERS[];
+extern const struct field EVENTS_PARAMETERS[];
+
+/* Decode the request's parameters by its route's table. False and the faults in `e`. */
+bool parameters_read(const struct request *rq, struct parameters *out, struct err *e) MUST_CHECK;
+
+#endif
