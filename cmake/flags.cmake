@@ -14,11 +14,12 @@ if(CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
+# Static libraries get -fPIC; without -fno-semantic-interposition that would forbid inlining.
 add_library(paddock_flags INTERFACE)
 target_compile_definitions(paddock_flags INTERFACE _GNU_SOURCE)
 target_compile_options(paddock_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
-  -Wundef -Werror -fno-strict-aliasing
+  -Wundef -Werror -fno-strict-aliasing -fno-semantic-interposition
   -include ${PROJECT_SOURCE_DIR}/core/base/banned.h)
 
 if(PADDOCK_HARDEN)

@@ -18,4 +18,5 @@ if ! cmake --preset "$preset" >"build/configure-$preset.log" 2>&1; then
     cat "build/configure-$preset.log" >&2
     exit 1
 fi
-cmake --build --preset "$preset" ${*:+--target "$@"}
+# -k 0: one run shows the errors of all files.
+cmake --build --preset "$preset" ${*:+--target "$@"} -- -k 0

@@ -8,6 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib/packages.sh
+. scripts/lib/files.sh
 
 passed=0 failed=0 skipped=0
 failures=()
@@ -40,14 +41,17 @@ step() {
     *)
         note "$name" 0 1 0
         report $((SECONDS - start)) "$name" "FAILED, $log ends:"
-        tail -n 40 "$log"
+        grep -vE '^\[[0-9]+/[0-9]+\]|ccache' "$log" | tail -n 60 # without ninja's progress
         ;;
     esac
     return $rc
 }
 
-attribute() { # <name> <junit file>
-    sed -n "0,/<testsuite/s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p;/<testcase/q" "$2" | head -n 1
+# attribute <name> <junit file>: a number of the head of the file; 0 if there is none.
+attribute() {
+    local n
+    n=$(head -n 15 "$2" 2>/dev/null | grep -m 1 -ow "$1=\"[0-9]*\"" | tr -dc 0-9)
+    echo "${n:-0}"
 }
 
 # tests <preset> <labels>: run ctest and count each of its tests.
@@ -58,15 +62,17 @@ tests() {
     ctest --test-dir "build/$preset" -L "$labels" -j "$jobs" --output-on-failure --timeout 600 \
         --no-tests=error --output-junit "$xml" >"$log" 2>&1
     rc=$?
-    local total bad left_out
-    total=$(attribute tests "$xml" 2>/dev/null) bad=$(attribute failures "$xml" 2>/dev/null)
-    left_out=$(($(attribute skipped "$xml" 2>/dev/null || echo 0) + $(attribute disabled "$xml" 2>/dev/null || echo 0)))
-    total=${total:-0} bad=${bad:-0}
+    local total bad left_out good
+    total=$(attribute tests "$xml") bad=$(attribute failures "$xml")
+    left_out=$(($(attribute skipped "$xml") + $(attribute disabled "$xml")))
     [ $rc -ne 0 ] && [ "$bad" -eq 0 ] && bad=1 total=$((total + 1))
-    note "$name" $((total - bad - left_out)) "$bad" "$left_out"
-    report $((SECONDS - start)) "$name" "$((total - bad - left_out)) passed, $bad failed, $left_out skipped"
+    good=$((total - bad - left_out))
+    note "$name" $good "$bad" "$left_out"
+    report $((SECONDS - start)) "$name" "$good passed, $bad failed, $left_out skipped"
     if [ $rc -ne 0 ]; then
-        grep -A 60 -E '\*\*\*Failed|\*\*\*Timeout|\*\*\*Exception|Not Run' "$log" | head -n 200
+        # What the tests that failed printed.
+        awk '/^ *[0-9]+\/[0-9]+ Test/ { show = /\*\*\*/ && !/Skipped/ }
+             /^ *Start +[0-9]+:|tests passed,/ { show = 0 } show' "$log" | head -n 200
         sed -n '/The following tests FAILED/,$p' "$log"
     elif [ "$left_out" -gt 0 ]; then
         sed -n '/The following tests did not run/,$p' "$log"
@@ -112,12 +118,12 @@ no_fuzzers() {
 }
 
 format_check() {
-    git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs -r clang-format --dry-run -Werror
+    source_files '*.c' '*.h' | xargs -r clang-format --dry-run -Werror
 }
 
 shell_check() {
     local file bad=0
-    for file in $(git ls-files -co --exclude-standard -- '*.sh'; echo .ci/run); do
+    for file in $(source_files '*.sh') .ci/run; do
         bash -n "$file" || bad=1
     done
     return $bad

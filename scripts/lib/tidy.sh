@@ -3,6 +3,7 @@
 # good before is not looked at again: build/tidy/ keeps the hashes.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/lib/files.sh
 database=build/dev
 [ -f $database/compile_commands.json ] || {
     echo "there is no dev build"
@@ -28,4 +29,4 @@ tidy_one() {
 }
 export -f tidy_one
 
-git ls-files -co --exclude-standard -- 'core/*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy_one {}'
+source_files 'core/*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy_one {}'

@@ -32,7 +32,9 @@ static const struct field THING[] = {
     {.name = NULL},
 };
 
-#define ID    "\"id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":8,\"description\":\"Who.\"},"
+#define ID                                                         \
+    "\"id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":8," \
+    "\"description\":\"Who.\"},"
 #define KIND  "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"small\",\"large\",null]},"
 #define RATIO "\"ratio\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
 #define TAGS                                                                                      \
