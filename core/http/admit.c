@@ -115,9 +115,11 @@ static bool check_given(struct request *rq, struct faults *faults)
     for (size_t i = 0; i < rq->n_query; i++) {
         const char *name = rq->query[i].name;
         const struct field *f = query_field(rq->route, name);
-        if (f)
-            good &= field_decode_text(f, rq->query[i].value, &value, rq->arena, faults);
-        else if (!(rq->route->flags & ROUTE_ANY_PARAMETER) && !is_label(rq->route, name))
+        if (f) {
+            struct field alone = *f;
+            alone.offset = 0; /* the handlers' tables point into a struct of their own */
+            good &= field_decode_text(&alone, rq->query[i].value, &value, rq->arena, faults);
+        } else if (!(rq->route->flags & ROUTE_ANY_PARAMETER) && !is_label(rq->route, name))
             good &= fault_add(faults, &ERR_UNKNOWN_PARAMETER, name, "this operation has no such query parameter");
     }
     return good;
