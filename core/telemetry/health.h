@@ -37,7 +37,7 @@ struct health_check {
     char detail[320];
 };
 
-#define HEALTH_ID_SIZE 256 * 4 /* a model id has at most 193 characters */
+#define HEALTH_ID_SIZE 776 /* 193 characters of UTF-8 and a NUL */
 
 struct health {
     enum health_status status; /* after the hysteresis, if a judge keeps one */
