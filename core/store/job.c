@@ -53,7 +53,6 @@ void job_fault(struct job *j, const struct err *why)
 void job_end(struct job *j, const struct err *why)
 {
     struct job was = *j;
-    free(j->why);
     free(j);
     switch (was.kind) {
     case JOB_COMMIT: END(was.commit); break;
@@ -64,4 +63,5 @@ void job_end(struct job *j, const struct err *why)
     case JOB_KEY: END(was.key); break;
     case JOB_QUEUE: END(was.queue); break;
     }
+    free(was.why);
 }

@@ -82,9 +82,9 @@ bool memory_key(struct memory *m, struct key_request *k, struct err *e)
     case KEY_ADD:
         if (!is)
             is = key_set(m, &(struct store_key){k->key.key, NULL, 0, k->key.expires_ms});
-        if (__builtin_add_overflow(is->number, k->amount, &is->number))
+        if (__builtin_add_overflow(is->number, k->amount, &k->number))
             return fail(e, &ERR_INVALID, "the counter '%s' would overflow", k->key.key);
-        k->number = is->number;
+        is->number = k->number;
         return true;
     case KEY_DELETE: free(map_remove(m->keys, k->key.key, strlen(k->key.key))); return true;
     }
