@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define FLUSH_AT 65536
+#define FLUSH_AT        65536
 #define PATH_MAX_LOGGED 1024
 
 /* No printf here: this runs once per request. Everything but the texts that go through

@@ -19,7 +19,8 @@ static bool decode_params(struct request *rq, const struct route_match *match, s
     rq->n_params = match->n_params;
     for (size_t i = 0; i < match->n_params; i++) {
         char *value = arena_alloc(rq->arena, match->params[i].len + 1);
-        if (!value || percent_decode(match->params[i].value, match->params[i].len, false, value) < 0)
+        if (!value ||
+            percent_decode(match->params[i].value, match->params[i].len, false, value) < 0)
             return fail(e, &HTTP_MALFORMED, "the path is not UTF-8");
         if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
             return fail(e, &HTTP_NOT_FOUND, "no such path");
@@ -40,7 +41,8 @@ static bool find_route(struct request *rq, struct err *e)
         return fail(e, &HTTP_NOT_FOUND, "no such path");
     if (!match.route)
         return rq->head.method == METHOD_OPTIONS ||
-               fail(e, &HTTP_METHOD, "%s is not among this path's methods", method_name(rq->head.method));
+               fail(e, &HTTP_METHOD, "%s is not among this path's methods",
+                    method_name(rq->head.method));
     rq->route = match.route;
     rq->body_max = match.route->body_max ? match.route->body_max : rq->loop->config->body_max;
     return decode_params(rq, &match, e);
@@ -120,7 +122,8 @@ static bool check_given(struct request *rq, struct faults *faults)
             alone.offset = 0; /* the handlers' tables point into a struct of their own */
             good &= field_decode_text(&alone, rq->query[i].value, &value, rq->arena, faults);
         } else if (!(rq->route->flags & ROUTE_ANY_PARAMETER) && !is_label(rq->route, name))
-            good &= fault_add(faults, &ERR_UNKNOWN_PARAMETER, name, "this operation has no such query parameter");
+            good &= fault_add(faults, &ERR_UNKNOWN_PARAMETER, name,
+                              "this operation has no such query parameter");
     }
     return good;
 }
@@ -171,7 +174,8 @@ enum admission admit(struct request *rq, struct err *e)
     if (!rq->route)
         return ADMIT_OPTIONS;
     bool (*authorize)(struct request *, struct err *) = rq->loop->config->authorize;
-    if (!check_body(rq, e) || !check_query(rq, e) || !check_key(rq, e) || (authorize && !authorize(rq, e)))
+    if (!check_body(rq, e) || !check_query(rq, e) || !check_key(rq, e) ||
+        (authorize && !authorize(rq, e)))
         return ADMIT_REFUSE;
     return ADMIT_HANDLE;
 }

@@ -1,4 +1,5 @@
-/* admit: what is checked between the head of a request and its handler. Room: http. Threads: [loop].
+/* admit: what is checked between the head of a request and its handler. Room: http. Threads:
+ * [loop].
  *
  * In this order: expectation, path, method, parameters, body and its type and size, query,
  * Idempotency-Key, authorization. The first that fails is the answer. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define DIRECT_MAX ((size_t)1 << 20) /* asked of the kernel at once */
-#define STEP_MAX 262144              /* of the budget, taken at once by a loop */
+#define STEP_MAX   262144            /* of the budget, taken at once by a loop */
 
 /* --- the budget: loops take it in steps, so that they seldom meet at one counter --- */
 
@@ -100,11 +100,13 @@ bool body_complete(const struct connection *c)
     return c->framing == FRAMING_NONE || (c->framing == FRAMING_LENGTH && c->body_left == 0);
 }
 
-static enum body_result feed_chunked(struct connection *c, const char *data, size_t len, size_t *used, struct err *e)
+static enum body_result feed_chunked(struct connection *c, const char *data, size_t len,
+                                     size_t *used, struct err *e)
 {
     enum chunked_result result = CHUNKED_DATA;
     *used = 0;
-    while (result == CHUNKED_DATA && *used < len && c->state != CONN_DEAD && c->state != CONN_FLUSH) {
+    while (result == CHUNKED_DATA && *used < len && c->state != CONN_DEAD &&
+           c->state != CONN_FLUSH) {
         const char *piece;
         size_t n, piece_len;
         result = chunked_feed(&c->chunked, data + *used, len - *used, &n, &piece, &piece_len, e);
@@ -115,7 +117,8 @@ static enum body_result feed_chunked(struct connection *c, const char *data, siz
     return result == CHUNKED_BAD ? BODY_BAD : result == CHUNKED_DONE ? BODY_DONE : BODY_MORE;
 }
 
-enum body_result body_feed(struct connection *c, const char *data, size_t len, size_t *used, struct err *e)
+enum body_result body_feed(struct connection *c, const char *data, size_t len, size_t *used,
+                           struct err *e)
 {
     if (c->framing == FRAMING_CHUNKED)
         return feed_chunked(c, data, len, used, e);

@@ -60,7 +60,8 @@ static bool extra_byte(struct chunked *c, unsigned char b, struct err *e)
     return true;
 }
 
-static bool expect(struct chunked *c, unsigned char b, unsigned char wanted, unsigned next, struct err *e)
+static bool expect(struct chunked *c, unsigned char b, unsigned char wanted, unsigned next,
+                   struct err *e)
 {
     if (b != wanted)
         return fail(e, &HTTP_MALFORMED, "a line of the chunked coding does not end in CR LF");
@@ -90,26 +91,19 @@ static bool trailer_start(struct chunked *c, unsigned char b, struct err *e)
 static bool control_byte(struct chunked *c, unsigned char b, struct err *e)
 {
     switch (c->state) {
-    case SIZE:
-        return size_byte(c, b, e);
+    case SIZE: return size_byte(c, b, e);
     case EXTENSION:
     case TRAILER:
         if (b != '\r')
             return extra_byte(c, b, e);
         c->state = c->state == TRAILER ? TRAILER_LF : SIZE_LF;
         return true;
-    case SIZE_LF:
-        return size_line_end(c, b, e);
-    case DATA_CR:
-        return expect(c, b, '\r', DATA_LF, e);
-    case DATA_LF:
-        return expect(c, b, '\n', SIZE, e);
-    case TRAILER_START:
-        return trailer_start(c, b, e);
-    case TRAILER_LF:
-        return expect(c, b, '\n', TRAILER_START, e);
-    default: /* LAST_LF */
-        return expect(c, b, '\n', DONE, e);
+    case SIZE_LF: return size_line_end(c, b, e);
+    case DATA_CR: return expect(c, b, '\r', DATA_LF, e);
+    case DATA_LF: return expect(c, b, '\n', SIZE, e);
+    case TRAILER_START: return trailer_start(c, b, e);
+    case TRAILER_LF: return expect(c, b, '\n', TRAILER_START, e);
+    default: /* LAST_LF */ return expect(c, b, '\n', DONE, e);
     }
 }
 

@@ -15,10 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define INPUT_MAX (64 * 1024)   /* kept of what a client sends ahead */
-#define SINGLE_MAX (256 * 1024) /* moved by one read or write of the bufferevent */
-#define REFUSED_MAX 64          /* connections over the cap that get an answer, per loop */
-#define LINGER_MS 5000
+#define INPUT_MAX    (64 * 1024)  /* kept of what a client sends ahead */
+#define SINGLE_MAX   (256 * 1024) /* moved by one read or write of the bufferevent */
+#define REFUSED_MAX  64           /* connections over the cap that get an answer, per loop */
+#define LINGER_MS    5000
 #define LINGER_BYTES (4 * 1024 * 1024)
 
 /* --- requests --- */
@@ -57,6 +57,7 @@ static void begin_admitted(struct connection *c, struct err *e)
     if (rq->route->flags & ROUTE_STREAM_BODY) {
         c->state = CONN_BODY;
         c->held = true; /* until the handler asks for it */
+        c->held_from_ms = c->body_from_ms;
         c->body_max = rq->body_max;
         run_handler(c);
     } else if (c->state == CONN_SERVE) {
@@ -77,16 +78,12 @@ static void begin_request(struct connection *c)
     body_begin(c);
     c->state = rq->head.framing == FRAMING_NONE ? CONN_SERVE : CONN_BODY;
     switch (admit(rq, &e)) {
-    case ADMIT_HANDLE:
-        begin_admitted(c, &e);
-        break;
+    case ADMIT_HANDLE: begin_admitted(c, &e); break;
     case ADMIT_OPTIONS:
         request_allow(rq);
         request_reply(rq, 204, NULL, "", 0);
         break;
-    case ADMIT_REFUSE:
-        refuse(c, &e);
-        break;
+    case ADMIT_REFUSE: refuse(c, &e); break;
     }
 }
 
@@ -160,16 +157,11 @@ static bool step(struct connection *c)
 {
     switch (c->state) {
     case CONN_IDLE:
-    case CONN_HEAD:
-        return step_head(c);
-    case CONN_BODY:
-        return !c->held && step_body(c);
-    case CONN_DROP:
-        return step_body(c);
-    case CONN_LINGER:
-        return step_linger(c);
-    default:
-        return false;
+    case CONN_HEAD: return step_head(c);
+    case CONN_BODY: return !c->held && step_body(c);
+    case CONN_DROP: return step_body(c);
+    case CONN_LINGER: return step_linger(c);
+    default: return false;
     }
 }
 
@@ -221,11 +213,12 @@ void connection_body_done(struct connection *c)
 void connection_body_bad(struct connection *c, const struct err *e)
 {
     struct request *rq = c->request;
-    if (c->state != CONN_BODY) {
-        connection_kill(c);
+    c->last = true;
+    if (c->state != CONN_BODY) { /* answered already; let the client read that */
+        c->state = CONN_FLUSH;
+        c->linger = true;
         return;
     }
-    c->last = true;
     if (rq->gone)
         rq->gone(rq);
     rq->gone = NULL;
@@ -242,7 +235,8 @@ void connection_continue(struct connection *c)
         connection_put(c, text, sizeof text - 1);
 }
 
-void request_read_body(struct request *rq, void (*piece)(struct request *rq, const char *data, size_t len),
+void request_read_body(struct request *rq,
+                       void (*piece)(struct request *rq, const char *data, size_t len),
                        void (*end)(struct request *rq), void (*gone)(struct request *rq))
 {
     struct connection *c = rq->conn;
@@ -315,7 +309,8 @@ static void on_written(struct bufferevent *bev, void *arg)
     (void)bev;
     struct connection *c = arg;
     struct request *rq = c->request;
-    if (rq && rq->phase == PHASE_STREAM && rq->stream.crowded && connection_backlog(c) <= BACKLOG_LOW) {
+    if (rq && rq->phase == PHASE_STREAM && rq->stream.crowded &&
+        connection_backlog(c) <= BACKLOG_LOW) {
         rq->stream.crowded = false;
         if (rq->stream.events.drained)
             rq->stream.events.drained(&rq->stream, rq->stream.ctx);
@@ -345,7 +340,8 @@ static void name_peer(struct connection *c, const struct sockaddr *peer)
     if (peer->sa_family == AF_INET)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, c->peer, sizeof c->peer);
     else if (peer->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, c->peer, sizeof c->peer);
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, c->peer,
+                  sizeof c->peer);
 }
 
 /* The one place that knows how bytes travel: TLS will put another bufferevent here and clear
@@ -431,6 +427,10 @@ void connection_free(struct connection *c)
     c->request = NULL;
     if (rq)
         request_abandon(rq);
+    if (l->out_owner == c) {
+        l->out_owner = NULL;
+        bytes_clear(&l->out);
+    }
     if (c->prev)
         c->prev->next = c->next;
     else

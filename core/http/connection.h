@@ -2,10 +2,12 @@
  * end. Room: http. Threads: [loop], its own.
  *
  * 1. One request at a time: while one is being served, what the client sends on waits in a bounded
- *    input buffer, so answers leave in order. Reading stays on, so that a client that leaves is noticed.
- * 2. A connection never dies under its caller's hands: connection_kill() marks it; its request is told
- *    and its memory freed when the loop's turn ends.
- * 3. Whatever the client may do slowly has a deadline, looked at by a sweep, not by a timer each. */
+ *    input buffer, so answers leave in order. Reading stays on, so that a client that leaves is
+ * noticed.
+ * 2. A connection never dies under its caller's hands: connection_kill() marks it; its request is
+ * told and its memory freed when the loop's turn ends.
+ * 3. Whatever the client may do slowly has a deadline, looked at by a sweep, not by a timer each.
+ */
 #ifndef PADDOCK_HTTP_CONNECTION_H
 #define PADDOCK_HTTP_CONNECTION_H
 
@@ -17,7 +19,8 @@
 
 struct bufferevent;
 
-#define BACKLOG_MAX (256 * 1024) /* unsent bytes past which nothing new is begun, and streams are cut */
+#define BACKLOG_MAX \
+    (256 * 1024) /* unsent bytes past which nothing new is begun, and streams are cut */
 #define BACKLOG_LOW (64 * 1024)
 
 enum connection_state {
@@ -54,9 +57,9 @@ struct connection {
 
     int64_t deadline_ms; /* 0: none */
     int64_t body_from_ms, held_from_ms;
-    uint64_t queued;      /* bytes ever put into the output buffer */
-    uint64_t progress;    /* how many of them were sent when last seen */
-    int64_t progress_ms;  /* and when that changed */
+    uint64_t queued;     /* bytes ever put into the output buffer */
+    uint64_t progress;   /* how many of them were sent when last seen */
+    int64_t progress_ms; /* and when that changed */
     size_t lingered;
     char peer[PEER_SIZE];
 };

@@ -1,4 +1,5 @@
-/* What time does to a connection: slow clients, stalled readers, quiet streams, the server's end. */
+/* What time does to a connection: slow clients, stalled readers, quiet streams, the server's end.
+ */
 #include "http/connection.h"
 #include "http/errors.h"
 
@@ -6,6 +7,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <sys/socket.h>
+
+#define FIRST_REQUEST_MS 200 /* a new connection is given to the server's end */
 
 /* The request took too long to come: answer that, and end. */
 static void time_out(struct connection *c, const char *what)
@@ -48,8 +51,8 @@ static void sweep_stream(const struct connection *c, int64_t now)
 {
     struct request *rq = c->request;
     struct stream *s = &rq->stream;
-    if (rq->route->flags & ROUTE_OPEN_ENDED && now - s->written_ms >= c->loop->config->heartbeat_ms &&
-        stream_write(s, ": \n\n", 4))
+    if (rq->route->flags & ROUTE_OPEN_ENDED &&
+        now - s->written_ms >= c->loop->config->heartbeat_ms && stream_write(s, ": \n\n", 4))
         s->written_ms = now;
 }
 
@@ -72,15 +75,12 @@ void connection_sweep(struct connection *c)
             time_out(c, "head of the request");
         break;
     case CONN_BODY:
-    case CONN_DROP:
-        sweep_body(c, now);
-        break;
+    case CONN_DROP: sweep_body(c, now); break;
     case CONN_SERVE:
         if (c->request->phase == PHASE_STREAM)
             sweep_stream(c, now);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -95,10 +95,14 @@ static bool something_came(const struct connection *c)
 void connection_drain(struct connection *c)
 {
     struct request *rq = c->request;
-    if (c->state == CONN_IDLE && !something_came(c)) {
+    if (c->state == CONN_IDLE && c->queued == 0) {
+        /* Just connected: its first request is perhaps on the way. */
+        c->deadline_ms = loop_mono_ms(c->loop) + FIRST_REQUEST_MS;
+    } else if (c->state == CONN_IDLE && !something_came(c)) {
         c->state = CONN_FLUSH;
         connection_process(c);
-    } else if (c->state == CONN_SERVE && rq->phase == PHASE_STREAM && rq->route->flags & ROUTE_OPEN_ENDED) {
+    } else if (c->state == CONN_SERVE && rq->phase == PHASE_STREAM &&
+               rq->route->flags & ROUTE_OPEN_ENDED) {
         stream_finish(&rq->stream);
     }
 }

@@ -4,7 +4,8 @@
 
 const struct err_kind HTTP_MALFORMED = {
     "MALFORMED_REQUEST", 400, "Malformed request",
-    "The bytes received are not an HTTP/1.1 request as RFC 9112 has it, or could be read in two ways "
+    "The bytes received are not an HTTP/1.1 request as RFC 9112 has it, or could be read in two "
+    "ways "
     "(two lengths, a folded header, a stray control byte). Send it again with a correct client."};
 const struct err_kind HTTP_UNAUTHENTICATED = {
     "UNAUTHENTICATED", 401, "Unauthenticated",
@@ -18,18 +19,18 @@ const struct err_kind HTTP_NOT_FOUND = {
 const struct err_kind HTTP_METHOD = {
     "METHOD_NOT_ALLOWED", 405, "Method not allowed",
     "The path exists, but not with this method. The Allow header lists those it has."};
-const struct err_kind HTTP_TIMEOUT = {
-    "REQUEST_TIMEOUT", 408, "Request timeout",
-    "The request took too long to arrive. Send it again over a faster connection, or in smaller parts."};
+const struct err_kind HTTP_TIMEOUT = {"REQUEST_TIMEOUT", 408, "Request timeout",
+                                      "The request took too long to arrive. Send it again over a "
+                                      "faster connection, or in smaller parts."};
 const struct err_kind HTTP_BODY_TOO_LARGE = {
     "BODY_TOO_LARGE", 413, "Body too large",
     "The body is larger than this operation takes; the detail says how much that is."};
 const struct err_kind HTTP_URI_TOO_LONG = {
     "URI_TOO_LONG", 414, "URI too long",
     "The request line is longer than the server takes. Use fewer or shorter query parameters."};
-const struct err_kind HTTP_MEDIA_TYPE = {
-    "UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported media type",
-    "The Content-Type is missing or not one this operation takes; the detail names those it takes."};
+const struct err_kind HTTP_MEDIA_TYPE = {"UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported media type",
+                                         "The Content-Type is missing or not one this operation "
+                                         "takes; the detail names those it takes."};
 const struct err_kind HTTP_EXPECTATION = {
     "EXPECTATION_FAILED", 417, "Expectation failed",
     "The only expectation known here is `Expect: 100-continue`."};
@@ -45,13 +46,13 @@ const struct err_kind HTTP_NOT_IMPLEMENTED = {
 const struct err_kind HTTP_STOPPING = {
     "SHUTTING_DOWN", 503, "Shutting down",
     "The server is stopping and takes no new work. Send the request again shortly."};
-const struct err_kind HTTP_VERSION = {
-    "HTTP_VERSION_NOT_SUPPORTED", 505, "HTTP version not supported",
-    "This server speaks HTTP/1.1 and HTTP/1.0."};
+const struct err_kind HTTP_VERSION = {"HTTP_VERSION_NOT_SUPPORTED", 505,
+                                      "HTTP version not supported",
+                                      "This server speaks HTTP/1.1 and HTTP/1.0."};
 
 const struct err_kind *const HTTP_ERRORS[] = {
-    &HTTP_MALFORMED,     &HTTP_UNAUTHENTICATED, &HTTP_FORBIDDEN,      &HTTP_NOT_FOUND,
-    &HTTP_METHOD,        &HTTP_TIMEOUT,         &HTTP_BODY_TOO_LARGE, &HTTP_URI_TOO_LONG,
-    &HTTP_MEDIA_TYPE,    &HTTP_EXPECTATION,     &HTTP_RATE_LIMITED,   &HTTP_HEADERS_LARGE,
-    &HTTP_NOT_IMPLEMENTED, &HTTP_STOPPING,      &HTTP_VERSION,        NULL,
+    &HTTP_MALFORMED,       &HTTP_UNAUTHENTICATED, &HTTP_FORBIDDEN,      &HTTP_NOT_FOUND,
+    &HTTP_METHOD,          &HTTP_TIMEOUT,         &HTTP_BODY_TOO_LARGE, &HTTP_URI_TOO_LONG,
+    &HTTP_MEDIA_TYPE,      &HTTP_EXPECTATION,     &HTTP_RATE_LIMITED,   &HTTP_HEADERS_LARGE,
+    &HTTP_NOT_IMPLEMENTED, &HTTP_STOPPING,        &HTTP_VERSION,        NULL,
 };

@@ -28,6 +28,7 @@ void head_init(struct head *h, size_t max)
     h->max = max;
     h->line_max = max / 2;
     bytes_init(&h->raw, max);
+    head_reset(h);
 }
 
 void head_release(struct head *h)
@@ -84,7 +85,8 @@ static bool edge_byte(struct head *h, unsigned char b, size_t at, struct err *e)
     switch (h->scan) {
     case START:
         if (b == ' ' || b == '\t')
-            return fail(e, &HTTP_MALFORMED, "a folded header line, or a blank before the request line");
+            return fail(e, &HTTP_MALFORMED,
+                        "a folded header line, or a blank before the request line");
         h->scan = b == '\r' ? LAST_LF : TEXT;
         return b == '\r' || is_text(b) ? true : stray(b, e);
     case TEXT:
@@ -145,13 +147,14 @@ static bool set_method(struct head *h, const char *text, size_t len, struct err 
     }
     if (!all_token(text, len))
         return fail(e, &HTTP_MALFORMED, "the method is not a token");
-    return fail(e, &HTTP_NOT_IMPLEMENTED, "method %.*s is not known here", len > 32 ? 32 : (int)len, text);
+    return fail(e, &HTTP_NOT_IMPLEMENTED, "method %.*s is not known here", len > 32 ? 32 : (int)len,
+                text);
 }
 
 static bool set_version(struct head *h, const char *text, size_t len, struct err *e)
 {
-    if (len != 8 || memcmp(text, "HTTP/", 5) != 0 || text[6] != '.' || text[5] < '0' || text[5] > '9' ||
-        text[7] < '0' || text[7] > '9')
+    if (len != 8 || memcmp(text, "HTTP/", 5) != 0 || text[6] != '.' || text[5] < '0' ||
+        text[5] > '9' || text[7] < '0' || text[7] > '9')
         return fail(e, &HTTP_MALFORMED, "the request line must be a method, a target and HTTP/1.1");
     if (text[5] != '1' || text[7] > '1')
         return fail(e, &HTTP_VERSION, "%.8s is not spoken here", text);
@@ -162,7 +165,9 @@ static bool set_version(struct head *h, const char *text, size_t len, struct err
 /* The part of an absolute-form target after scheme and authority. */
 static bool skip_authority(const char **text, size_t *len, struct err *e)
 {
-    size_t scheme = strncasecmp(*text, "http://", 7) == 0 ? 7 : strncasecmp(*text, "https://", 8) == 0 ? 8 : 0;
+    size_t scheme = strncasecmp(*text, "http://", 7) == 0    ? 7
+                    : strncasecmp(*text, "https://", 8) == 0 ? 8
+                                                             : 0;
     size_t n = scheme;
     while (n < *len && (*text)[n] != '/' && (*text)[n] != '?')
         n++;
@@ -182,7 +187,8 @@ static bool set_target(struct head *h, const char *text, size_t len, struct err 
             return fail(e, &HTTP_MALFORMED, "the target must be printable ASCII without '#'");
     if (len == 1 && text[0] == '*') {
         h->asterisk = true;
-        return h->method == METHOD_OPTIONS || fail(e, &HTTP_MALFORMED, "the target * is for OPTIONS only");
+        return h->method == METHOD_OPTIONS ||
+               fail(e, &HTTP_MALFORMED, "the target * is for OPTIONS only");
     }
     if (text[0] != '/' && !skip_authority(&text, &len, e))
         return false;
@@ -220,7 +226,8 @@ static int on_name(http_parser *p, const char *at, size_t len)
     struct head *h = p->data;
     if (h->n_fields == HEAD_FIELDS_MAX || !all_token(at, len))
         return 1;
-    h->fields[h->n_fields++] = (struct head_field){.name = at, .name_len = len, .value = ""};
+    h->fields[h->n_fields++] =
+        (struct head_field){.name = at, .name_len = (uint32_t)len, .value = ""};
     return 0;
 }
 
@@ -234,7 +241,7 @@ static int on_value(http_parser *p, const char *at, size_t len)
     while (len && (at[len - 1] == ' ' || at[len - 1] == '\t'))
         len--;
     h->fields[h->n_fields - 1].value = at;
-    h->fields[h->n_fields - 1].value_len = len;
+    h->fields[h->n_fields - 1].value_len = (uint32_t)len;
     return 0;
 }
 
@@ -302,7 +309,8 @@ static bool host_good(const struct head *h, struct err *e)
         return h->minor == 0 || fail(e, &HTTP_MALFORMED, "an HTTP/1.1 request needs a Host header");
     static const char others[] = "-._~!$&'()*+,;=:[]%";
     for (const char *p = host; *p; p++)
-        if (!((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || strchr(others, *p)))
+        if (!((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') ||
+              strchr(others, *p)))
             return fail(e, &HTTP_MALFORMED, "the Host header is not a host and port");
     return true;
 }
@@ -323,7 +331,8 @@ static bool content_length(struct head *h, const char *text, struct err *e)
 /* How the body is delimited. Whatever could be read in two ways is refused. */
 static bool framing(struct head *h, struct err *e)
 {
-    const char *length = h->known[KNOWN_CONTENT_LENGTH], *coding = h->known[KNOWN_TRANSFER_ENCODING];
+    const char *length = h->known[KNOWN_CONTENT_LENGTH],
+               *coding = h->known[KNOWN_TRANSFER_ENCODING];
     if (length && coding)
         return fail(e, &HTTP_MALFORMED, "Content-Length and Transfer-Encoding in one request");
     if (length)
@@ -347,7 +356,7 @@ static bool header_lines(struct head *h, struct err *e)
     enum http_errno why = HTTP_PARSER_ERRNO(&parser);
     if (h->n_fields == HEAD_FIELDS_MAX && why == HPE_CB_header_field)
         return fail(e, &HTTP_HEADERS_LARGE, "more than %d header lines", HEAD_FIELDS_MAX);
-    h->keep_alive = parser.flags & F_CONNECTION_CLOSE       ? false
+    h->keep_alive = parser.flags & F_CONNECTION_CLOSE        ? false
                     : parser.flags & F_CONNECTION_KEEP_ALIVE ? true
                                                              : h->minor == 1;
     /* Our own sentences first; what is left is the parser's. */
@@ -367,7 +376,8 @@ static enum head_result complete(struct head *h, struct err *e)
     return good ? HEAD_DONE : HEAD_BAD;
 }
 
-enum head_result head_feed(struct head *h, const char *data, size_t len, size_t *used, struct err *e)
+enum head_result head_feed(struct head *h, const char *data, size_t len, size_t *used,
+                           struct err *e)
 {
     size_t skipped = 0, n = 0;
     while (h->scan <= LEAD_LF && skipped < len) {

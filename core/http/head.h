@@ -4,7 +4,8 @@
  * Every byte is looked at as it arrives: a bare CR or LF, a folded line, NUL and other controls are
  * refused at once. When the empty line is in, the request line is checked here and the header lines
  * by libhttp-parser. Debian builds that library without its strict mode (it takes a space before
- * the colon, folded lines, bare LF, bytes above 127 in the target), so its word alone is not enough. */
+ * the colon, folded lines, bare LF, bytes above 127 in the target), so its word alone is not
+ * enough. */
 #ifndef PADDOCK_HTTP_HEAD_H
 #define PADDOCK_HTTP_HEAD_H
 
@@ -20,7 +21,7 @@
 
 struct head_field {
     const char *name, *value; /* NUL-terminated, outer blanks cut */
-    size_t name_len, value_len;
+    uint32_t name_len, value_len;
 };
 
 enum head_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
@@ -56,7 +57,7 @@ struct head {
     bool keep_alive;
     bool asterisk; /* OPTIONS * */
     enum head_framing framing;
-    uint64_t content_length;         /* FRAMING_LENGTH */
+    uint64_t content_length;        /* FRAMING_LENGTH */
     const char *known[KNOWN_COUNT]; /* first value, or NULL */
     struct head_field fields[HEAD_FIELDS_MAX];
     size_t n_fields;
@@ -70,7 +71,8 @@ void head_release(struct head *h);
 void head_reset(struct head *h);
 /* Take bytes; `*used` of them belong to the head. HEAD_BAD fills `e`: the connection must close
  * after the answer, since nobody knows where the next request begins. */
-enum head_result head_feed(struct head *h, const char *data, size_t len, size_t *used, struct err *e) MUST_CHECK;
+enum head_result head_feed(struct head *h, const char *data, size_t len, size_t *used,
+                           struct err *e) MUST_CHECK;
 /* A header's first value; `*from` (start with 0) continues the search past it. NULL: no more. */
 const char *head_find(const struct head *h, const char *name, size_t *from);
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+#define BACKLOG      4096
 #define ACCEPT_BATCH 64 /* then the connections get their turn */
 
 /* --- binding --- */
@@ -79,7 +79,8 @@ static bool bound(int fd, unsigned *port, char *address, size_t size, struct err
     return true;
 }
 
-int listener_bind(const char *listen_text, unsigned *port, char *address, size_t address_size, struct err *e)
+int listener_bind(const char *listen_text, unsigned *port, char *address, size_t address_size,
+                  struct err *e)
 {
     char host[256];
     unsigned wanted;

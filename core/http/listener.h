@@ -1,12 +1,15 @@
-/* listener: the listening socket of a loop. Room: http. Threads: bind by [main], the rest [loop]. */
+/* listener: the listening socket of a loop. Room: http. Threads: bind by [main], the rest [loop].
+ */
 #ifndef PADDOCK_HTTP_LISTENER_H
 #define PADDOCK_HTTP_LISTENER_H
 
 #include "http/loop_impl.h"
 
-/* A bound and listening socket for "host:port" or "[v6]:port". `*port` 0: the one in `listen`; else it
- * replaces it. Sets `*port` to the bound one and `address` to its numeric host. -1 on failure. */
-int listener_bind(const char *listen, unsigned *port, char *address, size_t address_size, struct err *e) MUST_CHECK;
+/* A bound and listening socket for "host:port" or "[v6]:port". `*port` 0: the one in `listen`; else
+ * it replaces it. Sets `*port` to the bound one and `address` to its numeric host. -1 on failure.
+ */
+int listener_bind(const char *listen, unsigned *port, char *address, size_t address_size,
+                  struct err *e) MUST_CHECK;
 /* Begin to accept. */
 bool listener_start(struct loop *l, struct err *e) MUST_CHECK;
 /* Accept again after the process ran out of descriptors. */

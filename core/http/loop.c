@@ -12,15 +12,16 @@
 #include <string.h>
 #include <time.h>
 
-#define MAIL_MAX 65536
-#define OUT_MAX (1 << 20) /* gathered replies: 32 KiB, and one more head with its headers */
+#define MAIL_MAX    65536
+#define OUT_MAX     (1 << 20) /* gathered replies: 32 KiB, and one more head with its headers */
 #define PROBLEM_MAX (1 << 20)
 
 /* --- time --- */
 
 void loop_read_time(struct loop *l)
 {
-    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char days[] = "SunMonTueWedThuFriSat",
+                      months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     l->wall_ms = clock_wall_ms(l->config->clock);
     l->mono_ns = clock_mono_ns(l->config->clock);
     l->time_read = true;
@@ -29,9 +30,10 @@ void loop_read_time(struct loop *l)
     struct tm tm;
     time_t second = (time_t)(l->date_second = l->wall_ms / 1000);
     gmtime_r(&second, &tm);
-    snprintf(l->date, sizeof l->date, "Date: %.3s, %02u %.3s %04u %02u:%02u:%02u GMT\r\n", days + 3 * tm.tm_wday,
-             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000,
-             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+    snprintf(l->date, sizeof l->date, "Date: %.3s, %02u %.3s %04u %02u:%02u:%02u GMT\r\n",
+             days + 3 * tm.tm_wday, (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon,
+             (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }
 
 int64_t loop_wall_ms(const struct loop *l)
@@ -130,6 +132,8 @@ void loop_run(struct loop *l)
     listener_close(l);
     loop_kill_all(l);
     loop_turn_end(l);
+    while (l->live) /* answers that never came; nobody may give them any more */
+        request_release(l->live);
 }
 
 void loop_drain(struct loop *l)
@@ -151,8 +155,9 @@ void loop_kill_all(struct loop *l)
 /* Deadlines are looked at often enough to be kept within a quarter of the shortest. */
 static struct timeval sweep_interval(const struct http_config *config)
 {
-    const unsigned spans[] = {config->header_timeout_ms, config->body_timeout_ms, config->idle_timeout_ms,
-                              config->write_timeout_ms, config->heartbeat_ms};
+    const unsigned spans[] = {config->header_timeout_ms, config->body_timeout_ms,
+                              config->idle_timeout_ms, config->write_timeout_ms,
+                              config->heartbeat_ms};
     unsigned ms = 4000;
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
         ms = spans[i] < ms ? spans[i] : ms;
@@ -166,8 +171,9 @@ static bool add_events(struct loop *l, struct err *e)
     l->mail_event = event_new(l->base, mailbox_fd(l->mailbox), EV_READ | EV_PERSIST, on_mail, l);
     l->sweep_event = event_new(l->base, -1, EV_PERSIST, on_sweep, l);
     l->tick_event = event_new(l->base, -1, EV_PERSIST, on_tick, l);
-    if (!l->mail_event || !l->sweep_event || !l->tick_event || event_add(l->mail_event, NULL) != 0 ||
-        event_add(l->sweep_event, &sweep) != 0 || event_add(l->tick_event, &second) != 0)
+    if (!l->mail_event || !l->sweep_event || !l->tick_event ||
+        event_add(l->mail_event, NULL) != 0 || event_add(l->sweep_event, &sweep) != 0 ||
+        event_add(l->tick_event, &second) != 0)
         return fail(e, &ERR_INTERNAL, "cannot add the events of a loop");
     return true;
 }
@@ -186,8 +192,8 @@ static struct event_base *new_base(struct err *e)
     return base;
 }
 
-struct loop *loop_new(struct http_server *s, const struct http_config *config, const struct router *router,
-                      unsigned index, int listen_fd, struct err *e)
+struct loop *loop_new(struct http_server *s, const struct http_config *config,
+                      const struct router *router, unsigned index, int listen_fd, struct err *e)
 {
     struct loop *l = mem_zero(1, sizeof *l);
     size_t n_routes;
@@ -217,11 +223,8 @@ static void free_event(struct event *ev)
         event_free(ev);
 }
 
-/* Requests whose answer never came are freed here, and nobody may answer them any more. */
 static void free_requests(struct loop *l)
 {
-    while (l->live)
-        request_release(l->live);
     while (l->spare) {
         struct request *rq = l->spare;
         l->spare = rq->next;

@@ -12,13 +12,14 @@
 struct event_base;
 struct loop;
 
-/* Have mail->run(mail) called on the loop's thread. [any] False when the loop is stopping or full. */
+/* Have mail->run(mail) called on the loop's thread. [any] False when the loop is stopping or full.
+ */
 bool loop_post(struct loop *l, struct mail *mail) MUST_CHECK;
 /* The same past the bound: for answers to work the loop itself submitted. [any] */
 void loop_post_answer(struct loop *l, struct mail *mail);
-unsigned loop_index(const struct loop *l);     /* 0..threads-1 [any] */
-struct event_base *loop_base(struct loop *l);  /* [loop] */
-int64_t loop_wall_ms(const struct loop *l);    /* read once per loop turn [loop] */
+unsigned loop_index(const struct loop *l);    /* 0..threads-1 [any] */
+struct event_base *loop_base(struct loop *l); /* [loop] */
+int64_t loop_wall_ms(const struct loop *l);   /* read once per loop turn [loop] */
 /* The application's own state of this loop (set in the start hook). [loop] */
 void loop_set_state(struct loop *l, void *state);
 void *loop_state(const struct loop *l);

@@ -51,7 +51,7 @@ struct loop {
     size_t n_connections, n_refused;
     struct request *live, *spare; /* requests in use; kept for reuse */
     size_t n_spare;
-    struct request *orphans;      /* streams to be closed when the turn ends */
+    struct request *orphans;         /* streams to be closed when the turn ends */
     size_t body_held, body_reserved; /* bytes of bodies; of them taken out of the server's budget */
 
     bool draining, stopping, drained;
@@ -60,8 +60,9 @@ struct loop {
 };
 
 /* Make a loop that listens on `listen_fd` (-1: none, for tests). It owns the descriptor. [main] */
-struct loop *loop_new(struct http_server *s, const struct http_config *config, const struct router *router,
-                      unsigned index, int listen_fd, struct err *e) MUST_CHECK;
+struct loop *loop_new(struct http_server *s, const struct http_config *config,
+                      const struct router *router, unsigned index, int listen_fd, struct err *e)
+    MUST_CHECK;
 void loop_free(struct loop *l); /* NULL is allowed */
 /* Run until the mailbox is closed. */
 void loop_run(struct loop *l);
@@ -78,7 +79,10 @@ static inline int64_t loop_mono_ns(struct loop *l)
         loop_read_time(l);
     return l->mono_ns;
 }
-static inline int64_t loop_mono_ms(struct loop *l) { return loop_mono_ns(l) / 1000000; }
+static inline int64_t loop_mono_ms(struct loop *l)
+{
+    return loop_mono_ns(l) / 1000000;
+}
 /* RFC 3339 time of this turn. */
 const char *loop_time_text(struct loop *l);
 

@@ -12,10 +12,13 @@
 static void put_slug(struct bytes *b, const char *code)
 {
     for (; *code; code++)
-        bytes_char(b, *code == '_' ? '-' : *code >= 'A' && *code <= 'Z' ? (char)(*code | 0x20) : *code);
+        bytes_char(b, *code == '_'                   ? '-'
+                      : *code >= 'A' && *code <= 'Z' ? (char)(*code | 0x20)
+                                                     : *code);
 }
 
-void problem_put(struct bytes *b, const struct err *e, const char *path, size_t path_len, const char *request_id)
+void problem_put(struct bytes *b, const struct err *e, const char *path, size_t path_len,
+                 const char *request_id)
 {
     const struct err_kind *kind = e->kind;
     bytes_text(b, "{\"type\":\"/problems/");
@@ -77,7 +80,8 @@ static void add_headers(struct request *rq, int status)
 
 void request_fail(struct request *rq, const struct err *e)
 {
-    static const struct err unknown = {.kind = &ERR_INTERNAL, .detail = "a failure without a reason"};
+    static const struct err unknown = {.kind = &ERR_INTERNAL,
+                                       .detail = "a failure without a reason"};
     if (!e->kind)
         e = &unknown;
     struct bytes *b = &rq->loop->problem;

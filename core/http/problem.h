@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 /* Append the document. `path` may be NULL (the request line was unreadable). */
-void problem_put(struct bytes *b, const struct err *e, const char *path, size_t path_len, const char *request_id);
+void problem_put(struct bytes *b, const struct err *e, const char *path, size_t path_len,
+                 const char *request_id);
 
 #endif

@@ -28,7 +28,8 @@ static bool add_pair(struct request *rq, const char *text, size_t len, struct er
     pair->name = decode(rq, text, name_len);
     pair->value = equals ? decode(rq, equals + 1, len - name_len - 1) : "";
     if (!pair->name || !pair->value)
-        return fail(e, &HTTP_MALFORMED, "the query has a broken percent escape, %%00 or is not UTF-8");
+        return fail(e, &HTTP_MALFORMED,
+                    "the query has a broken percent escape, %%00 or is not UTF-8");
     rq->n_query++;
     return true;
 }

@@ -38,8 +38,8 @@ static char *put_length(char *p, int64_t length)
     return PUT(p, "\r\n");
 }
 
-void reply_put_head(struct request *rq, struct bytes *out, int status, const char *type, int64_t length,
-                    bool close)
+void reply_put_head(struct request *rq, struct bytes *out, int status, const char *type,
+                    int64_t length, bool close)
 {
     size_t line_len, id_len = strlen(rq->id), type_len = type ? strlen(type) : 0;
     const char *line = status_line(status, &line_len);
@@ -73,14 +73,15 @@ void request_add_header(struct request *rq, const char *name, const char *value)
     if (strpbrk(value, "\r\n"))
         return;
     size_t before = rq->headers.len;
-    if (!(bytes_text(&rq->headers, name) && bytes_text(&rq->headers, ": ") && bytes_text(&rq->headers, value) &&
-          bytes_text(&rq->headers, "\r\n"))) {
+    if (!(bytes_text(&rq->headers, name) && bytes_text(&rq->headers, ": ") &&
+          bytes_text(&rq->headers, value) && bytes_text(&rq->headers, "\r\n"))) {
         rq->headers.len = before; /* whole lines only */
         log_text(LOG_ERROR, "reply_headers_full", name);
     }
 }
 
-static void send_reply(struct request *rq, int status, const char *type, const void *body, size_t len)
+static void send_reply(struct request *rq, int status, const char *type, const void *body,
+                       size_t len)
 {
     struct connection *c = rq->conn;
     loop_mono_ns(rq->loop); /* the date is made when the time is read */
@@ -102,7 +103,8 @@ void request_reply(struct request *rq, int status, const char *type, const void 
         type = JSON_TYPE;
     rq->phase = PHASE_REPLIED;
     if (rq->on_reply)
-        rq->on_reply(rq, status, rq->headers.len ? rq->headers.data : "", type, body, len, rq->on_reply_ctx);
+        rq->on_reply(rq, status, rq->headers.len ? rq->headers.data : "", type, body, len,
+                     rq->on_reply_ctx);
     struct connection *c = rq->conn;
     if (c && c->state != CONN_DEAD)
         send_reply(rq, status, type, body, len);
@@ -145,12 +147,14 @@ static bool tag_matches(const char *list, const char *tag)
     return false;
 }
 
-void request_reply_entity(struct request *rq, int status, int64_t revision, const char *json, size_t len)
+void request_reply_entity(struct request *rq, int status, int64_t revision, const char *json,
+                          size_t len)
 {
     char tag[24];
     snprintf(tag, sizeof tag, "\"%lld\"", (long long)revision);
     request_add_header(rq, "ETag", tag);
-    const char *have = request_method(rq) == METHOD_GET ? request_header(rq, "If-None-Match") : NULL;
+    const char *have =
+        request_method(rq) == METHOD_GET ? request_header(rq, "If-None-Match") : NULL;
     if (have && status == 200 && tag_matches(have, tag))
         request_reply(rq, 304, NULL, "", 0);
     else

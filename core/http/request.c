@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_MAX ((size_t)256 << 20)
+#define ARENA_MAX   ((size_t)256 << 20)
 #define HEADERS_MAX 32768
-#define SPARE_MAX 256  /* requests kept for reuse, per loop */
-#define KEEP_HEAD 8192 /* larger buffers are not kept */
-#define KEEP_BODY 65536
+#define SPARE_MAX   256  /* requests kept for reuse, per loop */
+#define KEEP_HEAD   8192 /* larger buffers are not kept */
+#define KEEP_BODY   65536
 
 /* --- life --- */
 
@@ -160,8 +160,8 @@ void request_defer(struct request *rq)
 }
 
 void request_on_reply(struct request *rq,
-                      void (*fn)(struct request *rq, int status, const char *headers, const char *type,
-                                 const char *body, size_t len, void *ctx),
+                      void (*fn)(struct request *rq, int status, const char *headers,
+                                 const char *type, const char *body, size_t len, void *ctx),
                       void *ctx)
 {
     rq->on_reply = fn;

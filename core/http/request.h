@@ -1,4 +1,5 @@
-/* request: one HTTP request from its headers to its reply. Room: http. Threads: [loop], its own loop.
+/* request: one HTTP request from its headers to its reply. Room: http. Threads: [loop], its own
+ * loop.
  *
  * Life: the connection makes it; the handler must do exactly one of
  *   - reply now            request_reply / request_reply_json / request_fail
@@ -59,14 +60,14 @@ void *request_data(const struct request *rq);
 /* Called once when the reply has been handed over (after reply, before the request is freed): the
  * status and body that were sent. One per request; used for idempotency. */
 void request_on_reply(struct request *rq,
-                      void (*fn)(struct request *rq, int status, const char *headers, const char *type,
-                                 const char *body, size_t len, void *ctx),
+                      void (*fn)(struct request *rq, int status, const char *headers,
+                                 const char *type, const char *body, size_t len, void *ctx),
                       void *ctx);
 
 /* --- what goes out --- */
 
-/* Add a header to the reply to come. Name is a constant; the value is copied and must have no CR, LF
- * or NUL (such a value is a bug and is dropped). */
+/* Add a header to the reply to come. Name is a constant; the value is copied and must have no CR,
+ * LF or NUL (such a value is a bug and is dropped). */
 void request_add_header(struct request *rq, const char *name, const char *value);
 
 /* Reply. `type` NULL: application/json; charset=utf-8. The body is copied. Ends the request. */
@@ -74,11 +75,13 @@ void request_reply(struct request *rq, int status, const char *type, const void 
 /* Reply with JSON from a buffer, then release the buffer. A `full` buffer becomes a 500 problem. */
 void request_reply_json(struct request *rq, int status, struct bytes *body);
 /* Reply with an entity: ETag "<revision>", 304 on a matching If-None-Match of a GET. */
-void request_reply_entity(struct request *rq, int status, int64_t revision, const char *json, size_t len);
+void request_reply_entity(struct request *rq, int status, int64_t revision, const char *json,
+                          size_t len);
 /* Reply with a problem document (RFC 9457) made of `e`. */
 void request_fail(struct request *rq, const struct err *e);
 /* fail() and request_fail() in one. */
-void request_problem(struct request *rq, const struct err_kind *kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void request_problem(struct request *rq, const struct err_kind *kind, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 
 /* Keep the request for a later reply on this loop. */
 void request_defer(struct request *rq);
@@ -86,29 +89,33 @@ void request_defer(struct request *rq);
 /* --- streaming bodies in (ROUTE_STREAM_BODY) --- */
 
 /* Called with each piece of the body as it arrives (any size, chunked coding removed), then once
- * with `end`. The handler may reply early: the rest is read and dropped within the route's limit. If the
- * client leaves before the end, or its body is too large, too slow or malformed (which this layer
- * answers), `gone` is called instead and the request is over. */
-void request_read_body(struct request *rq, void (*piece)(struct request *rq, const char *data, size_t len),
+ * with `end`. The handler may reply early: the rest is read and dropped within the route's limit.
+ * If the client leaves before the end, or its body is too large, too slow or malformed (which this
+ * layer answers), `gone` is called instead and the request is over. */
+void request_read_body(struct request *rq,
+                       void (*piece)(struct request *rq, const char *data, size_t len),
                        void (*end)(struct request *rq), void (*gone)(struct request *rq));
 
-/* Ask for no more pieces (true), and then for more again (false). At most 64 KiB may still come after
- * a hold; past that the client is made to wait. The time of a hold does not count against it. */
+/* Ask for no more pieces (true), and then for more again (false). At most 64 KiB may still come
+ * after a hold; past that the client is made to wait. The time of a hold does not count against it.
+ */
 void request_hold_body(struct request *rq, bool hold);
 
 /* --- streaming replies --- */
 
 struct stream;
 
-/* Begin a reply whose length is not known: chunked on HTTP/1.1. The request ends with the stream. */
+/* Begin a reply whose length is not known: chunked on HTTP/1.1. The request ends with the stream.
+ */
 struct stream *request_stream(struct request *rq, int status, const char *type);
 struct stream_events {
     void (*drained)(struct stream *s, void *ctx); /* the backlog fell below 64 KiB: write on */
-    void (*closed)(struct stream *s, void *ctx);  /* the client left or was cut off; `s` is gone after */
+    void (*closed)(struct stream *s,
+                   void *ctx); /* the client left or was cut off; `s` is gone after */
 };
 void stream_listen(struct stream *s, const struct stream_events *events, void *ctx);
-/* Queue a piece. False (and the connection is cut) when more than 256 KiB + len wait unsent. After a
- * false the stream must not be used: `closed` has been or will be called. */
+/* Queue a piece. False (and the connection is cut) when more than 256 KiB + len wait unsent. After
+ * a false the stream must not be used: `closed` has been or will be called. */
 bool stream_write(struct stream *s, const void *data, size_t len) MUST_CHECK;
 size_t stream_backlog(const struct stream *s);
 void stream_end(struct stream *s);

@@ -1,4 +1,5 @@
-/* request_impl: the insides of a request, for the files of this room. Room: http. Threads: [loop]. */
+/* request_impl: the insides of a request, for the files of this room. Room: http. Threads: [loop].
+ */
 #ifndef PADDOCK_HTTP_REQUEST_IMPL_H
 #define PADDOCK_HTTP_REQUEST_IMPL_H
 
@@ -69,8 +70,8 @@ struct request {
     int64_t started_ns;
     const char *actor_kind, *actor_id;
     void *data;
-    void (*on_reply)(struct request *rq, int status, const char *headers, const char *type, const char *body,
-                     size_t len, void *ctx);
+    void (*on_reply)(struct request *rq, int status, const char *headers, const char *type,
+                     const char *body, size_t len, void *ctx);
     void *on_reply_ctx;
     struct bytes headers; /* what the handler added, as lines */
     struct stream stream;

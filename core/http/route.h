@@ -23,35 +23,37 @@ enum http_method {
 const char *method_name(enum http_method m);
 
 enum route_flag {
-    ROUTE_PUBLIC = 1 << 0,         /* needs no token */
-    ROUTE_KEYED = 1 << 1,          /* Idempotency-Key is honoured (a POST that changes something) */
-    ROUTE_UNKEYED = 1 << 2,        /* Idempotency-Key is refused with 400 */
-    ROUTE_NO_BODY = 1 << 3,        /* a request body is refused */
-    ROUTE_BODY_OPTIONAL = 1 << 4,  /* an empty body is {} */
-    ROUTE_NDJSON = 1 << 5,         /* also application/x-ndjson */
-    ROUTE_STREAM_BODY = 1 << 6,    /* handler runs when the headers are in and reads the body as it comes */
-    ROUTE_ANY_PARAMETER = 1 << 7,  /* unknown query parameters are the handler's business */
-    ROUTE_LABEL_FILTER = 1 << 8,   /* accepts label.<key>=<value> */
-    ROUTE_OPEN_ENDED = 1 << 9,     /* the reply has no natural end (server-sent events) */
-    ROUTE_HIDDEN = 1 << 10,        /* not in OpenAPI */
+    ROUTE_PUBLIC = 1 << 0,        /* needs no token */
+    ROUTE_KEYED = 1 << 1,         /* Idempotency-Key is honoured (a POST that changes something) */
+    ROUTE_UNKEYED = 1 << 2,       /* Idempotency-Key is refused with 400 */
+    ROUTE_NO_BODY = 1 << 3,       /* a request body is refused */
+    ROUTE_BODY_OPTIONAL = 1 << 4, /* an empty body is {} */
+    ROUTE_NDJSON = 1 << 5,        /* also application/x-ndjson */
+    ROUTE_STREAM_BODY =
+        1 << 6, /* handler runs when the headers are in and reads the body as it comes */
+    ROUTE_ANY_PARAMETER = 1 << 7, /* unknown query parameters are the handler's business */
+    ROUTE_LABEL_FILTER = 1 << 8,  /* accepts label.<key>=<value> */
+    ROUTE_OPEN_ENDED = 1 << 9,    /* the reply has no natural end (server-sent events) */
+    ROUTE_HIDDEN = 1 << 10,       /* not in OpenAPI */
 };
 
 struct request;
 
 struct route {
     enum http_method method;
-    const char *path;      /* "/api/models/enterprise/registry/{model_id}" */
-    const char *operation; /* operationId, unique: "registry_get" */
+    const char *path;                   /* "/api/models/enterprise/registry/{model_id}" */
+    const char *operation;              /* operationId, unique: "registry_get" */
     void (*handle)(struct request *rq); /* [loop] must reply, defer or open a stream */
-    const struct field *body;  /* table of the JSON object body, NULL: none or free */
+    const struct field *body;           /* table of the JSON object body, NULL: none or free */
     const struct field *query; /* table of query parameters (offsets unused), NULL: none allowed */
     const char *action;        /* the grant it needs; NULL only with ROUTE_PUBLIC */
     size_t body_max;           /* bytes; 0: the server's default (1 MiB) */
     unsigned flags;
-    const char *tag;       /* group in the API reference: "Registry" */
-    const char *doc;       /* one line */
-    const char *responses; /* "200 Model;304;404 MODEL_NOT_FOUND": status, then a schema name or codes */
-    const char *consumes;  /* media type of the body; NULL: application/json */
+    const char *tag; /* group in the API reference: "Registry" */
+    const char *doc; /* one line */
+    const char
+        *responses; /* "200 Model;304;404 MODEL_NOT_FOUND": status, then a schema name or codes */
+    const char *consumes; /* media type of the body; NULL: application/json */
 };
 
 struct router;
@@ -75,14 +77,14 @@ struct route_match {
  * must outlive the router. */
 struct router *router_new(const struct route *table, struct err *e) MUST_CHECK;
 void router_free(struct router *r);
-/* Look up a raw path (no query). A `{param}` matches one non-empty segment; `{param+}` at the end of a
- * template matches the rest, slashes included. Literal segments win over parameters. */
+/* Look up a raw path (no query). A `{param}` matches one non-empty segment; `{param+}` at the end
+ * of a template matches the rest, slashes included. Literal segments win over parameters. */
 void router_find(const struct router *r, enum http_method m, const char *path, size_t len,
                  struct route_match *out);
 const struct route *router_table(const struct router *r, size_t *n);
 
-/* Percent-decode once into `out` (at least `len` + 1 bytes). Returns the length, or -1 if an escape is
- * broken, gives NUL, or the result is not UTF-8. '+' stays '+' unless `form`. */
+/* Percent-decode once into `out` (at least `len` + 1 bytes). Returns the length, or -1 if an escape
+ * is broken, gives NUL, or the result is not UTF-8. '+' stays '+' unless `form`. */
 long percent_decode(const char *text, size_t len, bool form, char *out);
 /* Are all escapes whole, and none of them NUL? (UTF-8 is looked at when decoding.) */
 bool percent_good(const char *text, size_t len);

@@ -33,8 +33,9 @@ struct router {
 };
 
 static const char *const METHOD_NAMES[METHOD_COUNT] = {
-    [METHOD_GET] = "GET",     [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",       [METHOD_PUT] = "PUT",
-    [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
+    [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT",         [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+    [METHOD_OPTIONS] = "OPTIONS",
 };
 
 const char *method_name(enum http_method m)
@@ -90,7 +91,8 @@ static struct node *only_child(struct node **at)
 }
 
 /* The node below `n` for the segment, noting a parameter's name. NULL if the template is wrong. */
-static struct node *segment_node(struct node *n, const char *text, size_t len, bool last, struct entry *entry)
+static struct node *segment_node(struct node *n, const char *text, size_t len, bool last,
+                                 struct entry *entry)
 {
     if (len == 0 || text[0] != '{')
         return memchr(text, '{', len) ? NULL : literal_child(n, text, len);
@@ -161,8 +163,8 @@ static bool dots(const char *text, size_t len)
 }
 
 /* Find the node for the segments from `text` on; `depth` values are in `out` already. */
-static const struct node *descend(const struct node *n, const char *text, const char *end, size_t depth,
-                                  struct route_match *out)
+static const struct node *descend(const struct node *n, const char *text, const char *end,
+                                  size_t depth, struct route_match *out)
 {
     const char *slash = memchr(text, '/', (size_t)(end - text));
     size_t len = (size_t)((slash ? slash : end) - text);
@@ -176,7 +178,7 @@ static const struct node *descend(const struct node *n, const char *text, const 
     if (!found && n->param && len > 0 && !dots(text, len)) {
         out->params[depth].value = text;
         out->params[depth].len = len;
-        found = slash              ? descend(n->param, slash + 1, end, depth + 1, out)
+        found = slash               ? descend(n->param, slash + 1, end, depth + 1, out)
                 : n->param->allowed ? n->param
                                     : NULL;
     }

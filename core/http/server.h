@@ -13,30 +13,31 @@
 #include <stdint.h>
 
 struct http_config {
-    const char *listen;  /* "127.0.0.1:8080", "[::1]:0", port 0: any free one */
-    unsigned threads;    /* loops, 1..64 */
+    const char *listen; /* "127.0.0.1:8080", "[::1]:0", port 0: any free one */
+    unsigned threads;   /* loops, 1..64 */
     const struct route *routes;
     const struct clock *clock;
     void *app; /* request_app() */
 
     /* Limits; 0: the default in brackets. */
-    size_t header_max;        /* request line and headers together, bytes [16 KiB] */
-    size_t body_max;          /* default of a route, bytes [1 MiB] */
-    size_t body_budget;       /* bytes of request bodies held at once by all loops [256 MiB]; past it 503 */
-    unsigned connections_max; /* of all loops together [20000]; past it 503 and close */
+    size_t header_max; /* request line and headers together, bytes [16 KiB] */
+    size_t body_max;   /* default of a route, bytes [1 MiB] */
+    size_t
+        body_budget; /* bytes of request bodies held at once by all loops [256 MiB]; past it 503 */
+    unsigned connections_max;   /* of all loops together [20000]; past it 503 and close */
     unsigned header_timeout_ms; /* from the first byte to the end of the headers [10000]: 408 */
-    unsigned body_timeout_ms;   /* from headers to the end of the body [60000]: 408; large bodies get
-                                   1 s more per 64 KiB received */
-    unsigned idle_timeout_ms;   /* keep-alive without a request [75000] */
-    unsigned write_timeout_ms;  /* a reply that makes no progress [30000] */
-    unsigned heartbeat_ms;      /* comment line on idle event streams [15000] */
+    unsigned body_timeout_ms;  /* from headers to the end of the body [60000]: 408; large bodies get
+                                  1 s more per 64 KiB received */
+    unsigned idle_timeout_ms;  /* keep-alive without a request [75000] */
+    unsigned write_timeout_ms; /* a reply that makes no progress [30000] */
+    unsigned heartbeat_ms;     /* comment line on idle event streams [15000] */
 
     bool access_log;
 
     /* Hooks, each may be NULL. */
     bool (*loop_start)(struct loop *l, void *app, struct err *e); /* [loop] before it serves */
-    void (*loop_stop)(struct loop *l, void *app);                 /* [loop] after its last request */
-    void (*tick)(struct loop *l, void *app);                      /* [loop] about once a second */
+    void (*loop_stop)(struct loop *l, void *app); /* [loop] after its last request */
+    void (*tick)(struct loop *l, void *app);      /* [loop] about once a second */
     /* [loop] May refuse a request before its body is read; sets the actor. */
     bool (*authorize)(struct request *rq, struct err *e);
 };
@@ -64,9 +65,9 @@ extern const int HTTP_STATUSES[HTTP_STATUS_COUNT];
 
 /* Counters, summed over the loops. [any] */
 struct http_route_stats {
-    const struct route *route;             /* NULL: no route (404, malformed, ...) */
-    uint64_t by_status[HTTP_STATUS_COUNT]; /* replies, in the order of HTTP_STATUSES */
-    uint64_t count;                        /* all of them */
+    const struct route *route;              /* NULL: no route (404, malformed, ...) */
+    uint64_t by_status[HTTP_STATUS_COUNT];  /* replies, in the order of HTTP_STATUSES */
+    uint64_t count;                         /* all of them */
     uint64_t seconds_le[HTTP_BUCKET_COUNT]; /* cumulative: took at most HTTP_BUCKETS[i] */
     double seconds_sum;
 };
@@ -78,7 +79,8 @@ struct http_stats {
     double loop_lag_seconds_max; /* worst tick lateness since the last call */
 };
 void http_stats(struct http_server *s, struct http_stats *out);
-/* Fills `out[i]` for each row of the table and one last for "no route"; returns how many (rows + 1). */
+/* Fills `out[i]` for each row of the table and one last for "no route"; returns how many (rows +
+ * 1). */
 size_t http_route_stats(struct http_server *s, struct http_route_stats *out, size_t max);
 
 #endif

@@ -7,8 +7,9 @@
 
 const double HTTP_BUCKETS[HTTP_BUCKET_COUNT] = {.0001, .00025, .0005, .001, .0025, .005,
                                                 .01,   .05,    .1,    1,    10};
-static const int64_t BUCKETS_NS[HTTP_BUCKET_COUNT] = {
-    100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 50000000, 100000000, 1000000000, 10000000000};
+static const int64_t BUCKETS_NS[HTTP_BUCKET_COUNT] = {100000,    250000,     500000,     1000000,
+                                                      2500000,   5000000,    10000000,   50000000,
+                                                      100000000, 1000000000, 10000000000};
 
 static uint64_t get(const counter *c)
 {

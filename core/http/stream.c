@@ -45,7 +45,8 @@ struct stream *request_stream(struct request *rq, int status, const char *type)
     bool close = connection_ends(c);
     if (close)
         rq->head.keep_alive = false; /* what the head says holds when the stream ends */
-    reply_put_head(rq, connection_out(c), status, type, rq->head.minor ? REPLY_CHUNKED : REPLY_UNTIL_EOF, close);
+    reply_put_head(rq, connection_out(c), status, type,
+                   rq->head.minor ? REPLY_CHUNKED : REPLY_UNTIL_EOF, close);
     if (!c->processing)
         connection_flush(c);
     return s;
