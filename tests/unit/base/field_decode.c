@@ -327,54 +327,6 @@ static void a_full_arena_is_a_fault(void **state)
     arena_free(small);
 }
 
-static const struct field *field(const char *name)
-{
-    const struct field *f = THING;
-    while (strcmp(f->name, name) != 0)
-        f++;
-    return f;
-}
-
-static bool text(struct fixture *f, const char *name, const char *value)
-{
-    faults_init(&f->faults, f->arena);
-    return field_decode_text(field(name), value, &f->thing, f->arena, &f->faults);
-}
-
-static void query_parameters(void **state)
-{
-    struct fixture *f = *state;
-    assert_true(text(f, "name", "7") && strcmp(f->thing.name, "7") == 0);
-    assert_true(text(f, "kind", "small") && f->thing.kind == KINDS[0]);
-    assert_true(text(f, "count", "-5") && f->thing.count == -5);
-    assert_true(text(f, "ratio", "1e-1") && f->thing.ratio == 0.1);
-    assert_true(text(f, "ratio", "1") && f->thing.ratio == 1);
-    assert_true(text(f, "on", "true") && f->thing.on);
-    assert_true(text(f, "on", "false") && !f->thing.on);
-    assert_true(text(f, "due", "2026-11-23T02:00:00Z") && f->thing.due == 1795399200000);
-    assert_true(text(f, "due", "1795399200001") && f->thing.due == 1795399200001);
-    assert_true(text(f, "tags", "a,b") && strcmp(f->thing.tags, "[\"a\",\"b\"]") == 0);
-    assert_true(text(f, "labels", "{\"a\":\"b\"}"));
-    assert_string_equal(f->thing.labels, "{\"a\":\"b\"}");
-
-    static const char *const wrong[][2] = {
-        {"count", ""},      {"count", "1.0"},  {"count", "1x"},
-        {"count", " 1"},    {"count", "+1"},   {"count", "101"},
-        {"ratio", "0x1"},   {"ratio", "inf"},  {"ratio", "nan"},
-        {"ratio", "1e400"}, {"ratio", "-"},    {"on", "1"},
-        {"on", "TRUE"},     {"due", "0"},      {"due", "now"},
-        {"name", "\xff"},   {"name", "12345"}, {"labels", "{"},
-        {"tags", ""},       {"tags", "a,x"},   {"count", "99999999999999999999"},
-    };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        if (text(f, wrong[i][0], wrong[i][1]))
-            fail_msg("%s=%s is accepted", wrong[i][0], wrong[i][1]);
-        assert_int_equal(strncmp(f->faults.list[0].pointer, wrong[i][0], strlen(wrong[i][0])), 0);
-    }
-    assert_false(text(f, "count", "101"));
-    assert_string_equal(f->faults.list[0].detail, "must be a whole number from -5 to 100, got 101");
-}
-
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -390,7 +342,6 @@ int main(void)
         WITH_FIXTURE(stored_text_is_trusted_but_for_its_types),
         WITH_FIXTURE(only_objects),
         WITH_FIXTURE(a_full_arena_is_a_fault),
-        WITH_FIXTURE(query_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
