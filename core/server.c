@@ -107,14 +107,6 @@ static bool open_store(struct server *s, struct err *e)
     return s->store != NULL;
 }
 
-static bool restore_key(void *ctx, const struct store_key *k)
-{
-    struct server *s = ctx;
-    (void)idempotency_restore(s->keys, k->key, k->value, k->value_len, k->expires_ms,
-                              clock_wall_ms(&CLOCK_SYSTEM));
-    return true;
-}
-
 static bool start_engine(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -128,7 +120,7 @@ static bool start_engine(struct server *s, struct err *e)
     if (!s->engine)
         return false;
     s->keys = idempotency_new((size_t)c->idempotency_keys_max, (size_t)c->idempotency_keys_max * 4096);
-    if (!s->store->ops->keys(s->store, "", restore_key, s, e))
+    if (!engine_restore_keys(s->store, s->keys, clock_wall_ms(&CLOCK_SYSTEM), e))
         return false;
     struct engine_stats stats;
     engine_stats(s->engine, &stats);
@@ -213,6 +205,7 @@ static bool start_http(struct server *s, struct err *e)
         .access_log = c->access_log,
         .loop_start = api_loop_start,
         .loop_stop = api_loop_stop,
+        .tick = api_loop_tick,
         .authorize = api_authorize,
     };
     s->http = http_start(&config, e);
@@ -236,11 +229,11 @@ static bool start(struct server *s, struct err *e)
 /* In reverse; each part may be missing when the start failed half-way. */
 static void stop(struct server *s)
 {
-    if (s->http) {
+    if (s->http)
         http_drain(s->http, (unsigned)s->settings.config.shutdown_grace_ms);
+    pool_stop(s->readers); /* while the loops still take their answers */
+    if (s->http)
         http_free(s->http);
-    }
-    pool_stop(s->readers);
     if (s->judge)
         health_judge_stop(s->judge);
     if (s->telemetry)
