@@ -90,15 +90,24 @@ static void put_row(struct batch *b, const struct change *ch)
     };
 }
 
-static void put_change(struct engine *en, const struct command *c, const struct change *ch,
-                       struct chain *chain)
+static const char *ns_of(const struct change *ch)
+{
+    return ch->after ? ch->after->ns : ch->before->ns;
+}
+
+static bool put_change(struct engine *en, const struct command *c, const struct change *ch,
+                       struct err *e)
 {
     struct batch *b = &en->batch;
+    struct chain *chain = chains_get(&en->chains, en->store, ns_of(ch), e);
+    if (!chain)
+        return false;
     struct journal_entry *entry = ONE_MORE(b, entries);
     journal_entry_make(c, ch, ++b->seq, b->now_ms, chain->hash, b->arena, entry);
     chains_move(&en->chains, chain, entry->hash);
     put_row(b, ch);
     state_apply(en->state, ch->before, ch->after);
+    return true;
 }
 
 static void put_key(struct batch *b, const struct command *c, struct store_group *g)
@@ -117,19 +126,29 @@ static void put_key(struct batch *b, const struct command *c, struct store_group
     g->n_keys = 1;
 }
 
+/* Are the chains at hand that the changes go on? Only the first time a namespace is written can
+ * this fail, and it must before anything is applied. */
+static bool chains_ready(struct engine *en, const struct changes *changes, struct err *e)
+{
+    for (size_t i = 0; i < changes->n; i++)
+        if (!chains_get(&en->chains, en->store, ns_of(&changes->list[i]), e))
+            return false;
+    return true;
+}
+
 /* What the command wants done becomes its group. */
 static bool put_group(struct engine *en, struct slot *slot, const struct changes *changes,
                       struct err *e)
 {
     struct batch *b = &en->batch;
     struct command *c = slot->command;
-    struct chain *chain = NULL;
-    if (changes->n && !(chain = chains_get(&en->chains, en->store, c->ns, e)))
+    size_t rows = b->n_rows, entries = b->n_entries;
+    bool ok = chains_ready(en, changes, e);
+    for (size_t i = 0; ok && i < changes->n; i++)
+        ok = put_change(en, c, &changes->list[i], e);
+    if (!ok)
         return false;
     slot->group = b->n_groups;
-    size_t rows = b->n_rows, entries = b->n_entries;
-    for (size_t i = 0; i < changes->n; i++)
-        put_change(en, c, &changes->list[i], chain);
     struct store_group *g = ONE_MORE(b, groups);
     g->n_rows = b->n_rows - rows;
     g->n_entries = b->n_entries - entries;
