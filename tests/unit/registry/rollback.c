@@ -1,0 +1,138 @@
+#include "world.h"
+
+/* Versions 1, 2, 3 have been stable in turn; 3 is now. */
+static int setup(void **state)
+{
+    struct world *w = *state = world_new();
+    static const char *const ids[] = {"a:1", "a:2", "a:3"}, *const versions[] = {"1", "2", "3"};
+    for (int i = 0; i < 3; i++) {
+        world_register(w, "a", versions[i]);
+        world_move(w, ids[i], "canary");
+        world_move(w, ids[i], "stable");
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static void to_the_previous(void **state)
+{
+    struct world *w = *state;
+    w->now_ms += 1000;
+    world_ok(w, 200, "model.rolled_back,model.rolled_back_from,registered_model.updated", name_rollback, "a",
+             NULL, "{\"reason\":\"INC-4711\"}");
+    assert_string_equal(w->c.answer.body,
+                        "{\"from\":\"a:3\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":[]}");
+    assert_string_equal(w->reason, "INC-4711");
+    assert_string_equal(w->evidence, "{\"rollback\":{\"from\":\"a:3\",\"to\":\"a:2\"}}");
+    assert_string_equal(world_status(w, "a:2"), "stable");
+    assert_string_equal(world_status(w, "a:3"), "deprecated");
+    assert_true(world_model(w, "a:3")->held);
+    assert_non_null(strstr(world_model(w, "a:3")->entity.json, "\"hold\":{\"reason\":\"INC-4711\""));
+    assert_string_equal(world_name(w, "a")->stable_model_id, "a:2");
+    assert_string_equal(world_name(w, "a")->previous_stable_model_id, "a:1");
+}
+
+/* Each rollback goes one further back: the losers are held and so no way back. */
+static void again_and_again(void **state)
+{
+    struct world *w = *state;
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, NULL);
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, "{}");
+    assert_string_equal(w->c.answer.body,
+                        "{\"from\":\"a:2\",\"to\":\"a:1\",\"experiments_stopped\":[],\"warnings\":[]}");
+    world_no(w, &NOTHING_TO_ROLL_BACK_TO, name_rollback, "a", NULL, "{}");
+    assert_true(problem_says(w, "2 held, 0 retired"));
+    assert_string_equal(world_status(w, "a:1"), "stable");
+    world_ok(w, 204, NULL, model_release, "a:3", NULL, NULL);
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, "{\"to\":null}");
+    assert_string_equal(world_name(w, "a")->stable_model_id, "a:3");
+    assert_null(world_name(w, "a")->previous_stable_model_id);
+}
+
+static void to_a_given_one(void **state)
+{
+    struct world *w = *state;
+    world_register(w, "a", "4");
+    world_register(w, "b", "1");
+    world_no(w, &NOTHING_TO_ROLL_BACK_TO, name_rollback, "a", NULL, "{\"to\":\"a:3\"}");
+    assert_true(problem_says(w, "it is stable now"));
+    world_no(w, &NOTHING_TO_ROLL_BACK_TO, name_rollback, "a", NULL, "{\"to\":\"a:4\"}");
+    assert_true(problem_says(w, "it has never been stable"));
+    world_no(w, &BAD_REFERENCE, name_rollback, "a", NULL, "{\"to\":\"b:1\"}");
+    world_no(w, &BAD_REFERENCE, name_rollback, "a", NULL, "{\"to\":\"a:9\"}");
+    assert_true(problem_says(w, "\"field\":\"/to\""));
+    world_ok(w, 200, NULL, model_hold, "a:1", NULL, "{\"reason\":\"x\"}");
+    world_no(w, &NOTHING_TO_ROLL_BACK_TO, name_rollback, "a", NULL, "{\"to\":\"a:1\"}");
+    assert_true(problem_says(w, "it is held"));
+    world_ok(w, 204, NULL, model_release, "a:1", NULL, NULL);
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, "{\"to\":\"a:1\"}");
+    assert_string_equal(world_name(w, "a")->stable_model_id, "a:1");
+    assert_string_equal(world_name(w, "a")->previous_stable_model_id, "a:2");
+    world_move(w, "a:2", "retired");
+    world_no(w, &NOTHING_TO_ROLL_BACK_TO, name_rollback, "a", NULL, "{\"to\":\"a:2\"}");
+    assert_true(problem_says(w, "it is not deprecated"));
+}
+
+static void dry_run_changes_nothing(void **state)
+{
+    struct world *w = *state;
+    world_ok(w, 200, NULL, alias_put, "a", "best", "{\"model_id\":\"a:3\"}");
+    world_register(w, "a", "4");
+    world_move(w, "a:4", "canary");
+    world_ok(w, 200, NULL, model_transition, "a:4", NULL, "{\"status\":\"stable\",\"supersede\":false}");
+    world_ok(w, 200, NULL, alias_put, "a", "next", "{\"model_id\":\"a:4\"}");
+    world_ok(w, 200, "", name_rollback, "a", NULL, "{\"dry_run\":true}");
+    char *dry = strdup(w->c.answer.body);
+    assert_string_equal(dry, "{\"from\":\"a:4\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":["
+                             "\"another version, 'a:3' stays stable beside it\",\"the alias 'next' still points "
+                             "at the version that is taken out of service\"]}");
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, "{\"dry_run\":false}");
+    assert_string_equal(w->c.answer.body, dry);
+    assert_string_equal(world_status(w, "a:3"), "stable");
+    free(dry);
+}
+
+/* The stable was taken away by hand: a rollback brings it back, and there is no loser. */
+static void without_a_stable(void **state)
+{
+    struct world *w = *state;
+    world_move(w, "a:3", "deprecated");
+    world_ok(w, 200, "model.rolled_back,registered_model.updated", name_rollback, "a", NULL, "{}");
+    assert_string_equal(answer_member(w, "from"), "null");
+    assert_string_equal(answer_member(w, "to"), "a:3");
+}
+
+/* Without a gate, whatever the name demands of promotions. */
+static void needs_no_gate(void **state)
+{
+    struct world *w = *state;
+    world_ok(w, 200, NULL, registered_model_patch, "a", NULL,
+             "{\"gate\":{\"stable\":{\"require_types\":[\"unit\"]}}}");
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, "{}");
+}
+
+static void refusals(void **state)
+{
+    struct world *w = *state;
+    world_register(w, "b", "1");
+    world_no(w, &NOTHING_TO_ROLL_BACK_TO, name_rollback, "b", NULL, "{}");
+    world_no(w, &REGISTERED_MODEL_NOT_FOUND, name_rollback, "c", NULL, "{}");
+    world_no(w, &ERR_UNKNOWN_FIELD, name_rollback, "a", NULL, "{\"too\":\"a:1\"}");
+    w->if_match = 1;
+    world_no(w, &REVISION_MISMATCH, name_rollback, "a", NULL, "{}");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(to_the_previous), T(again_and_again), T(to_a_given_one), T(dry_run_changes_nothing),
+        T(without_a_stable), T(needs_no_gate), T(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
