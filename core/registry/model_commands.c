@@ -314,7 +314,7 @@ static bool delete_model(struct command *c, struct head *h, struct changes *out,
         fail(e, &MODEL_IN_SERVICE, "'%.200s' is %s; only development and retired models are deleted",
              m->entity.id, status_name(m->status));
         if (e)
-            e->members = arena_printf(c->arena, "\"status\":\"%s\",\"legal\":%s",
+            e->members = arena_printf(c->arena, "\"model_status\":\"%s\",\"legal\":%s",
                                       status_name(m->status), legal_json(c->arena, m->status));
         return false;
     }

@@ -44,7 +44,7 @@ static bool given_target(struct rollback *r, struct err *e)
         return true;
     fail(e, &NOTHING_TO_ROLL_BACK_TO, "'%.200s' cannot be rolled back to: %s", r->winner->entity.id, why);
     if (e)
-        e->members = arena_printf(c->arena, "\"status\":\"%s\",\"held\":%s",
+        e->members = arena_printf(c->arena, "\"model_status\":\"%s\",\"held\":%s",
                                   status_name(r->winner->status), r->winner->held ? "true" : "false");
     return false;
 }

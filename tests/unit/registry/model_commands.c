@@ -418,7 +418,7 @@ static void deletes(void **state)
     world_move(w, "a:1", "canary");
     world_no(w, &MODEL_IN_SERVICE, model_delete, "a:1", NULL, NULL);
     assert_string_equal(w->c.err.members,
-                        "\"status\":\"canary\",\"legal\":[\"development\",\"stable\",\"retired\"]");
+                        "\"model_status\":\"canary\",\"legal\":[\"development\",\"stable\",\"retired\"]");
     world_move(w, "a:1", "stable");
     world_no(w, &MODEL_IN_SERVICE, model_delete, "a:1", NULL, NULL);
     world_move(w, "a:1", "deprecated");
