@@ -99,7 +99,7 @@ static struct comparison compare_latency(const struct health_arm *subject, const
     return conclude(&e);
 }
 
-static struct health_check *begin(struct health *out, int which, const char *name, double threshold)
+static struct health_check *begin(struct health_report *out, int which, const char *name, double threshold)
 {
     struct health_check *c = &out->checks[which];
     *c = (struct health_check){.name = name, .status = CHECK_UNKNOWN, .value = NAN, .threshold = threshold,
@@ -148,7 +148,7 @@ static void unknown(struct health_check *c, uint64_t n, uint64_t needed)
                  "only %" PRIu64 " inferences in the last 5 minutes; %" PRIu64 " are needed to tell", n, needed);
 }
 
-static void check_errors(const struct health_arm *s, const struct health_arm *b, double threshold, struct health *out)
+static void check_errors(const struct health_arm *s, const struct health_arm *b, double threshold, struct health_report *out)
 {
     struct health_check *c = begin(out, HEALTH_ERROR_RATE, "error_rate", threshold);
     uint64_t n = s->five_total;
@@ -171,7 +171,7 @@ static void check_errors(const struct health_arm *s, const struct health_arm *b,
 }
 
 static void check_latency(const struct health_arm *s, const struct health_arm *b, int which, double q,
-                          double threshold, struct health *out)
+                          double threshold, struct health_report *out)
 {
     bool p99 = which == HEALTH_LATENCY_P99;
     const uint64_t needed = p99 ? 368 : 72; /* for an upper limit at 95 %: quantile_ranks() */
@@ -195,7 +195,7 @@ static void check_latency(const struct health_arm *s, const struct health_arm *b
         unknown(c, n, needed);
 }
 
-static void check_traffic(const struct health_arm *s, double threshold, struct health *out)
+static void check_traffic(const struct health_arm *s, double threshold, struct health_report *out)
 {
     struct health_check *c = begin(out, HEALTH_TRAFFIC, "traffic", threshold);
     double n = (double)s->five_total, root = sqrt(n);
@@ -218,14 +218,14 @@ static void check_traffic(const struct health_arm *s, double threshold, struct h
              c->status == CHECK_PASS ? "not below" : "below", threshold);
 }
 
-static void check_validation(struct health *out)
+static void check_validation(struct health_report *out)
 {
     struct health_check *c = begin(out, HEALTH_VALIDATION, "validation", NAN);
     c->window = NULL;
     snprintf(c->detail, sizeof c->detail, "no validation run has judged this model");
 }
 
-static enum health_status status_of(const struct health *h)
+static enum health_status status_of(const struct health_report *h)
 {
     bool warn = false, told = false;
     for (int i = 0; i < HEALTH_CHECKS; i++) {
@@ -283,7 +283,7 @@ static enum health_trend trend_of(const struct health_arm *s)
 }
 
 void health_judge(const struct health_arm *subject, const struct health_arm *baseline, const struct slo *slo,
-                  int64_t now_ms, struct health *out)
+                  int64_t now_ms, struct health_report *out)
 {
     out->checked_at = now_ms;
     check_errors(subject, baseline, slo->error_rate_ratio, out);

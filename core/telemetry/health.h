@@ -39,7 +39,7 @@ struct health_check {
 
 #define HEALTH_ID_SIZE 776 /* 193 characters of UTF-8 and a NUL */
 
-struct health {
+struct health_report {
     enum health_status status; /* after the hysteresis, if a judge keeps one */
     enum health_trend trend;
     int64_t checked_at;
@@ -79,7 +79,7 @@ struct health_arm {
 #define HEALTH_ERROR_MARGIN 1.5
 #define HEALTH_LATENCY_MARGIN 0.10
 void health_judge(const struct health_arm *subject, const struct health_arm *baseline, const struct slo *slo,
-                  int64_t now_ms, struct health *out);
+                  int64_t now_ms, struct health_report *out);
 
 /* --- the judge --- */
 
@@ -103,6 +103,6 @@ void health_judge_stop(struct health_judge *j);
 
 /* The health of a model of `v`: the last judgement's status with checks computed now. [any] thread that holds the
  * view; takes up to some milliseconds for a model with a baseline, so call it on a reader thread. */
-void health_read(struct health_judge *j, const struct view *v, const struct model *m, struct health *out);
+void health_read(struct health_judge *j, const struct view *v, const struct model *m, struct health_report *out);
 
 #endif

@@ -54,7 +54,7 @@ static void drop(struct traffic *t)
 
 static const struct slo NONE = {NAN, NAN, NAN, NAN};
 
-static void judge(const struct traffic *s, const struct traffic *b, struct slo slo, struct health *out)
+static void judge(const struct traffic *s, const struct traffic *b, struct slo slo, struct health_report *out)
 {
     memset(out, 0, sizeof *out);
     health_judge(&s->arm, b ? &b->arm : NULL, &slo, 1000, out);
@@ -65,7 +65,7 @@ static void no_traffic_is_unknown(void **state)
 {
     (void)state;
     struct traffic s;
-    struct health h;
+    struct health_report h;
     fill(&s, 0, 0, 0, 1, 1);
     judge(&s, NULL, NONE, &h);
     assert_int_equal(h.status, HEALTH_UNKNOWN);
@@ -81,7 +81,7 @@ static void within_thresholds_is_healthy(void **state)
 {
     (void)state;
     struct traffic s;
-    struct health h;
+    struct health_report h;
     fill(&s, 60, 100, 0, 20, 20);
     judge(&s, NULL, (struct slo){50, 60, 0.02, 10}, &h);
     assert_int_equal(h.status, HEALTH_HEALTHY);
@@ -97,7 +97,7 @@ static void fails_only_when_the_interval_clears(void **state)
 {
     (void)state;
     struct traffic s;
-    struct health h;
+    struct health_report h;
     fill(&s, 5, 100, 6, 20, 20); /* 30 of 500: Wilson 4.2 .. 8.4 % */
     judge(&s, NULL, (struct slo){NAN, NAN, 0.05, NAN}, &h);
     assert_int_equal(h.checks[HEALTH_ERROR_RATE].status, CHECK_WARN);
@@ -114,7 +114,7 @@ static void few_samples_tell_nothing(void **state)
 {
     (void)state;
     struct traffic s;
-    struct health h;
+    struct health_report h;
     fill(&s, 5, 3, 0, 20, 20);
     judge(&s, NULL, (struct slo){50, 50, 0.05, NAN}, &h);
     assert_int_equal(h.checks[HEALTH_ERROR_RATE].status, CHECK_UNKNOWN);
@@ -127,7 +127,7 @@ static void too_little_traffic_fails(void **state)
 {
     (void)state;
     struct traffic s;
-    struct health h;
+    struct health_report h;
     fill(&s, 5, 10, 0, 20, 20);
     judge(&s, NULL, (struct slo){NAN, NAN, NAN, 100}, &h);
     assert_int_equal(h.checks[HEALTH_TRAFFIC].status, CHECK_FAIL);
@@ -138,7 +138,7 @@ static void equal_to_the_baseline_is_healthy(void **state)
 {
     (void)state;
     struct traffic s, b;
-    struct health h;
+    struct health_report h;
     fill(&b, 60, 200, 4, 20, 20);
     fill(&s, 60, 100, 2, 20, 20);
     judge(&s, &b, NONE, &h);
@@ -152,7 +152,7 @@ static void worse_than_the_baseline_warns(void **state)
 {
     (void)state;
     struct traffic s, b;
-    struct health h;
+    struct health_report h;
     fill(&b, 60, 200, 2, 20, 20);
     fill(&s, 60, 100, 8, 20, 20);
     judge(&s, &b, NONE, &h);
@@ -172,7 +172,7 @@ static void trends(void **state)
 {
     (void)state;
     struct traffic s;
-    struct health h;
+    struct health_report h;
     fill(&s, 60, 100, 0, 20, 40);
     judge(&s, NULL, NONE, &h);
     assert_int_equal(h.trend, TREND_WORSENING);
