@@ -4,7 +4,7 @@
 
 #include "api/work.h"
 
-/* Append the health object. */
-bool health_put(struct work *w, const struct model_key *key) MUST_CHECK;
+/* Append the health object of the model that `reference` leads to. On reader threads only. */
+bool health_put(struct work *w, const char *reference) MUST_CHECK;
 
 #endif

@@ -85,21 +85,6 @@ static bool add_meaning(struct work *w, struct history *h, const struct journal_
     return !m->hold || add(w, h, &e);
 }
 
-/* A version that came by a rename had another name before; follow that name back from here. */
-static void note_former(struct work *w, struct history *h, const struct journal_entry *entry, const json_t *text)
-{
-    const char *before = text_of(w->arena, json_object_get(text, "before"), "name");
-    if (!before || strcmp(before, entry->name ? entry->name : "") == 0 || h->n_names == FORMER_NAMES_MAX)
-        return;
-    for (size_t i = 0; i < h->n_names; i++)
-        if (strcmp(h->names[i].name, before) == 0 && h->names[i].before_seq == entry->seq)
-            return;
-    const struct former_name *last = &h->names[h->n_names - 1];
-    if (strcmp(last->name, before) == 0 && last->before_seq <= entry->seq)
-        return; /* another version of the same rename */
-    h->names[h->n_names++] = (struct former_name){before, entry->seq};
-}
-
 /* The name was deleted or given up: whatever had it is not part of it any more. */
 static bool name_ends(const struct journal_entry *entry, const json_t *text)
 {
@@ -110,9 +95,7 @@ static bool name_ends(const struct journal_entry *entry, const json_t *text)
 static bool add_entry(struct work *w, struct history *h, const struct journal_entry *entry)
 {
     const struct meaning *m = meaning_of(entry->action);
-    bool renamed = strcmp(entry->action, "model.renamed") == 0;
-    bool name = strncmp(entry->action, "registered_model.", 17) == 0;
-    if (!m && !renamed && !name)
+    if (!m && strncmp(entry->action, "registered_model.", 17) != 0)
         return true;
     json_t *text = json_read(entry->text, entry->text_len, &w->err);
     if (!text)
@@ -120,8 +103,6 @@ static bool add_entry(struct work *w, struct history *h, const struct journal_en
     bool ok = true;
     if (m)
         ok = add_meaning(w, h, entry, m, text);
-    else if (renamed)
-        note_former(w, h, entry, text);
     else if (name_ends(entry, text))
         ok = add(w, h, &(struct event){.kind = EVENT_GONE, .seq = entry->seq, .at = entry->at});
     json_decref(text);
@@ -148,6 +129,43 @@ static bool read_name(struct work *w, const struct former_name *name, int64_t to
     return ok;
 }
 
+/* --- former names --- */
+
+/* A rename is two entries, one after the other: the old name goes, the new one comes; their evidence names both. */
+static bool note_former(struct work *w, struct history *h, const struct journal_entry *entry)
+{
+    json_t *text = json_read(entry->text, entry->text_len, &w->err);
+    if (!text)
+        return false;
+    bool came = json_is_object(json_object_get(text, "after"));
+    const char *from = text_of(w->arena, json_object_get(text, "evidence"), "from");
+    json_decref(text);
+    if (came && from && h->n_names < FORMER_NAMES_MAX)
+        h->names[h->n_names++] = (struct former_name){from, entry->seq - 1};
+    return true;
+}
+
+/* Add the names that were renamed to `name`. */
+static bool find_former(struct work *w, const struct former_name *name, struct history *h)
+{
+    const struct journal_query q = {
+        .ns = w->ns,
+        .entity = ENTITY_TYPES[ENTITY_REGISTERED_MODEL].name,
+        .entity_id = name->name,
+        .action = "registered_model.renamed",
+        .before_seq = name->before_seq,
+        .newest_first = true,
+        .limit = FORMER_NAMES_MAX,
+    };
+    struct arena *a = arena_new(PAGE_ARENA_MAX);
+    struct journal_read page;
+    bool ok = journal_read_wait(w->api, &q, a, &page, &w->err);
+    for (size_t i = 0; ok && i < page.n; i++)
+        ok = note_former(w, h, &page.entries[i]);
+    arena_free(a);
+    return ok;
+}
+
 static int by_seq(const void *a, const void *b)
 {
     const struct event *x = a, *y = b;
@@ -160,7 +178,7 @@ bool history_read(struct work *w, const char *name, int64_t to, struct history *
 {
     *h = (struct history){.names = {{name, 0}}, .n_names = 1};
     for (size_t i = 0; i < h->n_names; i++)
-        if (!read_name(w, &h->names[i], to, h))
+        if (!find_former(w, &h->names[i], h) || !read_name(w, &h->names[i], to, h))
             return false;
     if (h->n)
         qsort(h->events, h->n, sizeof *h->events, by_seq);

@@ -175,7 +175,7 @@ static bool model_render(struct work *w)
     }
     if (in->parts & INCLUDE_HEALTH) {
         json_key(&w->out, "health");
-        if (!health_put(w, &key))
+        if (!health_put(w, key.model_id))
             return false;
     }
     if (in->parts & INCLUDE_VALIDATION)
@@ -192,7 +192,7 @@ static void model_get_with(struct call *c)
     if (!include_read(c, &in->parts, &e))
         request_fail(c->rq, &e);
     else
-        work_answer(c, false, model_render, in);
+        work_answer(c, (in->parts & INCLUDE_HEALTH) != 0, model_render, in);
 }
 
 /* The hot path: the view keeps every model's text ready to be sent. */
