@@ -45,11 +45,13 @@ static bool put_tokens(uint8_t **p, const struct sketch *s, uint32_t *first, uin
             const uint64_t n = sketch_counter(s, page * SKETCH_PAGE + i);
             if (n == 0)
                 continue;
+            const uint64_t gap = any ? cell + i - *last - 1 : 0;
             if (!any)
                 *first = cell + i;
-            else if (cell + i > *last + 1)
-                put_varint(p, (uint64_t)(cell + i - *last - 1) << 1 | 1);
-            put_varint(p, n << 1);
+            if (gap > 0)
+                put_varint(p, gap << 2 | (n == 1 ? 1 : 3));
+            if (gap == 0 || n > 1)
+                put_varint(p, n << 1);
             *last = cell + i;
             any = true;
         }
@@ -221,8 +223,9 @@ static bool get_header(struct reader *r, struct header *h)
     return get_range(r, h) && extremes_ok(h);
 }
 
-/* Add the tokens to `dst` `times` times, where times is 1, or (uint64_t)-1 to take back what a failed
- * call with 1 has added: arithmetic of counters is modular, and both calls do the same steps. */
+/* Add the tokens to `dst` `times` times, where times is 1, or (uint64_t)-1 to take back what a
+ * failed call with 1 has added: arithmetic of counters is modular, and both calls do the same
+ * steps. */
 static bool add_tokens(struct sketch *dst, const struct reader *r, const struct header *h,
                        uint64_t times)
 {
@@ -265,7 +268,8 @@ static bool open_bytes(struct reader *r, struct header *h, const void *data, siz
     return frame_ok(r, data, len) && get_header(r, h);
 }
 
-static bool merge_body(struct sketch *dst, const struct reader *r, const struct header *h, struct err *e)
+static bool merge_body(struct sketch *dst, const struct reader *r, const struct header *h,
+                       struct err *e)
 {
     if (h->scale < dst->scale)
         return fail(e, &ERR_INVALID, "a sketch of scale %u cannot be merged into one of scale %d",

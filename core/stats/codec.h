@@ -11,11 +11,11 @@
  *   f64     min; f64 max                        (little-endian IEEE)
  *   varint  span: cells from the first to the last that is not empty; 0 if all are
  *   varint  zig-zag of the first one's OpenTelemetry index          (only if span > 0)
- *   varint  tokens: count * 2 of one bucket, or length * 2 + 1 of a run of empty buckets
+ *   varint  tokens, see stats/tokens.h
  *   u32     checksum32() of everything before, little-endian
  *
- * Varints are LEB128 in their shortest form. Sizes for lognormal latencies at scale 7: about 0.2 kB
- * for 100 values, 0.5 kB for 1,000, 1.6 kB for 1,000,000. */
+ * Varints are LEB128 in their shortest form. Sizes for lognormal latencies at scale 7: 0.13 kB for
+ * 100 values, 0.47 kB for 1,000, 1.6 kB for 1,000,000. */
 #ifndef PADDOCK_STATS_CODEC_H
 #define PADDOCK_STATS_CODEC_H
 
@@ -33,9 +33,9 @@ bool sketch_encode(const struct sketch *s, struct bytes *out) MUST_CHECK;
  * is an empty sketch that holds no memory. */
 bool sketch_decode(struct sketch *s, const void *data, size_t len, struct err *e) MUST_CHECK;
 
-/* Add an encoded sketch of the same or a finer scale straight to `dst`: as decode and merge, without
- * the sketch between. On failure `dst` is as before: ERR_CORRUPT for bytes that no sketch_encode()
- * wrote, ERR_INVALID for a coarser scale or a total above SKETCH_COUNT_MAX. */
+/* Add an encoded sketch of the same or a finer scale straight to `dst`: as decode and merge,
+ * without the sketch between. On failure `dst` is as before: ERR_CORRUPT for bytes that no
+ * sketch_encode() wrote, ERR_INVALID for a coarser scale or a total above SKETCH_COUNT_MAX. */
 bool sketch_merge_bytes(struct sketch *dst, const void *data, size_t len, struct err *e) MUST_CHECK;
 
 /* What can be read without the buckets. */
@@ -45,7 +45,9 @@ struct sketch_summary {
     double min, max, sum; /* min and max NaN, sum 0 if count is 0 */
 };
 
-/* Check the frame (magic, version, checksum, header) and give the summary; the buckets are not read. */
-bool sketch_peek(struct sketch_summary *out, const void *data, size_t len, struct err *e) MUST_CHECK;
+/* Check the frame (magic, version, checksum, header) and give the summary; the buckets are not
+ * read. */
+bool sketch_peek(struct sketch_summary *out, const void *data, size_t len, struct err *e)
+    MUST_CHECK;
 
 #endif

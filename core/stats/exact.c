@@ -28,8 +28,8 @@ static double median3(double a, double b, double c)
     return fmax(fmin(a, b), fmin(fmax(a, b), c));
 }
 
-/* Move what is below `pivot` (or equal too, if `inclusive`) to the front; returns how many. Without a
- * branch on the data, so unpredictable values cost no more than sorted ones. */
+/* Move what is below `pivot` (or equal too, if `inclusive`) to the front; returns how many. Without
+ * a branch on the data, so unpredictable values cost no more than sorted ones. */
 static size_t partition(double *values, size_t n, double pivot, bool inclusive)
 {
     size_t front = 0;

@@ -4,8 +4,8 @@
  * The index without a comparison: bits >> 45 is 128 * exponent + the top 7 fraction bits, which is
  * nearly the bucket already, for log2(1 + f) is nearly f. What is missing depends on the fraction
  * alone. The top 8 fraction bits choose a slot, narrower (2^-8) than the narrowest bucket (0.0054),
- * so it holds at most one edge. The slot's word is the number that must be added to the bits so that
- * the sum carries into bit 45 exactly when the value is past that edge; it also takes away the
+ * so it holds at most one edge. The slot's word is the number that must be added to the bits so
+ * that the sum carries into bit 45 exactly when the value is past that edge; it also takes away the
  * exponent's bias and the domain's lower end. For slot start a, bucket k at the start and edge b
  * (relative to a; 2^44 - 1 if there is none):
  *

@@ -29,7 +29,8 @@ static uint64_t page_total(const struct sketch *s, uint32_t page)
 }
 
 /* The cell of page number `at` of page_of that holds `rank`; it is known to be there. */
-static struct place find_in_page(const struct sketch *s, uint32_t at, uint64_t rank, uint64_t before)
+static struct place find_in_page(const struct sketch *s, uint32_t at, uint64_t rank,
+                                 uint64_t before)
 {
     const size_t from = (size_t)s->page_of[at] * SKETCH_PAGE;
     for (uint32_t i = 0;; i++) {
@@ -132,13 +133,11 @@ double sketch_quantile_promql(const struct sketch *s, double q)
     struct place p = place_of(s, q < 0.5 ? whole : s->count - whole + 1);
     if (p.cell < 0) /* Prometheus has one zero bucket for both */
         p = (struct place){UNDER, 0, s->zero + s->underflow};
-    const double inside =
-        q < 0.5 ? rank - (double)p.before : (double)(s->count - p.before) - rank;
+    const double inside = q < 0.5 ? rank - (double)p.before : (double)(s->count - p.before) - rank;
     const double fraction = inside / (double)p.here;
     if (p.cell < 0) {
-        const double threshold = grid_upper_edge(GRID_FIRST - 1, GRID_SCALE);
-        const double lower = s->count > p.here ? 0 : -threshold;
-        return lower + (threshold - lower) * fraction;
+        const double lower = s->count > p.here ? 0 : -GRID_LOWEST;
+        return lower + (GRID_LOWEST - lower) * fraction;
     }
     return grid_interpolate(p.cell + sketch_first_index(s), fraction, s->scale);
 }
@@ -181,10 +180,10 @@ uint64_t sketch_count_at_or_below(const struct sketch *s, double bound)
         return 0;
     if (bound >= s->max)
         return s->count;
-    if (bound < grid_upper_edge(GRID_FIRST - 1, GRID_SCALE))
+    if (bound < GRID_LOWEST)
         return s->zero;
     uint64_t total = s->zero + s->underflow;
-    if (bound >= grid_upper_edge(GRID_FIRST + GRID_CELLS - 1, GRID_SCALE))
+    if (bound >= GRID_HIGHEST)
         return total + total_below(s, sketch_cells(s));
     /* >> of a negative index rounds down, which is the nesting of scales. */
     const int32_t index = grid_index(bound) >> s->shift;

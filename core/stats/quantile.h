@@ -2,8 +2,8 @@
  *
  * The rank of quantile q among n values is max(1, ceil(q n)) (nearest rank). Rank 1 is the exact
  * minimum, rank n the exact maximum; between, the value is interpolated on the log scale inside the
- * bucket that holds the rank, and clamped to [min, max]. It differs from the true order statistic by
- * at most grid_error_bound_ratio(scale). */
+ * bucket that holds the rank, and clamped to [min, max]. It differs from the true order statistic
+ * by at most grid_error_bound_ratio(scale). */
 #ifndef PADDOCK_STATS_QUANTILE_H
 #define PADDOCK_STATS_QUANTILE_H
 
@@ -12,10 +12,11 @@
 /* q is clamped to [0, 1]. NaN if the sketch is empty. */
 double sketch_quantile(const struct sketch *s, double q);
 
-/* The value that histogram_quantile(q, ...) of Prometheus 3 gives for the same native histogram, with
- * 2^-20 as zero threshold and no negative buckets: rank q n counted from below for q < 0.5, (1 - q) n
- * from above otherwise, log interpolation, no clamping (linear only inside the zero bucket). Like
- * there, -inf for q < 0, +inf for q > 1, NaN if empty. Overflow counts as one bucket above 2^44. */
+/* The value that histogram_quantile(q, ...) of Prometheus 3 gives for the same native histogram,
+ * with 2^-20 as zero threshold and no negative buckets: rank q n counted from below for q < 0.5, (1
+ * - q) n from above otherwise, log interpolation, no clamping (linear only inside the zero bucket).
+ * Like there, -inf for q < 0, +inf for q > 1, NaN if empty. Overflow counts as one bucket above
+ * 2^44. */
 double sketch_quantile_promql(const struct sketch *s, double q);
 
 /* Edges [*lo, *hi] between which the true quantile certainly lies: those of its bucket, clamped to

@@ -1,9 +1,9 @@
-/* The sketch in one paragraph. A value's IEEE bits give its bucket with one table word and no rounding
- * (stats/grid.h). Buckets of one page are 128 neighbours: one octave at scale 7. `page_of` says where
- * a page lies in the one block that holds them all, so an insert touches the head of the struct, one
- * byte of `page_of` and one counter. Merging adds pages; a coarser scale is a shift of the cell
- * number, because both ends of the domain are powers of two and so edges at every scale. Nothing is
- * ever rounded or rebalanced, therefore the order of values and merges cannot matter. */
+/* The sketch in one paragraph. A value's IEEE bits give its bucket with one table word and no
+ * rounding (stats/grid.h). Buckets of one page are 128 neighbours: one octave at scale 7. `page_of`
+ * says where a page lies in the one block that holds them all, so an insert touches the head of the
+ * struct, one byte of `page_of` and one counter. Merging adds pages; a coarser scale is a shift of
+ * the cell number, because both ends of the domain are powers of two and so edges at every scale.
+ * Nothing is ever rounded or rebalanced, therefore the order of values and merges cannot matter. */
 #include "stats/sketch.h"
 
 #include "base/mem.h"
@@ -39,7 +39,8 @@ void sketch_clear(struct sketch *s)
     s->zero = s->underflow = s->overflow = 0;
     s->min = INFINITY;
     s->max = 0;
-    /* The top octave's values do not fit a signed fixed-point conversion: the slow path's business. */
+    /* The top octave's values do not fit a signed fixed-point conversion: the slow path's business.
+     */
     s->fast_cells = s->shift == 0 ? GRID_CELLS - SKETCH_PAGE : 0;
     s->pages = 0;
     memset(s->page_of, SKETCH_NO_PAGE, sizeof s->page_of);
@@ -61,7 +62,8 @@ static uint32_t page_at(struct sketch *s, uint32_t cell)
     return s->pages++;
 }
 
-/* Put all pages in ascending order, and those between them too, so that `from` .. `to` are there. */
+/* Put all pages in ascending order, and those between them too, so that `from` .. `to` are there.
+ */
 static void rebuild(struct sketch *s, uint32_t from, uint32_t to)
 {
     for (uint32_t i = 0; i < GRID_OCTAVES; i++) {
@@ -74,8 +76,8 @@ static void rebuild(struct sketch *s, uint32_t from, uint32_t to)
     uint32_t *const counts = mem_zero(to - from + 1, page_size);
     for (uint32_t i = from; i <= to; i++) {
         if (s->page_of[i] != SKETCH_NO_PAGE)
-            memcpy(counts + (i - from) * SKETCH_PAGE, s->counts.narrow + s->page_of[i] * SKETCH_PAGE,
-                   page_size);
+            memcpy(counts + (i - from) * SKETCH_PAGE,
+                   s->counts.narrow + s->page_of[i] * SKETCH_PAGE, page_size);
         s->page_of[i] = (uint8_t)(i - from);
     }
     free(s->counts.narrow);
@@ -87,7 +89,8 @@ uint32_t sketch_span(struct sketch *s, uint32_t first, uint32_t last)
 {
     const uint32_t from = first / SKETCH_PAGE, to = last / SKETCH_PAGE;
     for (uint32_t i = from; i <= to; i++) {
-        if (s->page_of[i] == SKETCH_NO_PAGE || s->page_of[i] - s->page_of[from] != (int)(i - from)) {
+        if (s->page_of[i] == SKETCH_NO_PAGE ||
+            s->page_of[i] - s->page_of[from] != (int)(i - from)) {
             rebuild(s, from, to);
             break;
         }
@@ -144,15 +147,15 @@ bool sketch_add_slow(struct sketch *s, double value)
     if (value == 0) {
         value = 0; /* not -0: equal content must give equal bytes */
         s->zero++;
-    } else if (value <= grid_upper_edge(GRID_FIRST - 1, GRID_SCALE)) {
+    } else if (value <= GRID_LOWEST) {
         s->underflow++;
-    } else if (value > grid_upper_edge(GRID_FIRST + GRID_CELLS - 1, GRID_SCALE)) {
+    } else if (value > GRID_HIGHEST) {
         s->overflow++;
     } else {
         sketch_count_cell(s, (uint32_t)grid_cell(value) >> s->shift, 1);
     }
     s->count++;
-    if (value >= 0x1p44)
+    if (value >= GRID_HIGHEST)
         add_sum(s, 0, 1);
     else
         add_sum(s, (uint64_t)(value * 0x1p20 + 0.5), 0);
@@ -163,8 +166,8 @@ bool sketch_add_slow(struct sketch *s, double value)
     return true;
 }
 
-/* The loop of sketch_add() with its sums in registers; it stops at the first value that needs the slow
- * path. Returns how many values it took. */
+/* The loop of sketch_add() with its sums in registers; it stops at the first value that needs the
+ * slow path. Returns how many values it took. */
 static size_t add_fast(struct sketch *s, const double *values, size_t n)
 {
     uint64_t low = s->sum_low, high = s->sum_high;
@@ -227,7 +230,8 @@ static void merge_cells(struct sketch *dst, const struct sketch *src)
             continue;
         if (plain) {
             uint32_t to = page_at(dst, cell);
-            add_page(dst->counts.narrow + to * SKETCH_PAGE, src->counts.narrow + from * SKETCH_PAGE);
+            add_page(dst->counts.narrow + to * SKETCH_PAGE,
+                     src->counts.narrow + from * SKETCH_PAGE);
             continue;
         }
         for (uint32_t i = 0; i < SKETCH_PAGE; i++) {

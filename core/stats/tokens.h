@@ -1,7 +1,12 @@
 /* tokens: the body of an encoded sketch (stats/codec.h). Room: stats. Threads: [any], pure.
  *
- * Each token is a varint: count * 2 of one bucket, or length * 2 + 1 of a run of empty buckets. A body
- * begins and ends with a count, no two runs are neighbours, and nothing is 0. */
+ * Each token is a varint, by its low bits:
+ *
+ *     ...0   the next bucket counts token / 2 values
+ *     ..01   token / 4 empty buckets, then one that counts 1 value
+ *     ..11   token / 4 empty buckets; a token ...0 with a count of 2 or more follows
+ *
+ * A body begins with a token ...0, does not end with ..11, and no number in it is 0. */
 #ifndef PADDOCK_STATS_TOKENS_H
 #define PADDOCK_STATS_TOKENS_H
 
@@ -18,7 +23,8 @@ struct tokens {
     uint64_t total; /* what the counts must add up to */
     uint32_t cell;  /* progress */
     uint64_t seen;
-    bool after_count, bad;
+    bool open; /* the last token was ..11 */
+    bool bad;
 };
 
 /* Read a varint (LEB128, shortest form, 64 bits). Returns what follows it, or NULL. */

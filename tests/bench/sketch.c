@@ -1,11 +1,13 @@
 /* Benchmark of the percentile sketch: one line per figure, the bound or the peer beside it.
  *
- * Every figure is taken `ROUNDS` times, the figures in turn, on the thread's CPU clock; shown are the
- * minimum (on a machine that others use, the cleaner one) and the median. Data: lognormal latencies,
- * median 20 ms, sigma 0.6, unless the line says otherwise. */
+ * Every figure is taken `ROUNDS` times, the figures in turn, on the thread's CPU clock; shown are
+ * the minimum (on a machine that others use, the cleaner one) and the median. Data: lognormal
+ * latencies, median 20 ms, sigma 0.6, unless the line says otherwise. */
 #include "base/mem.h"
 #include "stats/codec.h"
 #include "stats/quantile.h"
+
+#include "support/random.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,25 +28,6 @@ struct data {
     struct sketch one, half, batch_target, models[MODELS];
     struct bytes slot_small[SLOTS], slot_large[SLOTS];
 };
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static double uniform(uint64_t *state)
-{
-    return ((double)(next_random(state) >> 11) + 0.5) * 0x1p-53;
-}
-
-static double lognormal(uint64_t *state)
-{
-    const double radius = sqrt(-2 * log(uniform(state)));
-    return 20 * exp(0.6 * radius * cos(2 * M_PI * uniform(state)));
-}
 
 static double now_ns(void)
 {
@@ -202,7 +185,8 @@ static const struct figure {
     {"10,000 models: counter only, prefetched", "ns", count_models_prefetched, 1, ""},
     {"10,000 models: insert", "ns", add_models, 1, "prototype 37, HdrHistogram 54"},
     {"10,000 models: insert, prefetched", "ns", add_models_prefetched, 1, "bound 30; prototype 21"},
-    {"merge of two sketches", "ns", merge, 1, "target 700; DDSketch 400..1,400, HdrHistogram 66,000"},
+    {"merge of two sketches", "ns", merge, 1,
+     "target 700; DDSketch 400..1,400, HdrHistogram 66,000"},
     {"one quantile", "ns", quantile, 1, "target 250"},
     {"encode", "ns", encode, 1, "prototype 500..1,000"},
     {"1 h query: 60 slots of 6,000 from bytes, 3 quantiles", "us", query_small, 1000, "bound 100"},
@@ -238,11 +222,11 @@ static struct data *prepare(void)
     d->counters = mem_zero(MODELS * stride, sizeof *d->counters);
     uint64_t seed = 7;
     for (size_t i = 0; i < VALUES; i++) {
-        d->lognormal[i] = lognormal(&seed);
+        d->lognormal[i] = random_latency(&seed);
         d->constant[i] = 42;
-        d->wide[i] = pow(10, 15 * uniform(&seed) - 6);
+        d->wide[i] = pow(10, 15 * random_uniform(&seed) - 6);
         d->cell[i] = (uint32_t)grid_index(d->lognormal[i]) % stride;
-        d->model[i] = (uint16_t)(next_random(&seed) % MODELS);
+        d->model[i] = (uint16_t)(random_u64(&seed) % MODELS);
         d->address[i] = (uint32_t)(d->model[i] * stride + d->cell[i]);
     }
     sketch_init(&d->one, SKETCH_SCALE);

@@ -1,0 +1,107 @@
+#include "stats/special.h"
+
+#include <math.h>
+
+double normal_cdf(double x)
+{
+    return 0.5 * erfc(-x * M_SQRT1_2);
+}
+
+/* Peter Acklam's approximation, relative error below 1.2e-9, for 0 < p <= 1/2. */
+static double acklam(double p)
+{
+    static const double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,
+                               -2.759285104469687e+02, 1.383577518672690e+02,
+                               -3.066479806614716e+01, 2.506628277459239e+00};
+    static const double b[] = {-5.447609879822406e+01, 1.615858368580409e+02,
+                               -1.556989798598866e+02, 6.680131188771972e+01,
+                               -1.328068155288572e+01};
+    static const double c[] = {-7.784894002430293e-03, -3.223964580411365e-01,
+                               -2.400758277161838e+00, -2.549732539343734e+00,
+                               4.374664141464968e+00,  2.938163982698783e+00};
+    static const double d[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00,
+                               3.754408661907416e+00};
+    if (p < 0.02425) {
+        const double q = sqrt(-2 * log(p));
+        return (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /
+               ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1);
+    }
+    const double q = p - 0.5, r = q * q;
+    return (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q /
+           (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1);
+}
+
+double normal_quantile(double p)
+{
+    if (!(p > 0))
+        return isnan(p) ? NAN : -INFINITY;
+    if (p >= 1)
+        return INFINITY;
+    if (p > 0.5)
+        return -normal_quantile(1 - p);
+    const double x = acklam(p);
+    const double u = (normal_cdf(x) - p) * sqrt(2 * M_PI) * exp(x * x / 2);
+    return x - u / (1 + x * u / 2);
+}
+
+static double log_gamma(double x)
+{
+    int sign; /* lgamma() would write to a global variable */
+    return lgamma_r(x, &sign);
+}
+
+/* The continued fraction by Lentz's method; converges fast for x < (a + 1) / (a + b + 2). */
+static double beta_fraction(double x, double a, double b)
+{
+    const double tiny = 1e-300;
+    const double steps = 200 + 20 * sqrt(a + b);
+    double c = 1, d = 1 - (a + b) * x / (a + 1);
+    d = 1 / (fabs(d) < tiny ? tiny : d);
+    double h = d;
+    for (double m = 1; m <= steps; m++) {
+        const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+        const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        d = 1 + even * d;
+        c = 1 + even / c;
+        d = 1 / (fabs(d) < tiny ? tiny : d);
+        h *= d * (fabs(c) < tiny ? tiny : c);
+        d = 1 + odd * d;
+        c = 1 + odd / c;
+        d = 1 / (fabs(d) < tiny ? tiny : d);
+        const double change = d * (fabs(c) < tiny ? tiny : c);
+        h *= change;
+        if (fabs(change - 1) < 1e-15)
+            break;
+    }
+    return h;
+}
+
+double beta_cdf(double x, double a, double b)
+{
+    if (x <= 0 || x >= 1)
+        return x <= 0 ? 0 : 1;
+    const double front =
+        exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
+    if (x < (a + 1) / (a + b + 2))
+        return front * beta_fraction(x, a, b) / a;
+    return 1 - front * beta_fraction(1 - x, b, a) / b;
+}
+
+double binomial_cdf(uint64_t k, uint64_t n, double p)
+{
+    if (k >= n)
+        return 1;
+    return beta_cdf(1 - p, (double)(n - k), (double)k + 1);
+}
+
+double log_mean_exp(const double *x, size_t n)
+{
+    double most = x[0], sum = 0;
+    for (size_t i = 1; i < n; i++)
+        most = fmax(most, x[i]);
+    if (isinf(most))
+        return most;
+    for (size_t i = 0; i < n; i++)
+        sum += exp(x[i] - most);
+    return most + log(sum / (double)n);
+}
