@@ -35,37 +35,39 @@ static const struct setting SETTINGS[] = {
     {"plugin-dir", NULL, SETTING_TEXT, AT(plugin_dir), 0, 0, "", NULL, false,
      "Directory of plugins. Nothing reads it before plugins exist."},
     {"redis-url", "MODEL_REGISTRY_REDIS_URL", SETTING_TEXT, AT(redis_url), 0, 0, "", NULL, true,
-     "Redis to share among nodes; empty: the embedded store. This version has only the embedded one."},
+     "Redis to share among nodes; empty: the embedded store. This version has only the embedded "
+     "one."},
     {"threads", NULL, SETTING_INT, AT(threads), 0, 64, "0", NULL, false,
      "Event loops; 0: one for each processor."},
     {"allow-anonymous", NULL, SETTING_BOOL, AT(allow_anonymous), 0, 0, "false", NULL, false,
      "Serve callers without a token on addresses other than loopback."},
     {"insecure", NULL, SETTING_BOOL, AT(insecure), 0, 0, "false", NULL, false,
      "Allow plain HTTP on addresses other than loopback."},
-    {"retention-days", "MODEL_REGISTRY_DEFAULT_RETENTION_DAYS", SETTING_INT, AT(retention_days), 1, 3650,
-     "90", NULL, false, "How long windows of inference records are kept, days."},
-    {"sample-size", "MODEL_PERFORMANCE_SAMPLE_SIZE", SETTING_INT, AT(sample_size), 256, 1000000, "10000",
-     NULL, false, "Newest records a model keeps one by one, for exact percentiles."},
-    {"nightly-hour", "MODEL_VALIDATION_NIGHTLY_HOUR", SETTING_INT, AT(nightly_hour), 0, 23, "2", NULL,
-     false, "Hour of the night's validation, UTC."},
-    {"ring-budget-bytes", NULL, SETTING_INT, AT(ring_budget_bytes), 1 << 20, 1e12, "536870912", NULL,
-     false, "Memory of all models' newest records together; past it they stop growing."},
-    {"record-log-max-bytes", NULL, SETTING_INT, AT(record_log_max_bytes), 1 << 24, 1e13, "4294967296",
-     NULL, false, "Records on disk not rolled up yet; past it new ones are refused with 503."},
-    {"segment-bytes", NULL, SETTING_INT, AT(segment_bytes), 1 << 20, 1 << 30, "67108864", NULL, false,
-     "Size of one preallocated file of the record log."},
+    {"retention-days", "MODEL_REGISTRY_DEFAULT_RETENTION_DAYS", SETTING_INT, AT(retention_days), 1,
+     3650, "90", NULL, false, "How long windows of inference records are kept, days."},
+    {"sample-size", "MODEL_PERFORMANCE_SAMPLE_SIZE", SETTING_INT, AT(sample_size), 256, 1000000,
+     "10000", NULL, false, "Newest records a model keeps one by one, for exact percentiles."},
+    {"nightly-hour", "MODEL_VALIDATION_NIGHTLY_HOUR", SETTING_INT, AT(nightly_hour), 0, 23, "2",
+     NULL, false, "Hour of the night's validation, UTC."},
+    {"ring-budget-bytes", NULL, SETTING_INT, AT(ring_budget_bytes), 1 << 20, 1e12, "536870912",
+     NULL, false, "Memory of all models' newest records together; past it they stop growing."},
+    {"record-log-max-bytes", NULL, SETTING_INT, AT(record_log_max_bytes), 1 << 24, 1e13,
+     "4294967296", NULL, false,
+     "Records on disk not rolled up yet; past it new ones are refused with 503."},
+    {"segment-bytes", NULL, SETTING_INT, AT(segment_bytes), 1 << 20, 1 << 30, "67108864", NULL,
+     false, "Size of one preallocated file of the record log."},
     {"connections-max", NULL, SETTING_INT, AT(connections_max), 16, 1000000, "20000", NULL, false,
      "Open connections; further ones are answered 503 and closed."},
     {"body-max-bytes", NULL, SETTING_INT, AT(body_max_bytes), 1024, 1 << 26, "1048576", NULL, false,
      "Greatest request body, batches of records apart (8 MiB)."},
-    {"body-budget-bytes", NULL, SETTING_INT, AT(body_budget_bytes), 1 << 23, 1e11, "268435456", NULL,
-     false, "Request bodies held at once by all connections; past it 503."},
-    {"idempotency-keys-max", NULL, SETTING_INT, AT(idempotency_keys_max), 100, 1e7, "100000", NULL, false,
-     "Answers kept for Idempotency-Keys; past it 503."},
+    {"body-budget-bytes", NULL, SETTING_INT, AT(body_budget_bytes), 1 << 23, 1e11, "268435456",
+     NULL, false, "Request bodies held at once by all connections; past it 503."},
+    {"idempotency-keys-max", NULL, SETTING_INT, AT(idempotency_keys_max), 100, 1e7, "100000", NULL,
+     false, "Answers kept for Idempotency-Keys; past it 503."},
     {"commands-max", NULL, SETTING_INT, AT(commands_max), 16, 1e6, "8192", NULL, false,
      "Changes that may wait for the store; past it 503."},
-    {"header-timeout-ms", NULL, SETTING_INT, AT(header_timeout_ms), 100, 600000, "10000", NULL, false,
-     "Time a client has to send a request's headers."},
+    {"header-timeout-ms", NULL, SETTING_INT, AT(header_timeout_ms), 100, 600000, "10000", NULL,
+     false, "Time a client has to send a request's headers."},
     {"body-timeout-ms", NULL, SETTING_INT, AT(body_timeout_ms), 100, 3600000, "60000", NULL, false,
      "Time a client has to send a request's body; large ones get more as they come."},
     {"idle-timeout-ms", NULL, SETTING_INT, AT(idle_timeout_ms), 100, 3600000, "75000", NULL, false,
@@ -82,30 +84,30 @@ static const struct setting SETTINGS[] = {
      "none|low|medium|high", false, "Worst regression a promotion may carry."},
     {"gate-max-age-seconds", NULL, SETTING_INT, AT(gate_max_age_seconds), 0, 1e9, "0", NULL, false,
      "Greatest age of the evidence for a promotion; 0: any."},
-    {"slo-latency-p95-ms", NULL, SETTING_NUMBER, AT(slo_latency_p95_ms), 0, 86400000, "0", NULL, false,
-     "Threshold of health for names without an slo of their own; 0: none."},
-    {"slo-latency-p99-ms", NULL, SETTING_NUMBER, AT(slo_latency_p99_ms), 0, 86400000, "0", NULL, false,
-     "As above, for p99; 0: none."},
-    {"slo-error-rate-ratio", NULL, SETTING_NUMBER, AT(slo_error_rate_ratio), 0, 1, "0.05", NULL, false,
-     "As above, for the share of failed inferences; 0: none."},
-    {"slo-min-inferences-per-minute", NULL, SETTING_NUMBER, AT(slo_min_inferences_per_minute), 0, 1e9, "0",
-     NULL, false, "As above, for the least traffic; 0: none."},
+    {"slo-latency-p95-ms", NULL, SETTING_NUMBER, AT(slo_latency_p95_ms), 0, 86400000, "0", NULL,
+     false, "Threshold of health for names without an slo of their own; 0: none."},
+    {"slo-latency-p99-ms", NULL, SETTING_NUMBER, AT(slo_latency_p99_ms), 0, 86400000, "0", NULL,
+     false, "As above, for p99; 0: none."},
+    {"slo-error-rate-ratio", NULL, SETTING_NUMBER, AT(slo_error_rate_ratio), 0, 1, "0.05", NULL,
+     false, "As above, for the share of failed inferences; 0: none."},
+    {"slo-min-inferences-per-minute", NULL, SETTING_NUMBER, AT(slo_min_inferences_per_minute), 0,
+     1e9, "0", NULL, false, "As above, for the least traffic; 0: none."},
     {"log-level", NULL, SETTING_CHOICE, AT(log_level), 0, 0, "info", "debug|info|warn|error", false,
      "Least level that is logged."},
     {"log-file", NULL, SETTING_TEXT, AT(log_file), 0, 0, "", NULL, false,
      "File of the log, opened anew on SIGHUP; empty: standard error."},
     {"access-log", NULL, SETTING_BOOL, AT(access_log), 0, 0, "true", NULL, false,
      "Log a line for each request."},
-    {"metrics-detail", NULL, SETTING_CHOICE, AT(metrics_detail), 0, 0, "full", "off|counters|full", false,
-     "What /metrics tells of each model."},
+    {"metrics-detail", NULL, SETTING_CHOICE, AT(metrics_detail), 0, 0, "full", "off|counters|full",
+     false, "What /metrics tells of each model."},
 };
 #define SETTING_COUNT (sizeof SETTINGS / sizeof *SETTINGS)
 _Static_assert(SETTING_COUNT <= sizeof((struct loaded_config *)0)->source, "source[] is too small");
 
 /* Variables of our tools that share the prefix but configure no server. */
-static const char *const FOREIGN_VARIABLES[] = {"PADDOCK_BIN", "PADDOCK_SOURCE", "PADDOCK_URL",
-                                                "PADDOCK_TOKEN", "PADDOCK_CONFIG",
-                                                "PADDOCK_BUILD", "PADDOCK_FAULTS", NULL};
+static const char *const FOREIGN_VARIABLES[] = {
+    "PADDOCK_BIN",    "PADDOCK_SOURCE", "PADDOCK_URL",    "PADDOCK_TOKEN",
+    "PADDOCK_CONFIG", "PADDOCK_BUILD",  "PADDOCK_FAULTS", NULL};
 
 static const char *const SOURCE_NAMES[] = {"default", "file", "environment", "flag"};
 
@@ -125,12 +127,15 @@ static void setting_env(const struct setting *s, char *out, size_t size)
     }
     int n = snprintf(out, size, "PADDOCK_%s", s->name);
     for (int i = 8; i < n; i++)
-        out[i] = out[i] == '-' ? '_' : out[i] >= 'a' && out[i] <= 'z' ? (char)(out[i] - 32) : out[i];
+        out[i] = out[i] == '-'                    ? '_'
+                 : out[i] >= 'a' && out[i] <= 'z' ? (char)(out[i] - 32)
+                                                  : out[i];
 }
 
 static bool parse_bool(const char *text, bool *out)
 {
-    static const char *const YES[] = {"true", "1", "yes", "on"}, *const NO[] = {"false", "0", "no", "off"};
+    static const char *const YES[] = {"true", "1", "yes", "on"}, *const NO[] = {"false", "0", "no",
+                                                                                "off"};
     for (int i = 0; i < 4; i++) {
         if (strcmp(text, YES[i]) == 0)
             return *out = true, true;
@@ -154,7 +159,8 @@ static bool parse_number(const struct setting *s, const char *text, double *out)
     char *end = NULL;
     errno = 0;
     *out = strtod(text, &end);
-    return end != text && *end == '\0' && errno == 0 && isfinite(*out) && *out >= s->min && *out <= s->max;
+    return end != text && *end == '\0' && errno == 0 && isfinite(*out) && *out >= s->min &&
+           *out <= s->max;
 }
 
 /* `from` names where the value came from, for the message. */
@@ -182,14 +188,14 @@ static bool setting_set(struct loaded_config *c, const struct setting *s, const 
         break;
     case SETTING_INT:
         if (!parse_number(s, value, &number) || number != floor(number))
-            return fail(e, &ERR_CONFIG, "%s: must be a whole number from %.0f to %.0f, got '%s'", from,
-                        s->min, s->max, value);
+            return fail(e, &ERR_CONFIG, "%s: must be a whole number from %.0f to %.0f, got '%s'",
+                        from, s->min, s->max, value);
         *(int64_t *)(void *)base = (int64_t)number;
         break;
     case SETTING_NUMBER:
         if (!parse_number(s, value, &number))
-            return fail(e, &ERR_CONFIG, "%s: must be a number from %g to %g, got '%s'", from, s->min, s->max,
-                        value);
+            return fail(e, &ERR_CONFIG, "%s: must be a number from %g to %g, got '%s'", from,
+                        s->min, s->max, value);
         *(double *)(void *)base = number;
         break;
     }
@@ -215,7 +221,8 @@ static bool file_line(struct loaded_config *c, char *line, const char *where, st
     size_t len = strlen(value);
     while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
         value[--len] = '\0';
-    return setting_set(c, s, value, SOURCE_FILE, arena_printf(c->arena, "%s: %s", where, s->name), e);
+    return setting_set(c, s, value, SOURCE_FILE, arena_printf(c->arena, "%s: %s", where, s->name),
+                       e);
 }
 
 static bool load_file(struct loaded_config *c, const char *path, struct err *e)
@@ -252,7 +259,8 @@ static bool load_environment(struct loaded_config *c, char **env, struct err *e)
             if (strlen(name) == len && memcmp(name, *env, len) == 0)
                 found = &SETTINGS[i];
         }
-        char *from = arena_printf(c->arena, "environment variable %.*s", (int)(len < 200 ? len : 200), *env);
+        char *from =
+            arena_printf(c->arena, "environment variable %.*s", (int)(len < 200 ? len : 200), *env);
         if (found && (*env)[len] == '=') {
             if (!setting_set(c, found, *env + len + 1, SOURCE_ENVIRONMENT, from, e))
                 return false;
@@ -292,8 +300,8 @@ static bool load_flags(struct loaded_config *c, int argc, char **argv, struct er
         size_t len = strcspn(argv[i] + 2, "=");
         const struct setting *s = setting_find(argv[i] + 2, len);
         if (!s)
-            return fail(e, &ERR_CONFIG, "--%.*s: no such setting; see paddock serve --help", (int)len,
-                        argv[i] + 2);
+            return fail(e, &ERR_CONFIG, "--%.*s: no such setting; see paddock serve --help",
+                        (int)len, argv[i] + 2);
         const char *value = flag_value(s, argc, argv, &i);
         if (!value)
             return fail(e, &ERR_CONFIG, "--%s needs a value", s->name);
@@ -303,7 +311,8 @@ static bool load_flags(struct loaded_config *c, int argc, char **argv, struct er
     return true;
 }
 
-static const char *find_file(int argc, char **argv, char **env, struct loaded_config *c, struct err *e)
+static const char *find_file(int argc, char **argv, char **env, struct loaded_config *c,
+                             struct err *e)
 {
     const char *path = "";
     for (; *env; env++)
@@ -328,7 +337,8 @@ bool config_load(struct loaded_config *out, int argc, char **argv, char **env, s
     memset(out, 0, sizeof *out);
     out->arena = arena_new(4 << 20);
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (!setting_set(out, &SETTINGS[i], SETTINGS[i].fallback, SOURCE_DEFAULT, SETTINGS[i].name, e))
+        if (!setting_set(out, &SETTINGS[i], SETTINGS[i].fallback, SOURCE_DEFAULT, SETTINGS[i].name,
+                         e))
             return false;
     const char *path = find_file(argc, argv, env, out, e);
     if (!path || (*path && !load_file(out, path, e)))
@@ -350,9 +360,11 @@ void config_release(struct loaded_config *c)
 
 void config_help(struct bytes *out)
 {
-    bytes_text(out, "Usage: paddock serve [--config FILE] [--print-config] [--SETTING VALUE ...]\n\n"
-                    "Flags win over the environment, the environment over the file (lines `setting = value`),\n"
-                    "the file over the default.\n\n");
+    bytes_text(
+        out,
+        "Usage: paddock serve [--config FILE] [--print-config] [--SETTING VALUE ...]\n\n"
+        "Flags win over the environment, the environment over the file (lines `setting = value`),\n"
+        "the file over the default.\n\n");
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *s = &SETTINGS[i];
         char env[128];
@@ -367,24 +379,19 @@ void config_help(struct bytes *out)
     }
 }
 
-static void put_value(const struct loaded_config *c, const struct setting *s, struct bytes *out, bool json)
+static void put_value(const struct loaded_config *c, const struct setting *s, struct bytes *out,
+                      bool json)
 {
     const char *base = (const char *)&c->config + s->offset;
     const char *text = NULL;
     switch (s->type) {
-    case SETTING_INT:
-        bytes_int(out, *(const int64_t *)(const void *)base);
-        return;
-    case SETTING_NUMBER:
-        json_put_number(out, *(const double *)(const void *)base);
-        return;
+    case SETTING_INT: bytes_int(out, *(const int64_t *)(const void *)base); return;
+    case SETTING_NUMBER: json_put_number(out, *(const double *)(const void *)base); return;
     case SETTING_BOOL:
         bytes_text(out, *(const bool *)(const void *)base ? "true" : "false");
         return;
     case SETTING_TEXT:
-    case SETTING_CHOICE:
-        text = *(const char *const *)(const void *)base;
-        break;
+    case SETTING_CHOICE: text = *(const char *const *)(const void *)base; break;
     }
     if (s->secret && *text)
         text = "***";

@@ -1,7 +1,9 @@
-/* config: every setting of `paddock serve`, from one table. Room: top. Threads: read-only once loaded.
+/* config: every setting of `paddock serve`, from one table. Room: top. Threads: read-only once
+ * loaded.
  *
- * Flags win over the environment, the environment over the file, the file over the default. An unknown
- * or unparsable setting is refused with a message that names it and says what is allowed. */
+ * Flags win over the environment, the environment over the file, the file over the default. An
+ * unknown or unparsable setting is refused with a message that names it and says what is allowed.
+ */
 #ifndef PADDOCK_CONFIG_H
 #define PADDOCK_CONFIG_H
 
@@ -28,7 +30,8 @@ struct config {
     /* what models may be, and must prove */
     const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity;
     int64_t gate_max_age_seconds;
-    double slo_latency_p95_ms, slo_latency_p99_ms, slo_error_rate_ratio, slo_min_inferences_per_minute;
+    double slo_latency_p95_ms, slo_latency_p99_ms, slo_error_rate_ratio,
+        slo_min_inferences_per_minute;
     /* telling */
     const char *log_level, *log_file, *metrics_detail;
     bool access_log;
@@ -38,21 +41,24 @@ enum config_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLA
 
 struct loaded_config {
     struct config config;
-    struct arena *arena;         /* owns the texts */
-    unsigned char source[64];    /* enum config_source by row of the table */
-    bool print;                  /* --print-config was given */
-    bool help;                   /* --help was given */
+    struct arena *arena;      /* owns the texts */
+    unsigned char source[64]; /* enum config_source by row of the table */
+    bool print;               /* --print-config was given */
+    bool help;                /* --help was given */
 };
 
-/* Load from argv (what follows `serve`) and `environ`-style `env`. On failure `e` names the setting. */
-bool config_load(struct loaded_config *out, int argc, char **argv, char **env, struct err *e) MUST_CHECK;
+/* Load from argv (what follows `serve`) and `environ`-style `env`. On failure `e` names the
+ * setting. */
+bool config_load(struct loaded_config *out, int argc, char **argv, char **env, struct err *e)
+    MUST_CHECK;
 void config_release(struct loaded_config *c);
 
 /* Help text of every setting, one paragraph each. */
 void config_help(struct bytes *out);
 /* `name = value   # source` lines, as --print-config shows them; secrets are masked. */
 void config_print(const struct loaded_config *c, struct bytes *out);
-/* {"settings":{"listen":{"value":...,"source":"flag"},...}} for GET ~/config; secrets are masked. */
+/* {"settings":{"listen":{"value":...,"source":"flag"},...}} for GET ~/config; secrets are masked.
+ */
 void config_json(const struct loaded_config *c, struct bytes *out);
 
 /* A comma-separated setting as a NULL-terminated array in the arena. */

@@ -41,7 +41,8 @@ static const struct subcommand {
     const char *usage, *doc;
 } SUBCOMMANDS[] = {
     {"serve", serve, "serve [--help]", "Run the server."},
-    {"audit", cli_audit, "audit verify --data-dir DIR", "Check the journal's chain of hashes (server stopped or not)."},
+    {"audit", cli_audit, "audit verify --data-dir DIR",
+     "Check the journal's chain of hashes (server stopped or not)."},
     {"openapi", openapi, "openapi", "Print the OpenAPI document of this version."},
     {"version", version, "version", "Print the version."},
     {"help", help, "help", "Print this."},
@@ -51,7 +52,8 @@ static const struct subcommand {
 static int help(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    puts("Paddock registers models, measures them in production and decides which may serve whom.\n");
+    puts("Paddock registers models, measures them in production and decides which may serve "
+         "whom.\n");
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
         printf("  paddock %-32s %s\n", SUBCOMMANDS[i].usage, SUBCOMMANDS[i].doc);
     return 0;

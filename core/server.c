@@ -65,7 +65,9 @@ static enum log_level level_of(const char *name)
 
 static int detail_of(const char *name)
 {
-    return strcmp(name, "off") == 0 ? METRICS_OFF : strcmp(name, "counters") == 0 ? METRICS_COUNTERS : METRICS_FULL;
+    return strcmp(name, "off") == 0        ? METRICS_OFF
+           : strcmp(name, "counters") == 0 ? METRICS_COUNTERS
+                                           : METRICS_FULL;
 }
 
 static const char *const *types_of(struct loaded_config *c)
@@ -87,7 +89,8 @@ static void make_rules(struct server *s)
         .types = types_of(c),
         .protected_aliases = config_list(c, c->config.protected_aliases),
         .required_stable = config_list(c, c->config.gate_require_types),
-        .gate_max_age_seconds = c->config.gate_max_age_seconds ? c->config.gate_max_age_seconds : INT64_MIN,
+        .gate_max_age_seconds =
+            c->config.gate_max_age_seconds ? c->config.gate_max_age_seconds : INT64_MIN,
         .gate_max_severity = c->config.gate_max_severity,
         .nightly_hour_utc = c->config.nightly_hour,
     };
@@ -97,7 +100,8 @@ static bool open_store(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
     if (*c->redis_url)
-        return fail(e, &ERR_CONFIG, "MODEL_REGISTRY_REDIS_URL: this version has only the embedded store; unset it");
+        return fail(e, &ERR_CONFIG,
+                    "MODEL_REGISTRY_REDIS_URL: this version has only the embedded store; unset it");
     if (mkdir(c->data_dir, 0700) != 0 && errno != EEXIST)
         return fail_errno(e, &ERR_CONFIG, "--data-dir %s", c->data_dir);
     s->lock_fd = data_dir_lock(c->data_dir, e);
@@ -119,7 +123,8 @@ static bool start_engine(struct server *s, struct err *e)
     s->engine = engine_start(&config, e);
     if (!s->engine)
         return false;
-    s->keys = idempotency_new((size_t)c->idempotency_keys_max, (size_t)c->idempotency_keys_max * 4096);
+    s->keys =
+        idempotency_new((size_t)c->idempotency_keys_max, (size_t)c->idempotency_keys_max * 4096);
     if (!engine_restore_keys(s->store, s->keys, clock_wall_ms(&CLOCK_SYSTEM), e))
         return false;
     struct engine_stats stats;
@@ -216,12 +221,14 @@ static bool start_http(struct server *s, struct err *e)
 static bool start(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
-    if (!log_open(*c->log_file ? c->log_file : NULL, level_of(c->log_level), e) || !check_exposure(c, e))
+    if (!log_open(*c->log_file ? c->log_file : NULL, level_of(c->log_level), e) ||
+        !check_exposure(c, e))
         return false;
     make_rules(s);
     if (!open_store(s, e) || !start_engine(s, e) || !start_telemetry(s, e) || !start_http(s, e))
         return false;
-    log_event(LOG_INFO, "listening", "\"address\":\"%s\",\"port\":%u,\"pid\":%ld,\"version\":\"%s\"",
+    log_event(LOG_INFO, "listening",
+              "\"address\":\"%s\",\"port\":%u,\"pid\":%ld,\"version\":\"%s\"",
               http_address(s->http), http_port(s->http), (long)getpid(), PADDOCK_VERSION);
     return true;
 }
@@ -268,7 +275,8 @@ static void run(const sigset_t *signals)
     }
 }
 
-static int show(void (*fill)(const struct loaded_config *, struct bytes *), const struct loaded_config *c)
+static int show(void (*fill)(const struct loaded_config *, struct bytes *),
+                const struct loaded_config *c)
 {
     struct bytes text = BYTES_INIT(1 << 20);
     fill(c, &text);

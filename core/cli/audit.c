@@ -34,7 +34,8 @@ static int verify(const char *dir)
     }
     if (shown > FAULTS_SHOWN)
         printf("... and %u more\n", shown - FAULTS_SHOWN);
-    printf("%s: %" PRIu64 " entries in %" PRIu64 " chains, %" PRIu64 " entities, %" PRIu64 " faults\n",
+    printf("%s: %" PRIu64 " entries in %" PRIu64 " chains, %" PRIu64 " entities, %" PRIu64
+           " faults\n",
            report.faults ? "BROKEN" : "OK", report.entries, report.namespaces, report.entities,
            report.faults);
     return report.faults ? 1 : 0;

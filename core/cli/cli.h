@@ -1,6 +1,6 @@
 /* cli: the subcommands other than `serve`. Room: cli. Threads: [main] of a short-lived process.
- * Each takes the arguments after its name and returns the exit status: 0 good, 1 a fault was found or it
- * failed, 2 unusable arguments. */
+ * Each takes the arguments after its name and returns the exit status: 0 good, 1 a fault was found
+ * or it failed, 2 unusable arguments. */
 #ifndef PADDOCK_CLI_CLI_H
 #define PADDOCK_CLI_CLI_H
 

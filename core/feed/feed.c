@@ -1,10 +1,11 @@
 /* The feed: how followers stay gapless.
  *
- * Each follower has a position `at`: everything up to it was delivered or did not match. The engine appends
- * new entries to a ring and wakes the loops that have followers. On its loop a follower takes from the ring what
- * lies after `at`. If the ring no longer reaches back that far, the follower reads pages of the journal from the
- * store, one at a time, until it meets the ring again. `upto`, the last sequence published before a page
- * was asked for, is what a page without `more` proves to be complete. */
+ * Each follower has a position `at`: everything up to it was delivered or did not match. The engine
+ * appends new entries to a ring and wakes the loops that have followers. On its loop a follower
+ * takes from the ring what lies after `at`. If the ring no longer reaches back that far, the
+ * follower reads pages of the journal from the store, one at a time, until it meets the ring again.
+ * `upto`, the last sequence published before a page was asked for, is what a page without `more`
+ * proves to be complete. */
 #include "feed/feed.h"
 
 #include "base/arena.h"
@@ -17,8 +18,8 @@
 #include <string.h>
 
 #define LOOPS_MAX 64
-#define PAGE 256            /* entries of one read of the store */
-#define TAKE 64             /* entries taken from the ring under one lock */
+#define PAGE      256       /* entries of one read of the store */
+#define TAKE      64        /* entries taken from the ring under one lock */
 #define ENTRY_MAX (8 << 20) /* bytes of one entry's JSON */
 
 /* An entry as followers get it; shared by the ring and whoever delivers it. */
@@ -50,7 +51,7 @@ struct feed {
 
 struct catchup {
     struct journal_read read;
-    struct mail answer; /* to the loop */
+    struct mail answer;  /* to the loop */
     struct follower *fw; /* NULL: it left meanwhile */
     struct loop *loop;
     uint64_t upto;
@@ -140,7 +141,8 @@ static void ring_add(struct feed *f, struct item *it)
         item_drop(old);
 }
 
-static void published(void *self, const struct journal_entry *entries, size_t n, const struct view *v)
+static void published(void *self, const struct journal_entry *entries, size_t n,
+                      const struct view *v)
 {
     (void)v;
     struct feed *f = self;
@@ -198,8 +200,8 @@ void feed_unfollow(struct follower *fw)
 }
 
 /* False when the follower is no more. */
-static bool deliver(struct follower *fw, uint64_t seq, const char *ns, const char *action, const char *json,
-                    size_t len)
+static bool deliver(struct follower *fw, uint64_t seq, const char *ns, const char *action,
+                    const char *json, size_t len)
 {
     fw->at = seq;
     if (!wants(fw, ns, action))
@@ -350,11 +352,13 @@ static struct feed_loop *loop_entry(struct feed *f, struct loop *l)
     return on;
 }
 
-struct follower *feed_follow(struct feed *f, struct loop *l, const struct follow *what, struct err *e)
+struct follower *feed_follow(struct feed *f, struct loop *l, const struct follow *what,
+                             struct err *e)
 {
     if (atomic_fetch_add(&f->followers, 1) >= f->followers_max) {
         atomic_fetch_sub(&f->followers, 1);
-        fail(e, &ERR_BUSY, "%zu clients follow the events already; try again later", f->followers_max);
+        fail(e, &ERR_BUSY, "%zu clients follow the events already; try again later",
+             f->followers_max);
         return NULL;
     }
     struct follower *fw = mem_zero(1, sizeof *fw);
@@ -372,8 +376,8 @@ struct follower *feed_follow(struct feed *f, struct loop *l, const struct follow
         fw->next->link = &fw->next;
     fw->on->followers = fw;
     atomic_fetch_add(&fw->on->count, 1);
-    /* What came before is delivered from the next turn of the loop on, so that the caller has its follower
-     * before the first entry. */
+    /* What came before is delivered from the next turn of the loop on, so that the caller has its
+     * follower before the first entry. */
     if (!atomic_exchange(&fw->on->waking, true))
         loop_post_answer(l, &fw->on->wake);
     return fw;

@@ -1,8 +1,8 @@
 /* command: a wish to change entities, decided by a pure function. Room: registry.
  * Threads: built on [any], decided on [engine].
  *
- * decide() looks at the head (all that is committed plus what is committing), and either refuses with an
- * error or fills `changes` and the answer. It does no I/O and reads no clock. */
+ * decide() looks at the head (all that is committed plus what is committing), and either refuses
+ * with an error or fills `changes` and the answer. It does no I/O and reads no clock. */
 #ifndef PADDOCK_REGISTRY_COMMAND_H
 #define PADDOCK_REGISTRY_COMMAND_H
 
@@ -26,17 +26,19 @@ struct actor {
 struct rules {
     const char *const *types;             /* model types, NULL-terminated */
     const char *const *protected_aliases; /* aliases that follow the gate, NULL-terminated */
-    const char *const *required_stable;   /* test types every promotion to stable needs; default none */
-    int64_t gate_max_age_seconds;         /* INT64_MIN: none */
-    const char *gate_max_severity;        /* default "medium" */
-    int64_t nightly_hour_utc;             /* 0..23: what a new registered model gets */
+    const char *const
+        *required_stable;          /* test types every promotion to stable needs; default none */
+    int64_t gate_max_age_seconds;  /* INT64_MIN: none */
+    const char *gate_max_severity; /* default "medium" */
+    int64_t nightly_hour_utc;      /* 0..23: what a new registered model gets */
 };
 
 /* Evidence for a gate, answered by validation in a later issue. */
 struct gate_source {
-    /* Does what is known satisfy `rule`? Fill `conditions` (JSON array text of {"name","status","run_id",
-     * "detail"}, in the arena), `evidence` ("complete", "incomplete", "none"), and `run_id` if one is under
-     * way (else NULL). Hold and lifecycle are not its business. */
+    /* Does what is known satisfy `rule`? Fill `conditions` (JSON array text of
+     * {"name","status","run_id", "detail"}, in the arena), `evidence` ("complete", "incomplete",
+     * "none"), and `run_id` if one is under way (else NULL). Hold and lifecycle are not its
+     * business. */
     bool (*judge)(void *self, const struct view *v, const struct model *m, enum model_status to,
                   const struct gate_rule *rule, struct arena *a, const char **conditions,
                   const char **evidence, const char **run_id);
@@ -57,7 +59,7 @@ struct head {
 
 /* One entity changed: one journal entry. */
 struct change {
-    const char *action; /* "model.promoted" */
+    const char *action;          /* "model.promoted" */
     const struct entity *before; /* NULL: created */
     struct entity *after;        /* NULL: deleted */
     const char *reason;          /* NULL: the command's */
@@ -65,7 +67,8 @@ struct change {
 };
 
 #define CHANGES_MAX      4096
-#define CHANGES_TEXT_MAX ((size_t)64 << 20) /* bytes of entity text that a bulk change may touch */
+#define CHANGES_TEXT_MAX ((size_t)64 << 20) /* bytes of entity text that a bulk change may touch \
+                                             */
 
 struct changes {
     struct change *list; /* in the command's arena */
@@ -73,7 +76,7 @@ struct changes {
 };
 
 struct answer {
-    int status; /* 200, 201, 204 */
+    int status;           /* 200, 201, 204 */
     const char *location; /* or NULL */
     int64_t revision;     /* for the ETag; 0: none */
     const char *body;     /* JSON, or NULL */
@@ -81,22 +84,22 @@ struct answer {
 };
 
 struct command {
-    struct mail mail; /* first: travels through the engine's mailbox */
+    struct mail mail;    /* first: travels through the engine's mailbox */
     struct arena *arena; /* owns all the command points to, and its answer */
     const char *ns;
     struct actor actor;
     const char *request_id;
-    const char *reason;   /* or NULL */
-    int64_t if_match;     /* revision demanded; -1: none; -2: `*` (must exist) */
-    const char *id;       /* what it is about: model id or reference, or name */
-    const char *id2;      /* alias, where there is one */
-    const json_t *body;   /* parsed body, or NULL; borrowed, alive until done */
-    void *args;           /* more, for commands of other rooms */
+    const char *reason; /* or NULL */
+    int64_t if_match;   /* revision demanded; -1: none; -2: `*` (must exist) */
+    const char *id;     /* what it is about: model id or reference, or name */
+    const char *id2;    /* alias, where there is one */
+    const json_t *body; /* parsed body, or NULL; borrowed, alive until done */
+    void *args;         /* more, for commands of other rooms */
 
     bool (*decide)(struct command *c, struct head *h, struct changes *out, struct err *e);
 
     /* Idempotency: kept with the commit. NULL: none. */
-    const char *key;       /* already scoped by token, namespace and path */
+    const char *key; /* already scoped by token, namespace and path */
     uint64_t key_body_hash;
     int64_t key_expires_ms;
 
@@ -104,49 +107,57 @@ struct command {
     bool ok;
     struct err err;
     struct answer answer;
-    uint64_t seq; /* of its last journal entry; 0: changed nothing */
+    uint64_t seq;                    /* of its last journal entry; 0: changed nothing */
     void (*done)(struct command *c); /* [engine] hands over and returns at once */
     void *owner;
 };
 
 /* Append a change (ends the process past CHANGES_MAX only by a bug; callers bound their sets). */
-void changes_put(struct changes *ch, struct arena *a, const char *action, const struct entity *before,
-                 struct entity *after, const char *evidence);
+void changes_put(struct changes *ch, struct arena *a, const char *action,
+                 const struct entity *before, struct entity *after, const char *evidence);
 
-/* Free the entities that were made for changes which will not be applied, and empty the set. A decision
- * that fails has done so itself. */
+/* Free the entities that were made for changes which will not be applied, and empty the set. A
+ * decision that fails has done so itself. */
 void changes_discard(struct changes *ch);
 
 /* The closed list of journal actions, NULL-terminated; served by /types, checked by a test. */
 extern const char *const JOURNAL_ACTIONS[];
 
 /* --- the registry's decisions (decide functions) --- */
-/* The arena of a command must have room for some copies of what it touches: 16 MiB is enough for all. */
-bool model_register(struct command *c, struct head *h, struct changes *out, struct err *e);  /* POST registry */
-bool model_replace(struct command *c, struct head *h, struct changes *out, struct err *e);   /* PUT */
-bool model_patch(struct command *c, struct head *h, struct changes *out, struct err *e);     /* PATCH */
+/* The arena of a command must have room for some copies of what it touches: 16 MiB is enough for
+ * all. */
+bool model_register(struct command *c, struct head *h, struct changes *out,
+                    struct err *e); /* POST registry */
+bool model_replace(struct command *c, struct head *h, struct changes *out, struct err *e); /* PUT */
+bool model_patch(struct command *c, struct head *h, struct changes *out, struct err *e); /* PATCH */
 bool model_delete(struct command *c, struct head *h, struct changes *out, struct err *e);
-bool model_transition(struct command *c, struct head *h, struct changes *out, struct err *e); /* POST status */
+bool model_transition(struct command *c, struct head *h, struct changes *out,
+                      struct err *e); /* POST status */
 bool model_hold(struct command *c, struct head *h, struct changes *out, struct err *e);
-bool model_release(struct command *c, struct head *h, struct changes *out, struct err *e);   /* DELETE hold */
+bool model_release(struct command *c, struct head *h, struct changes *out,
+                   struct err *e); /* DELETE hold */
 bool registered_model_create(struct command *c, struct head *h, struct changes *out, struct err *e);
-bool registered_model_patch(struct command *c, struct head *h, struct changes *out, struct err *e); /* also renames */
+bool registered_model_patch(struct command *c, struct head *h, struct changes *out,
+                            struct err *e); /* also renames */
 bool registered_model_delete(struct command *c, struct head *h, struct changes *out, struct err *e);
-bool alias_put(struct command *c, struct head *h, struct changes *out, struct err *e);       /* id name, id2 alias */
+bool alias_put(struct command *c, struct head *h, struct changes *out,
+               struct err *e); /* id name, id2 alias */
 bool alias_delete(struct command *c, struct head *h, struct changes *out, struct err *e);
-bool name_rollback(struct command *c, struct head *h, struct changes *out, struct err *e);   /* id name */
+bool name_rollback(struct command *c, struct head *h, struct changes *out,
+                   struct err *e); /* id name */
 /* args: struct health_change. Writes the health entity when a model's judged status changed. */
 struct health_change {
     const char *model_id;
-    uint64_t uid; /* ignored if the model is another incarnation by now */
+    uint64_t uid;       /* ignored if the model is another incarnation by now */
     const char *status; /* "healthy" ... */
     const char *summary;
 };
 bool health_changed(struct command *c, struct head *h, struct changes *out, struct err *e);
 
 /* GET .../gate: the resource's JSON into the arena. */
-bool gate_resource(const struct view *v, const struct rules *rules, const struct gate_source *source,
-                   const struct model *m, enum model_status to, bool force, struct arena *a,
-                   const char **json, bool *allowed, struct err *e) MUST_CHECK;
+bool gate_resource(const struct view *v, const struct rules *rules,
+                   const struct gate_source *source, const struct model *m, enum model_status to,
+                   bool force, struct arena *a, const char **json, bool *allowed, struct err *e)
+    MUST_CHECK;
 
 #endif

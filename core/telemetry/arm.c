@@ -47,7 +47,8 @@ static void gather(struct arm *a, struct live *l, int64_t first)
 
 void arm_read(struct arm *a, struct live *l, int64_t now_ms)
 {
-    const int64_t first = slot_start(TIER_MINUTE, now_ms) - (HEALTH_MINUTES - 1) * (int64_t)MINUTE_MS;
+    const int64_t first =
+        slot_start(TIER_MINUTE, now_ms) - (HEALTH_MINUTES - 1) * (int64_t)MINUTE_MS;
     for (int i = 0; i <= HEALTH_MINUTES; i++)
         tally_clear(&a->minutes[i]);
     tally_clear(&a->five);

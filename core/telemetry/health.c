@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FEW_ERRORS_RATE 20   /* inferences before an error rate is judged at all */
-#define MIN_HITS 3           /* hits of the subject before evidence counts (research C3) */
-#define TREND_POINTS_MIN 10  /* minutes with traffic before a trend is told */
-#define TREND_MINUTE_MIN 20  /* inferences of a minute that counts as a point */
-#define TREND_P 0.001
-#define TREND_CHANGE 0.10    /* change over the hour, relative to the median, that matters */
-#define LEVEL 0.95
+#define FEW_ERRORS_RATE  20 /* inferences before an error rate is judged at all */
+#define MIN_HITS         3  /* hits of the subject before evidence counts (research C3) */
+#define TREND_POINTS_MIN 10 /* minutes with traffic before a trend is told */
+#define TREND_MINUTE_MIN 20 /* inferences of a minute that counts as a point */
+#define TREND_P          0.001
+#define TREND_CHANGE     0.10 /* change over the hour, relative to the median, that matters */
+#define LEVEL            0.95
 
 const char *check_status_name(enum check_status s)
 {
@@ -59,7 +59,8 @@ static struct comparison conclude(const struct eprocess *e)
     return c;
 }
 
-static struct comparison compare_errors(const struct health_arm *subject, const struct health_arm *baseline)
+static struct comparison compare_errors(const struct health_arm *subject,
+                                        const struct health_arm *baseline)
 {
     struct eprocess e;
     eprocess_init(&e, EPROCESS_WORSE, HEALTH_ERROR_MARGIN);
@@ -74,8 +75,8 @@ static struct comparison compare_errors(const struct health_arm *subject, const 
 }
 
 /* Values above the threshold's bucket, minute by minute: see exceedance_counts(). */
-static struct comparison compare_latency(const struct health_arm *subject, const struct health_arm *baseline,
-                                         double q)
+static struct comparison compare_latency(const struct health_arm *subject,
+                                         const struct health_arm *baseline, double q)
 {
     struct eprocess e;
     struct sketch hour;
@@ -88,10 +89,12 @@ static struct comparison compare_latency(const struct health_arm *subject, const
         const int32_t threshold = sketch_quantile_index(&hour, q);
         const int32_t shift = grid_shift(HEALTH_LATENCY_MARGIN, GRID_SCALE);
         for (size_t i = 0; i < subject->n_minutes; i++) {
-            const struct health_minute *s = &subject->minutes[i], *b = minute_at(baseline, s->start);
+            const struct health_minute *s = &subject->minutes[i],
+                                       *b = minute_at(baseline, s->start);
             if (!b || !s->latency || !b->latency)
                 continue;
-            const struct pair_counts batch = exceedance_counts(s->latency, b->latency, threshold, shift);
+            const struct pair_counts batch =
+                exceedance_counts(s->latency, b->latency, threshold, shift);
             eprocess_add(&e, &batch);
         }
     }
@@ -99,41 +102,55 @@ static struct comparison compare_latency(const struct health_arm *subject, const
     return conclude(&e);
 }
 
-static struct health_check *begin(struct health_report *out, int which, const char *name, double threshold)
+static struct health_check *begin(struct health_report *out, int which, const char *name,
+                                  double threshold)
 {
     struct health_check *c = &out->checks[which];
-    *c = (struct health_check){.name = name, .status = CHECK_UNKNOWN, .value = NAN, .threshold = threshold,
-                               .baseline = NAN, .lo = NAN, .hi = NAN, .window = "5m"};
+    *c = (struct health_check){.name = name,
+                               .status = CHECK_UNKNOWN,
+                               .value = NAN,
+                               .threshold = threshold,
+                               .baseline = NAN,
+                               .lo = NAN,
+                               .hi = NAN,
+                               .window = "5m"};
     return c;
 }
 
 /* The verdict from value, interval and threshold; `unit` and `scale` word the sentence. */
-static void verdict(struct health_check *c, const char *what, const char *unit, double scale, uint64_t n,
-                    const struct comparison *against)
+static void verdict(struct health_check *c, const char *what, const char *unit, double scale,
+                    uint64_t n, const struct comparison *against)
 {
     double v = c->value * scale, t = c->threshold * scale, lo = c->lo * scale, hi = c->hi * scale;
     if (!isnan(c->threshold) && c->lo > c->threshold) {
         c->status = CHECK_FAIL;
-        snprintf(c->detail, sizeof c->detail,
-                 "%s is %.4g%s over %" PRIu64 " inferences; its 95 %% interval, %.4g to %.4g%s, lies above the threshold of %.4g%s",
-                 what, v, unit, n, lo, hi, unit, t, unit);
+        snprintf(
+            c->detail, sizeof c->detail,
+            "%s is %.4g%s over %" PRIu64
+            " inferences; its 95 %% interval, %.4g to %.4g%s, lies above the threshold of %.4g%s",
+            what, v, unit, n, lo, hi, unit, t, unit);
     } else if (against && against->worse) {
         c->status = CHECK_WARN;
         snprintf(c->detail, sizeof c->detail,
-                 "%s is %.4g%s; over the last hour it is worse than the baseline's %.4g%s beyond the margin (e-value %.3g, threshold %.0f)",
-                 what, v, unit, c->baseline * scale, unit, exp(fmin(against->log_e, 700)), 1 / HEALTH_ALPHA);
+                 "%s is %.4g%s; over the last hour it is worse than the baseline's %.4g%s beyond "
+                 "the margin (e-value %.3g, threshold %.0f)",
+                 what, v, unit, c->baseline * scale, unit, exp(fmin(against->log_e, 700)),
+                 1 / HEALTH_ALPHA);
     } else if (!isnan(c->threshold) && c->value > c->threshold) {
         c->status = CHECK_WARN;
         snprintf(c->detail, sizeof c->detail,
-                 "%s is %.4g%s over %" PRIu64 " inferences, above the threshold of %.4g%s, but that may be chance (95 %% interval %.4g to %.4g%s)",
+                 "%s is %.4g%s over %" PRIu64 " inferences, above the threshold of %.4g%s, but "
+                                              "that may be chance (95 %% interval %.4g to %.4g%s)",
                  what, v, unit, n, t, unit, lo, hi, unit);
     } else if (isnan(c->threshold)) {
         c->status = CHECK_PASS;
-        snprintf(c->detail, sizeof c->detail, "%s is %.4g%s over %" PRIu64 " inferences; no threshold is set%s", what, v,
-                 unit, n, against ? ", and it is not worse than the baseline's" : "");
+        snprintf(c->detail, sizeof c->detail,
+                 "%s is %.4g%s over %" PRIu64 " inferences; no threshold is set%s", what, v, unit,
+                 n, against ? ", and it is not worse than the baseline's" : "");
     } else {
         c->status = CHECK_PASS;
-        snprintf(c->detail, sizeof c->detail, "%s is %.4g%s over %" PRIu64 " inferences, within the threshold of %.4g%s", what,
+        snprintf(c->detail, sizeof c->detail,
+                 "%s is %.4g%s over %" PRIu64 " inferences, within the threshold of %.4g%s", what,
                  v, unit, n, t, unit);
     }
 }
@@ -145,10 +162,13 @@ static void unknown(struct health_check *c, uint64_t n, uint64_t needed)
         snprintf(c->detail, sizeof c->detail, "no inferences in the last 5 minutes");
     else
         snprintf(c->detail, sizeof c->detail,
-                 "only %" PRIu64 " inferences in the last 5 minutes; %" PRIu64 " are needed to tell", n, needed);
+                 "only %" PRIu64 " inferences in the last 5 minutes; %" PRIu64
+                 " are needed to tell",
+                 n, needed);
 }
 
-static void check_errors(const struct health_arm *s, const struct health_arm *b, double threshold, struct health_report *out)
+static void check_errors(const struct health_arm *s, const struct health_arm *b, double threshold,
+                         struct health_report *out)
 {
     struct health_check *c = begin(out, HEALTH_ERROR_RATE, "error_rate", threshold);
     uint64_t n = s->five_total;
@@ -170,8 +190,8 @@ static void check_errors(const struct health_arm *s, const struct health_arm *b,
         unknown(c, n, FEW_ERRORS_RATE);
 }
 
-static void check_latency(const struct health_arm *s, const struct health_arm *b, int which, double q,
-                          double threshold, struct health_report *out)
+static void check_latency(const struct health_arm *s, const struct health_arm *b, int which,
+                          double q, double threshold, struct health_report *out)
 {
     bool p99 = which == HEALTH_LATENCY_P99;
     const uint64_t needed = p99 ? 368 : 72; /* for an upper limit at 95 %: quantile_ranks() */
@@ -207,15 +227,16 @@ static void check_traffic(const struct health_arm *s, double threshold, struct h
     if (isnan(threshold)) {
         if (n == 0)
             c->status = CHECK_UNKNOWN;
-        snprintf(c->detail, sizeof c->detail, "%.4g inferences a minute; no threshold is set", c->value);
+        snprintf(c->detail, sizeof c->detail, "%.4g inferences a minute; no threshold is set",
+                 c->value);
         return;
     }
     if (c->hi < threshold)
         c->status = CHECK_FAIL;
     else if (c->value < threshold)
         c->status = CHECK_WARN;
-    snprintf(c->detail, sizeof c->detail, "%.4g inferences a minute, %s the threshold of %.4g", c->value,
-             c->status == CHECK_PASS ? "not below" : "below", threshold);
+    snprintf(c->detail, sizeof c->detail, "%.4g inferences a minute, %s the threshold of %.4g",
+             c->value, c->status == CHECK_PASS ? "not below" : "below", threshold);
 }
 
 static void check_validation(struct health_report *out)
@@ -250,7 +271,8 @@ static double median_of(const double *values, size_t n)
     return sorted[n / 2];
 }
 
-/* +1: it rises by what matters, -1: it falls, 0: neither. `floor` keeps tiny medians from mattering. */
+/* +1: it rises by what matters, -1: it falls, 0: neither. `floor` keeps tiny medians from
+ * mattering. */
 static int direction(const double *minutes, const double *values, size_t n, double floor)
 {
     struct trend t;
@@ -282,8 +304,8 @@ static enum health_trend trend_of(const struct health_arm *s)
     return latency < 0 || rate < 0 ? TREND_IMPROVING : TREND_STEADY;
 }
 
-void health_judge(const struct health_arm *subject, const struct health_arm *baseline, const struct slo *slo,
-                  int64_t now_ms, struct health_report *out)
+void health_judge(const struct health_arm *subject, const struct health_arm *baseline,
+                  const struct slo *slo, int64_t now_ms, struct health_report *out)
 {
     out->checked_at = now_ms;
     check_errors(subject, baseline, slo->error_rate_ratio, out);

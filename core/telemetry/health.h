@@ -1,7 +1,8 @@
 /* health: how a model does, judged from its windows. Room: telemetry.
  *
- * health_judge() is pure: windows in, checks out. The judge thread (judge.c) asks it every 10 s for every model
- * with records, applies the hysteresis, and has the engine journal each change of status. */
+ * health_judge() is pure: windows in, checks out. The judge thread (judge.c) asks it every 10 s for
+ * every model with records, applies the hysteresis, and has the engine journal each change of
+ * status. */
 #ifndef PADDOCK_TELEMETRY_HEALTH_H
 #define PADDOCK_TELEMETRY_HEALTH_H
 
@@ -25,14 +26,21 @@ const char *check_status_name(enum check_status s);   /* "pass" ... */
 const char *health_status_name(enum health_status s); /* "healthy" ... */
 const char *health_trend_name(enum health_trend t);   /* "improving" ... */
 
-enum { HEALTH_ERROR_RATE, HEALTH_LATENCY_P95, HEALTH_LATENCY_P99, HEALTH_TRAFFIC, HEALTH_VALIDATION, HEALTH_CHECKS };
+enum {
+    HEALTH_ERROR_RATE,
+    HEALTH_LATENCY_P95,
+    HEALTH_LATENCY_P99,
+    HEALTH_TRAFFIC,
+    HEALTH_VALIDATION,
+    HEALTH_CHECKS
+};
 
 /* One check: what was seen, what is allowed, and the sentence that says so. NAN: there is none. */
 struct health_check {
     const char *name; /* "error_rate" ... */
     enum check_status status;
     double value, threshold, baseline;
-    double lo, hi; /* interval of the value at 95 % */
+    double lo, hi;      /* interval of the value at 95 % */
     const char *window; /* "5m" or "1h" */
     char detail[320];
 };
@@ -57,8 +65,8 @@ struct health_minute {
     const struct sketch *latency; /* scale 7; NULL if total is 0 */
 };
 
-/* The last hour of one model, minute by minute, oldest first (minutes without records may be left out), and
- * its last five minutes as one. */
+/* The last hour of one model, minute by minute, oldest first (minutes without records may be left
+ * out), and its last five minutes as one. */
 struct health_arm {
     struct health_minute minutes[HEALTH_MINUTES];
     size_t n_minutes;
@@ -66,20 +74,20 @@ struct health_arm {
     const struct sketch *five; /* latency */
 };
 
-/* Judge `subject` against the thresholds (NAN: none) and, if `baseline` is not NULL, against that model. Fills
- * everything of `out` but baseline_model_id.
+/* Judge `subject` against the thresholds (NAN: none) and, if `baseline` is not NULL, against that
+ * model. Fills everything of `out` but baseline_model_id.
  *
- * A threshold fails a check only when the whole 95 % interval lies beyond it (Wilson for the error rate,
- * order statistics for quantiles, Poisson for traffic); a value beyond it alone warns. Against the baseline a check
- * warns when the e-process over the hour's minutes (stats/eprocess.h) reaches 1/HEALTH_ALPHA that the error rate is
- * more than HEALTH_ERROR_MARGIN times, or the quantile more than HEALTH_LATENCY_MARGIN above, the
- * baseline's: never by a bare ratio. The hour slides, so HEALTH_ALPHA bounds each hour's false warnings, not
- * those of all time. */
-#define HEALTH_ALPHA 0.01
-#define HEALTH_ERROR_MARGIN 1.5
+ * A threshold fails a check only when the whole 95 % interval lies beyond it (Wilson for the error
+ * rate, order statistics for quantiles, Poisson for traffic); a value beyond it alone warns.
+ * Against the baseline a check warns when the e-process over the hour's minutes (stats/eprocess.h)
+ * reaches 1/HEALTH_ALPHA that the error rate is more than HEALTH_ERROR_MARGIN times, or the
+ * quantile more than HEALTH_LATENCY_MARGIN above, the baseline's: never by a bare ratio. The hour
+ * slides, so HEALTH_ALPHA bounds each hour's false warnings, not those of all time. */
+#define HEALTH_ALPHA          0.01
+#define HEALTH_ERROR_MARGIN   1.5
 #define HEALTH_LATENCY_MARGIN 0.10
-void health_judge(const struct health_arm *subject, const struct health_arm *baseline, const struct slo *slo,
-                  int64_t now_ms, struct health_report *out);
+void health_judge(const struct health_arm *subject, const struct health_arm *baseline,
+                  const struct slo *slo, int64_t now_ms, struct health_report *out);
 
 /* --- the judge --- */
 
@@ -92,17 +100,21 @@ struct health_config {
 
 struct health_judge;
 
-/* Start the thread that judges every HEALTH_EVERY_MS. A status gets worse after 2 judgements in a row that say so,
- * better after 3. It also has telemetry forget the windows of models that were deleted. */
-#define HEALTH_EVERY_MS 10000
-#define HEALTH_WORSE_AFTER 2
+/* Start the thread that judges every HEALTH_EVERY_MS. A status gets worse after 2 judgements in a
+ * row that say so, better after 3. It also has telemetry forget the windows of models that were
+ * deleted. */
+#define HEALTH_EVERY_MS     10000
+#define HEALTH_WORSE_AFTER  2
 #define HEALTH_BETTER_AFTER 3
-struct health_judge *health_judge_start(const struct health_config *config, struct err *e) MUST_CHECK;
+struct health_judge *health_judge_start(const struct health_config *config, struct err *e)
+    MUST_CHECK;
 /* End the thread and free. */
 void health_judge_stop(struct health_judge *j);
 
-/* The health of a model of `v`: the last judgement's status with checks computed now. [any] thread that holds the
- * view; takes up to some milliseconds for a model with a baseline, so call it on a reader thread. */
-void health_read(struct health_judge *j, const struct view *v, const struct model *m, struct health_report *out);
+/* The health of a model of `v`: the last judgement's status with checks computed now. [any] thread
+ * that holds the view; takes up to some milliseconds for a model with a baseline, so call it on a
+ * reader thread. */
+void health_read(struct health_judge *j, const struct view *v, const struct model *m,
+                 struct health_report *out);
 
 #endif

@@ -71,7 +71,9 @@ static struct slo slo_of(const struct health_judge *j, const struct view *v, con
 static const struct model *baseline_of(const struct view *v, const struct model *m)
 {
     const struct registered_model *name = view_registered_model(v, m->entity.ns, m->name);
-    const char *id = m->baseline_model_id ? m->baseline_model_id : name ? name->stable_model_id : NULL;
+    const char *id = m->baseline_model_id ? m->baseline_model_id
+                     : name               ? name->stable_model_id
+                                          : NULL;
     const struct model *baseline = id ? view_model(v, m->entity.ns, id) : NULL;
     return baseline == m ? NULL : baseline;
 }
@@ -105,12 +107,13 @@ static struct standing *standing_of(struct health_judge *j, uint64_t uid, bool m
     }
     memmove(&j->standings[at + 1], &j->standings[at], (j->n - at) * sizeof *j->standings);
     j->n++;
-    j->standings[at] = (struct standing){.uid = uid, .believed = HEALTH_UNKNOWN, .heard = HEALTH_UNKNOWN};
+    j->standings[at] =
+        (struct standing){.uid = uid, .believed = HEALTH_UNKNOWN, .heard = HEALTH_UNKNOWN};
     return &j->standings[at];
 }
 
-/* Take in a judgement; true if the believed status changed. To and from `unknown` is believed at once: there is
- * nothing to flap between. */
+/* Take in a judgement; true if the believed status changed. To and from `unknown` is believed at
+ * once: there is nothing to flap between. */
 static bool hear(struct standing *s, enum health_status heard)
 {
     s->in_a_row = heard == s->heard ? s->in_a_row + 1 : 1;
@@ -147,12 +150,19 @@ static void tell(struct health_judge *j, const struct subject *s, const struct h
     struct arena *a = arena_new(1 << 20);
     struct command *c = arena_zero(a, sizeof *c);
     struct health_change *change = arena_zero(a, sizeof *change);
-    *change = (struct health_change){.model_id = arena_text(a, s->model_id), .uid = s->uid,
+    *change = (struct health_change){.model_id = arena_text(a, s->model_id),
+                                     .uid = s->uid,
                                      .status = health_status_name(h->status),
                                      .summary = arena_text(a, worst_sentence(h))};
-    *c = (struct command){.arena = a, .ns = arena_text(a, s->ns), .actor = {"server", "health", NULL},
-                          .request_id = "", .if_match = -1, .id = change->model_id, .args = change,
-                          .decide = health_changed, .done = told};
+    *c = (struct command){.arena = a,
+                          .ns = arena_text(a, s->ns),
+                          .actor = {"server", "health", NULL},
+                          .request_id = "",
+                          .if_match = -1,
+                          .id = change->model_id,
+                          .args = change,
+                          .decide = health_changed,
+                          .done = told};
     if (!engine_submit(j->config.engine, c, &e)) {
         log_text(LOG_WARN, "health_not_journalled", e.detail);
         arena_free(a);
@@ -205,7 +215,8 @@ static bool take_subject(const struct entity *entity, void *ctx)
     return true;
 }
 
-static void judge_one(struct round *r, const struct subject *s, struct arm *own, struct arm *theirs, unsigned number)
+static void judge_one(struct round *r, const struct subject *s, struct arm *own, struct arm *theirs,
+                      unsigned number)
 {
     struct health_judge *j = r->judge;
     struct health_report h;
@@ -219,7 +230,8 @@ static void judge_one(struct round *r, const struct subject *s, struct arm *own,
     health_judge(&own->view, baseline ? &theirs->view : NULL, &s->slo, now, &h);
     pthread_mutex_lock(&j->lock);
     struct standing *standing = standing_of(j, s->uid, true);
-    bool changed = hear(standing, h.status) || (!standing->known && standing->believed != HEALTH_UNKNOWN);
+    bool changed =
+        hear(standing, h.status) || (!standing->known && standing->believed != HEALTH_UNKNOWN);
     standing->known |= changed;
     standing->round = number;
     h.status = standing->believed;
@@ -228,8 +240,9 @@ static void judge_one(struct round *r, const struct subject *s, struct arm *own,
         tell(j, s, &h);
 }
 
-/* Models that are no more: telemetry forgets their windows, the judge their standing. The live ones were listed
- * before the view was taken, so one that is not in the view was deleted, not registered meanwhile. */
+/* Models that are no more: telemetry forgets their windows, the judge their standing. The live ones
+ * were listed before the view was taken, so one that is not in the view was deleted, not registered
+ * meanwhile. */
 static void forget_gone(struct round *r, unsigned number)
 {
     struct health_judge *j = r->judge;
@@ -245,8 +258,8 @@ static void forget_gone(struct round *r, unsigned number)
     pthread_mutex_unlock(&j->lock);
 }
 
-static void run_round(struct health_judge *j, struct view_reader *reader, struct arm *own, struct arm *theirs,
-                      unsigned number)
+static void run_round(struct health_judge *j, struct view_reader *reader, struct arm *own,
+                      struct arm *theirs, unsigned number)
 {
     struct round r = {.judge = j};
     r.live = models_list(&j->config.telemetry->models, &r.n_live);
@@ -331,7 +344,8 @@ void health_judge_stop(struct health_judge *j)
     free(j);
 }
 
-void health_read(struct health_judge *j, const struct view *v, const struct model *m, struct health_report *out)
+void health_read(struct health_judge *j, const struct view *v, const struct model *m,
+                 struct health_report *out)
 {
     struct models *models = &j->config.telemetry->models;
     const struct model *baseline = baseline_of(v, m);

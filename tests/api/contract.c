@@ -2,15 +2,16 @@
  *
  *   ### a sentence that names the case
  *   PUT ~/registry/a:1            `~` is the base path
- *   If-Match: "1"                 headers; a body with none of them gets Content-Type: application/json
+ *   If-Match: "1"                 headers; a body with none of them gets Content-Type:
+ * application/json
  *
  *   {"type":"classifier"}         body, or `@repeat N TEXT` for N times TEXT
  *   => 200                        the status demanded
  *   ETag: "2"                     headers demanded: exact, `*` any, `-` absent, `*text*` contains
- *   {"revision":2}                JSON demanded: a subset; also <any> <time> <number> <string> <absent> <*text*>;
- *                                 anything that is no JSON must be contained as text
- *   $id = /items/0/model_id       keep a value of the reply (or `header:Name`); used as ${id} later on
- *   > --setting value             before the first case: arguments of the server
+ *   {"revision":2}                JSON demanded: a subset; also <any> <time> <number> <string>
+ * <absent> <*text*>; anything that is no JSON must be contained as text $id = /items/0/model_id
+ * keep a value of the reply (or `header:Name`); used as ${id} later on > --setting value before the
+ * first case: arguments of the server
  */
 #include "support/client.h"
 #include "support/server.h"
@@ -29,10 +30,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define BASE "/api/models/enterprise"
-#define TEXT_MAX (1 << 20)
+#define BASE          "/api/models/enterprise"
+#define TEXT_MAX      (1 << 20)
 #define VARIABLES_MAX 64
-#define CASES_MAX 4096
+#define CASES_MAX     4096
 
 struct variable {
     char name[64], value[2048];
@@ -71,7 +72,8 @@ static char *substitute(const struct file *f, const char *in)
     for (const char *p = in; *p && n + 4096 < TEXT_MAX;) {
         if (p[0] == '$' && p[1] == '{' && strchr(p, '}')) {
             const char *end = strchr(p, '}');
-            n += (size_t)snprintf(out + n, TEXT_MAX - n, "%s", variable(f, p + 2, (size_t)(end - p - 2)));
+            n += (size_t)snprintf(out + n, TEXT_MAX - n, "%s",
+                                  variable(f, p + 2, (size_t)(end - p - 2)));
             p = end + 1;
         } else if (p[0] == '~' && p[1] == '/' && (p == in || p[-1] == ' ' || p[-1] == '"')) {
             n += (size_t)snprintf(out + n, TEXT_MAX - n, BASE);
@@ -122,8 +124,7 @@ static bool match_object(const json_t *want, const json_t *got, char *where, siz
     json_t *value;
     if (!json_is_object(got))
         return false;
-    json_object_foreach((json_t *)(uintptr_t)want, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)want, key, value) {
         const json_t *theirs = json_object_get(got, key);
         size_t n = at + (size_t)snprintf(where + at, size - at, "/%s", key);
         if (json_is_string(value) && strcmp(json_string_value(value), "<absent>") == 0) {
@@ -151,7 +152,8 @@ static bool match(const json_t *want, const json_t *got, char *where, size_t at,
         return false;
     for (size_t i = 0; i < json_array_size(want); i++) {
         size_t n = at + (size_t)snprintf(where + at, size - at, "/%zu", i);
-        if (!match(json_array_get(want, i), json_array_get(got, i), where, n < size ? n : size - 1, size))
+        if (!match(json_array_get(want, i), json_array_get(got, i), where, n < size ? n : size - 1,
+                   size))
             return false;
         where[at] = '\0';
     }
@@ -226,14 +228,17 @@ static int parse_request(char **at, struct request *rq)
         if (!in_body && !*line)
             in_body = true;
         else if (!in_body)
-            header_len += (size_t)snprintf(headers + header_len, sizeof headers - header_len, "%s\r\n", line);
+            header_len +=
+                (size_t)snprintf(headers + header_len, sizeof headers - header_len, "%s\r\n", line);
         else
-            body_len += (size_t)snprintf(body + body_len, TEXT_MAX - body_len, "%s%s", body_len ? "\n" : "", line);
+            body_len += (size_t)snprintf(body + body_len, TEXT_MAX - body_len, "%s%s",
+                                         body_len ? "\n" : "", line);
     }
     while (body_len && body[body_len - 1] == '\n')
         body[--body_len] = '\0';
     if (body_len && !strcasestr(headers, "content-type:"))
-        snprintf(headers + header_len, sizeof headers - header_len, "Content-Type: application/json\r\n");
+        snprintf(headers + header_len, sizeof headers - header_len,
+                 "Content-Type: application/json\r\n");
     parse_body(rq, body);
     rq->headers = strdup(headers);
     free(body);
@@ -244,7 +249,8 @@ static void keep(struct file *f, char *line, const struct client_reply *reply, c
 {
     struct variable *v = &f->variables[f->n_variables];
     char source[256];
-    if (sscanf(line, "$%63[A-Za-z0-9_] = %255s", v->name, source) != 2 || f->n_variables + 1 >= VARIABLES_MAX)
+    if (sscanf(line, "$%63[A-Za-z0-9_] = %255s", v->name, source) != 2 ||
+        f->n_variables + 1 >= VARIABLES_MAX)
         fail_msg("cannot read '%s'", line);
     if (strncmp(source, "header:", 7) == 0) {
         if (!client_header(reply, source + 7, v->value, sizeof v->value))
@@ -268,8 +274,10 @@ static void check_header(const char *line, const struct client_reply *reply)
     const char *want = line + strlen(name) + 1;
     want += strspn(want, " ");
     bool there = client_header(reply, name, value, sizeof value);
-    if (strcmp(want, "-") == 0 ? there : !there || (strcmp(want, "*") != 0 && !contains(want, value)))
-        fail_msg("header %s: wanted '%s', got '%s'\n%s", name, want, there ? value : "(absent)", reply->headers);
+    if (strcmp(want, "-") == 0 ? there
+                               : !there || (strcmp(want, "*") != 0 && !contains(want, value)))
+        fail_msg("header %s: wanted '%s', got '%s'\n%s", name, want, there ? value : "(absent)",
+                 reply->headers);
 }
 
 static void check_body(const char *text, const struct client_reply *reply, const json_t *json)
@@ -287,7 +295,8 @@ static void check_body(const char *text, const struct client_reply *reply, const
 static bool is_header(const char *line)
 {
     size_t len = strcspn(line, ":");
-    return line[len] == ':' && len && strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == len;
+    return line[len] == ':' && len &&
+           strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == len;
 }
 
 static void check_reply(struct file *f, char *rest, const struct client_reply *reply)
@@ -324,13 +333,15 @@ static void run_case(void **state)
     }
     char *text = substitute(c->file, c->text), *at = text;
     int status = parse_request(&at, &rq);
-    bool called = client_call(c->file->server.port, rq.method, rq.target, rq.headers, rq.body, rq.body_len, &reply);
+    bool called = client_call(c->file->server.port, rq.method, rq.target, rq.headers, rq.body,
+                              rq.body_len, &reply);
     free(rq.headers);
     free(rq.body);
     if (!called)
         fail_msg("%s: no reply", rq.target);
     if (reply.status != status)
-        fail_msg("%s %s: wanted %d, got %d\n%.4000s", rq.method, rq.target, status, reply.status, reply.body);
+        fail_msg("%s %s: wanted %d, got %d\n%.4000s", rq.method, rq.target, status, reply.status,
+                 reply.body);
     check_reply(c->file, at ? at : text + strlen(text), &reply);
     client_reply_release(&reply);
     free(text);
@@ -389,7 +400,8 @@ static size_t load(const char *path, struct CMUnitTest *tests, size_t n)
         } else if (c) {
             append_line(c, line);
         } else if (line[0] == '>') {
-            for (char *save = NULL, *word = strtok_r(line + 1, " ", &save); word; word = strtok_r(NULL, " ", &save))
+            for (char *save = NULL, *word = strtok_r(line + 1, " ", &save); word;
+                 word = strtok_r(NULL, " ", &save))
                 file->args[n_args++] = strdup(word);
         }
     }

@@ -1,9 +1,10 @@
-/* crash ROUNDS [SHIM ROLLBACK [lie]]: kill -9 under load, and what was acknowledged is all there, once.
+/* crash ROUNDS [SHIM ROLLBACK [lie]]: kill -9 under load, and what was acknowledged is all there,
+ * once.
  *
- * Eight writers post batches of records, each to a model of its own; two change models (patch one, register
- * others). At a random moment the server is killed; with SHIM the writes not yet synced are undone by ROLLBACK.
- * After the restart every writer's count must be what was acknowledged, or that plus the one batch that was
- * under way: never a part of it. Changes likewise. */
+ * Eight writers post batches of records, each to a model of its own; two change models (patch one,
+ * register others). At a random moment the server is killed; with SHIM the writes not yet synced
+ * are undone by ROLLBACK. After the restart every writer's count must be what was acknowledged, or
+ * that plus the one batch that was under way: never a part of it. Changes likewise. */
 #include "support/client.h"
 #include "support/server.h"
 
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BASE "/api/models/enterprise"
+#define BASE    "/api/models/enterprise"
 #define WRITERS 8
 
 static const int BATCH_SIZES[WRITERS] = {1, 1, 3, 10, 100, 100, 1000, 1000};
@@ -29,7 +30,7 @@ struct world {
     atomic_bool stop;
     /* What each worker knows was acknowledged, and what may have been done without an answer. */
     uint64_t acked[WRITERS], pending[WRITERS];
-    uint64_t patch_acked, patch_pending;   /* number in the description */
+    uint64_t patch_acked, patch_pending;     /* number in the description */
     uint64_t registered, registered_pending; /* versions 1..n of `made` */
     unsigned long rounds, kills, faults;
     unsigned seed;
@@ -54,13 +55,16 @@ static void fault(struct world *w, const char *fmt, ...)
 }
 
 /* One exchange on a kept connection. The status, or 0 when the server is gone. */
-static int exchange(int fd, const char *method, const char *path, const char *type, const char *body, size_t len,
-                    struct client_reply *reply)
+static int exchange(int fd, const char *method, const char *path, const char *type,
+                    const char *body, size_t len, struct client_reply *reply)
 {
     char head[1024];
-    int n = snprintf(head, sizeof head, "%s " BASE "%s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+    int n = snprintf(head, sizeof head,
+                     "%s " BASE
+                     "%s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
                      method, path, type, len);
-    if (!client_send(fd, head, (size_t)n) || !client_send(fd, body, len) || !client_read(fd, false, reply))
+    if (!client_send(fd, head, (size_t)n) || !client_send(fd, body, len) ||
+        !client_read(fd, false, reply))
         return 0;
     return reply->status;
 }
@@ -70,7 +74,8 @@ static char *make_batch(int size, size_t *len)
     char *text = malloc((size_t)size * 64);
     *len = 0;
     for (int i = 0; i < size; i++)
-        *len += (size_t)snprintf(text + *len, 64, "{\"latency_ms\":%d.5,\"success\":%s}\n", i % 90 + 1, i % 10 ? "true" : "false");
+        *len += (size_t)snprintf(text + *len, 64, "{\"latency_ms\":%d.5,\"success\":%s}\n",
+                                 i % 90 + 1, i % 10 ? "true" : "false");
     return text;
 }
 
@@ -106,9 +111,11 @@ static void *patch_model(void *arg)
     while (fd >= 0 && !atomic_load(&w->stop)) {
         struct client_reply reply;
         char body[64];
-        int n = snprintf(body, sizeof body, "{\"description\":\"%" PRIu64 "\"}", w->patch_acked + 1);
+        int n =
+            snprintf(body, sizeof body, "{\"description\":\"%" PRIu64 "\"}", w->patch_acked + 1);
         w->patch_pending = w->patch_acked + 1;
-        int status = exchange(fd, "PATCH", "/registry/writer-0:1", "application/json", body, (size_t)n, &reply);
+        int status = exchange(fd, "PATCH", "/registry/writer-0:1", "application/json", body,
+                              (size_t)n, &reply);
         client_reply_release(&reply);
         if (status != 200)
             break;
@@ -128,7 +135,8 @@ static void *register_models(void *arg)
         struct client_reply reply;
         static const char BODY[] = "{\"name\":\"made\",\"type\":\"other\"}";
         w->registered_pending = 1;
-        int status = exchange(fd, "POST", "/registry", "application/json", BODY, sizeof BODY - 1, &reply);
+        int status =
+            exchange(fd, "POST", "/registry", "application/json", BODY, sizeof BODY - 1, &reply);
         client_reply_release(&reply);
         if (status != 201)
             break;
@@ -158,14 +166,18 @@ static void check_writer(struct world *w, int i)
     char path[128];
     snprintf(path, sizeof path, "/registry/writer-%d:1/metrics?window=1d", i);
     json_t *json = get(w, path);
-    const json_t *lifetime = json_object_get(json, "lifetime"), *window = json_object_get(json, "inferences");
+    const json_t *lifetime = json_object_get(json, "lifetime"),
+                 *window = json_object_get(json, "inferences");
     uint64_t total = (uint64_t)json_integer_value(json_object_get(lifetime, "total"));
     uint64_t counted = (uint64_t)json_integer_value(json_object_get(window, "total"));
-    uint64_t sketch = (uint64_t)json_integer_value(json_object_get(json_object_get(json, "latency_ms"), "count"));
+    uint64_t sketch =
+        (uint64_t)json_integer_value(json_object_get(json_object_get(json, "latency_ms"), "count"));
     if (total != w->acked[i] && total != w->acked[i] + w->pending[i])
-        fault(w, "writer %d: %" PRIu64 " acknowledged, %" PRIu64 " under way, %" PRIu64 " there", i, w->acked[i], w->pending[i], total);
+        fault(w, "writer %d: %" PRIu64 " acknowledged, %" PRIu64 " under way, %" PRIu64 " there", i,
+              w->acked[i], w->pending[i], total);
     if (counted != total || sketch != total)
-        fault(w, "writer %d: lifetime %" PRIu64 ", window %" PRIu64 ", sketch %" PRIu64, i, total, counted, sketch);
+        fault(w, "writer %d: lifetime %" PRIu64 ", window %" PRIu64 ", sketch %" PRIu64, i, total,
+              counted, sketch);
     w->acked[i] = total;
     w->pending[i] = 0;
     json_decref(json);
@@ -179,7 +191,8 @@ static void check_changes(struct world *w)
     if (got != w->patch_acked && (!w->patch_pending || got != w->patch_pending))
         fault(w, "description: %" PRIu64 " acknowledged, %" PRIu64 " there", w->patch_acked, got);
     if ((uint64_t)json_integer_value(json_object_get(json, "revision")) != got + 1)
-        fault(w, "description %" PRIu64 " at revision %lld", got, (long long)json_integer_value(json_object_get(json, "revision")));
+        fault(w, "description %" PRIu64 " at revision %lld", got,
+              (long long)json_integer_value(json_object_get(json, "revision")));
     w->patch_acked = got;
     w->patch_pending = 0;
     json_decref(json);
@@ -207,7 +220,8 @@ static void run_load(struct world *w, unsigned ms)
     for (int i = 0; i < WRITERS + 2; i++) {
         workers[i].world = w;
         workers[i].index = i;
-        pthread_create(&workers[i].thread, NULL, i < WRITERS ? write_records : WORK[i - WRITERS], &workers[i]);
+        pthread_create(&workers[i].thread, NULL, i < WRITERS ? write_records : WORK[i - WRITERS],
+                       &workers[i]);
     }
     sleep_ms(ms);
     test_server_end(&w->server, SIGKILL);
@@ -222,9 +236,11 @@ static void set_up(struct world *w)
     for (int i = 0; i < WRITERS; i++) {
         struct client_reply reply;
         char body[128];
-        int n = snprintf(body, sizeof body, "{\"name\":\"writer-%d\",\"type\":\"other\",\"description\":\"0\"}", i);
-        if (!client_call(w->server.port, "POST", BASE "/registry", "Content-Type: application/json\r\n", body,
-                         (size_t)n, &reply) || reply.status != 201)
+        int n = snprintf(body, sizeof body,
+                         "{\"name\":\"writer-%d\",\"type\":\"other\",\"description\":\"0\"}", i);
+        if (!client_call(w->server.port, "POST", BASE "/registry",
+                         "Content-Type: application/json\r\n", body, (size_t)n, &reply) ||
+            reply.status != 201)
             fault(w, "cannot register writer %d", i);
         client_reply_release(&reply);
     }
@@ -245,7 +261,8 @@ static bool start(struct world *w, const char *shim, const char *undo)
 static void lose_unsynced(struct world *w, const char *rollback, const char *undo)
 {
     char command[1024];
-    snprintf(command, sizeof command, "'%s' '%s' %u && rm -f '%s'.*", rollback, undo, (unsigned)rand_r(&w->seed), undo);
+    snprintf(command, sizeof command, "'%s' '%s' %u && rm -f '%s'.*", rollback, undo,
+             (unsigned)rand_r(&w->seed), undo);
     FILE *p = popen(command, "re");
     char line[256] = "";
     if (!p || !fgets(line, sizeof line, p))
@@ -259,7 +276,8 @@ static void lose_unsynced(struct world *w, const char *rollback, const char *und
 static void verify_journal(struct world *w)
 {
     char command[1024];
-    snprintf(command, sizeof command, "'%s' audit verify --data-dir '%s'", getenv("PADDOCK_BIN"), w->server.dir);
+    snprintf(command, sizeof command, "'%s' audit verify --data-dir '%s'", getenv("PADDOCK_BIN"),
+             w->server.dir);
     FILE *p = popen(command, "re");
     char line[1024];
     while (p && fgets(line, sizeof line, p))
@@ -304,7 +322,8 @@ int main(int argc, char **argv)
     uint64_t records = 0;
     for (int i = 0; i < WRITERS; i++)
         records += w.acked[i];
-    printf("%lu rounds, %lu kills, %" PRIu64 " records, %" PRIu64 " patches, %" PRIu64 " registrations, %lu faults\n",
+    printf("%lu rounds, %lu kills, %" PRIu64 " records, %" PRIu64 " patches, %" PRIu64
+           " registrations, %lu faults\n",
            w.rounds, w.kills, records, w.patch_acked, w.registered, w.faults);
     test_server_release(&w.server);
     unlink(undo);

@@ -1,7 +1,8 @@
 /* rollback LOG SEED: put the watched files back to what a disk holds that lost unsynced writes.
  *
- * For each file the synced records stay, and of the rest a random number from the front (a disk may have
- * written some of them by itself); everything after is undone, newest first. Prints what it did. */
+ * For each file the synced records stay, and of the rest a random number from the front (a disk may
+ * have written some of them by itself); everything after is undone, newest first. Prints what it
+ * did. */
 #include "undo.h"
 
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 struct entry {
     struct undo_record r;
     const char *data;
-    int64_t at;   /* where in the log */
+    int64_t at; /* where in the log */
     bool keep;
 };
 
@@ -99,7 +100,8 @@ static void undo_write(const struct entry *e)
     int fd = open(e->r.path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return; /* removed or renamed since, and that stays */
-    if ((e->r.len && pwrite(fd, e->data, (size_t)e->r.len, e->r.offset) != e->r.len) || ftruncate(fd, e->r.size) != 0)
+    if ((e->r.len && pwrite(fd, e->data, (size_t)e->r.len, e->r.offset) != e->r.len) ||
+        ftruncate(fd, e->r.size) != 0)
         perror(e->r.path);
     close(fd);
 }
@@ -107,23 +109,18 @@ static void undo_write(const struct entry *e)
 static void undo(const struct entry *e)
 {
     switch (e->r.type) {
-    case UNDO_CREATE:
-        unlink(e->r.path);
-        break;
-    case UNDO_WRITE:
-        undo_write(e);
-        break;
+    case UNDO_CREATE: unlink(e->r.path); break;
+    case UNDO_WRITE: undo_write(e); break;
     case UNDO_UNLINK:
         if (access(e->r.path, F_OK) != 0 && link(e->r.other, e->r.path) != 0)
             perror(e->r.path);
         break;
     case UNDO_RENAME:
-        rename(e->r.other, e->r.path);
-        if (*e->r.backup)
-            link(e->r.backup, e->r.other);
+        if (rename(e->r.other, e->r.path) != 0 ||
+            (*e->r.backup && link(e->r.backup, e->r.other) != 0))
+            perror(e->r.path);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 

@@ -1,5 +1,6 @@
 /* Preloaded into the server: logs how to undo every change of a watched file that is not synced yet
- * (undo.h). kill -9 leaves the page cache as it was, so without this a missing fsync could not be seen. */
+ * (undo.h). kill -9 leaves the page cache as it was, so without this a missing fsync could not be
+ * seen. */
 #include "undo.h"
 
 #include <dlfcn.h>
@@ -43,9 +44,9 @@ static void *find(const char *name)
 }
 
 /* POSIX lets a function travel through a void pointer; ISO C wants it copied. */
-#define FIND(fn, name)                                \
-    do {                                              \
-        void *found_ = find(name);                    \
+#define FIND(fn, name)                                 \
+    do {                                               \
+        void *found_ = find(name);                     \
         memcpy((void *)&(fn), &found_, sizeof found_); \
     } while (0)
 
@@ -77,12 +78,14 @@ static bool watched(const char *path)
     if (log_fd < 0 || strncmp(path, dir, strlen(dir)) != 0 || len >= UNDO_PATH_MAX - 16)
         return false;
     /* SQLite's shared memory and our lock are no data. */
-    return !(len > 4 && strcmp(path + len - 4, "-shm") == 0) && !(len > 5 && strcmp(path + len - 5, ".lock") == 0);
+    return !(len > 4 && strcmp(path + len - 4, "-shm") == 0) &&
+           !(len > 5 && strcmp(path + len - 5, ".lock") == 0);
 }
 
 static void put(const struct undo_record *r, const void *data, size_t len)
 {
-    const struct iovec parts[2] = {{(void *)(uintptr_t)r, sizeof *r}, {(void *)(uintptr_t)data, len}};
+    const struct iovec parts[2] = {{(void *)(uintptr_t)r, sizeof *r},
+                                   {(void *)(uintptr_t)data, len}};
     if (real_writev(log_fd, parts, 2) != (ssize_t)(sizeof *r + len)) {
         static const char text[] = "shim_undo: the undo log cannot be written\n";
         (void)!real_write(2, text, sizeof text - 1);
@@ -201,16 +204,16 @@ int close(int fd)
 }
 
 /* Run `op` on a descriptor after saving what it will overwrite. */
-#define WATCHED(fd, offset, len, op)                  \
-    do {                                              \
-        if (log_fd < 0)                               \
-            return op;                                \
-        pthread_mutex_lock(&lock);                    \
-        if (is_watched_fd(fd))                        \
-            save(fd, offset, len);                    \
-        __typeof__(op) result_ = op;                  \
-        pthread_mutex_unlock(&lock);                  \
-        return result_;                               \
+#define WATCHED(fd, offset, len, op) \
+    do {                             \
+        if (log_fd < 0)              \
+            return op;               \
+        pthread_mutex_lock(&lock);   \
+        if (is_watched_fd(fd))       \
+            save(fd, offset, len);   \
+        __typeof__(op) result_ = op; \
+        pthread_mutex_unlock(&lock); \
+        return result_;              \
     } while (0)
 
 /* Where write(2) will write: the end for O_APPEND, else the position. */

@@ -1,15 +1,16 @@
-/* undo: the log that shim_undo.so writes and crash.c rolls back. One record for each change of a file
- * below SHIM_DIR, appended before the change itself, so that the file can be put back to what a disk
- * holds that lost everything not yet synced.
+/* undo: the log that shim_undo.so writes and crash.c rolls back. One record for each change of a
+ * file below SHIM_DIR, appended before the change itself, so that the file can be put back to what
+ * a disk holds that lost everything not yet synced.
  *
- * Environment of the shim: SHIM_DIR (files below it are watched), SHIM_UNDO (the log), SHIM_LIE=1 (fsync and
- * fdatasync promise nothing: a server that relies on them must then be seen to lose data). */
+ * Environment of the shim: SHIM_DIR (files below it are watched), SHIM_UNDO (the log), SHIM_LIE=1
+ * (fsync and fdatasync promise nothing: a server that relies on them must then be seen to lose
+ * data). */
 #ifndef PADDOCK_TESTS_FAULTS_UNDO_H
 #define PADDOCK_TESTS_FAULTS_UNDO_H
 
 #include <stdint.h>
 
-#define UNDO_MAGIC 0x4f444e55u
+#define UNDO_MAGIC    0x4f444e55u
 #define UNDO_PATH_MAX 256
 
 enum undo_type {

@@ -39,7 +39,8 @@ bool client_send(int fd, const void *data, size_t len)
     return true;
 }
 
-/* Read up to and including `until` into `out`; false at the end of the connection or of the room. */
+/* Read up to and including `until` into `out`; false at the end of the connection or of the room.
+ */
 static bool read_until(int fd, const char *until, char *out, size_t size)
 {
     size_t len = 0, n = strlen(until);
@@ -124,7 +125,8 @@ bool client_read(int fd, bool head, struct client_reply *out)
             used += strlen(out->headers + used);
         out->headers[used] = '\0';
     } while (out->status == 100);
-    out->closed = client_header(out, "Connection", value, sizeof value) && strcasecmp(value, "close") == 0;
+    out->closed =
+        client_header(out, "Connection", value, sizeof value) && strcasecmp(value, "close") == 0;
     if (head || out->status == 204 || out->status == 304)
         return true;
     if (client_header(out, "Transfer-Encoding", value, sizeof value))
@@ -153,8 +155,8 @@ bool client_call(unsigned port, const char *method, const char *target, const ch
     char length[64] = "";
     if (sized)
         snprintf(length, sizeof length, "Content-Length: %zu\r\n", len);
-    int n = asprintf(&text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n%s%s\r\n", method,
-                     target, port, length, headers);
+    int n = asprintf(&text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n%s%s\r\n",
+                     method, target, port, length, headers);
     bool ok = n > 0 && client_send(fd, text, (size_t)n) && client_send(fd, body, len);
     /* A refusal may come before the body was sent whole: read it all the same. */
     ok = client_read(fd, strcmp(method, "HEAD") == 0, out) || ok;

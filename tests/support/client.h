@@ -8,9 +8,9 @@
 #define CLIENT_HEADERS_MAX 16384
 
 struct client_reply {
-    int status; /* 0: no reply (closed or timed out) */
+    int status;                       /* 0: no reply (closed or timed out) */
     char headers[CLIENT_HEADERS_MAX]; /* whole lines with CRLF, without the status line */
-    char *body; /* NUL-terminated, free with client_reply_release */
+    char *body;                       /* NUL-terminated, free with client_reply_release */
     size_t len;
     bool closed; /* the server closed the connection after it */
 };
@@ -23,7 +23,8 @@ bool client_read(int fd, bool head, struct client_reply *out);
 void client_reply_release(struct client_reply *r);
 /* A header's value into `out`; false if it is not there. */
 bool client_header(const struct client_reply *r, const char *name, char *out, size_t size);
-/* Connect, send one request with `Connection: close`, read the reply. `headers` are whole lines or "". */
+/* Connect, send one request with `Connection: close`, read the reply. `headers` are whole lines or
+ * "". */
 bool client_call(unsigned port, const char *method, const char *target, const char *headers,
                  const char *body, size_t len, struct client_reply *out);
 

@@ -35,7 +35,8 @@ static void sleep_ms(long ms)
 static void run_server(const struct test_server *s)
 {
     const char *bin = getenv("PADDOCK_BIN");
-    const char *argv[ARGS_MAX + 8] = {bin, "serve", "--listen", "127.0.0.1:0", "--data-dir", s->dir};
+    const char *argv[ARGS_MAX + 8] = {bin,           "serve",      "--listen",
+                                      "127.0.0.1:0", "--data-dir", s->dir};
     int n = 6;
     for (int i = 0; s->args && s->args[i] && i < ARGS_MAX; i++)
         argv[n++] = s->args[i];

@@ -11,15 +11,17 @@ struct test_server {
     char log[128]; /* its standard error */
     pid_t pid;
     unsigned port;
-    const char *preload;   /* LD_PRELOAD for the server, or NULL */
+    const char *preload;     /* LD_PRELOAD for the server, or NULL */
     const char *const *args; /* further arguments, NULL-terminated, or NULL */
 };
 
 /* Make the directory; starts nothing yet. */
 void test_server_init(struct test_server *s);
-/* Start and wait until it serves (at most 30 s). False (with its log on stderr) when it does not. */
+/* Start and wait until it serves (at most 30 s). False (with its log on stderr) when it does not.
+ */
 bool test_server_start(struct test_server *s);
-/* Send `signal` and wait for the end; returns the exit status, or minus the signal that ended it. */
+/* Send `signal` and wait for the end; returns the exit status, or minus the signal that ended it.
+ */
 int test_server_end(struct test_server *s, int signal);
 /* End it if it runs, and remove the directory. */
 void test_server_release(struct test_server *s);

@@ -11,7 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-/* One model's hour: `per_minute` records of about `latency` ms (a fixed spread), `failed` of them failures. */
+/* One model's hour: `per_minute` records of about `latency` ms (a fixed spread), `failed` of them
+ * failures. */
 struct traffic {
     struct sketch minutes[HEALTH_MINUTES], five;
     struct health_arm arm;
@@ -25,7 +26,8 @@ static double uniform(void)
     return (double)(seed >> 8) / 16777216.0;
 }
 
-static void fill(struct traffic *t, int minutes, uint64_t per_minute, uint64_t failed, double from_ms, double to_ms)
+static void fill(struct traffic *t, int minutes, uint64_t per_minute, uint64_t failed,
+                 double from_ms, double to_ms)
 {
     memset(&t->arm, 0, sizeof t->arm);
     sketch_init(&t->five, GRID_SCALE);
@@ -34,7 +36,8 @@ static void fill(struct traffic *t, int minutes, uint64_t per_minute, uint64_t f
         sketch_init(&t->minutes[i], GRID_SCALE);
         for (uint64_t k = 0; k < per_minute; k++)
             assert_true(sketch_add(&t->minutes[i], latency * (0.5 + uniform())));
-        t->arm.minutes[i] = (struct health_minute){(int64_t)i * 60000, per_minute, failed, &t->minutes[i]};
+        t->arm.minutes[i] =
+            (struct health_minute){(int64_t)i * 60000, per_minute, failed, &t->minutes[i]};
         if (i >= minutes - 5) {
             t->arm.five_total += per_minute;
             t->arm.five_failed += failed;
@@ -54,7 +57,8 @@ static void drop(struct traffic *t)
 
 static const struct slo NONE = {NAN, NAN, NAN, NAN};
 
-static void judge(const struct traffic *s, const struct traffic *b, struct slo slo, struct health_report *out)
+static void judge(const struct traffic *s, const struct traffic *b, struct slo slo,
+                  struct health_report *out)
 {
     memset(out, 0, sizeof *out);
     health_judge(&s->arm, b ? &b->arm : NULL, &slo, 1000, out);
