@@ -27,6 +27,7 @@ static struct {
     atomic_size_t received;
     atomic_bool hold;                  /* streaming bodies: ask for a pause after each piece */
     _Atomic(struct request *) waiting; /* deferred by /wait, until release_waiting() */
+    _Atomic(struct loop *) waiting_on; /* its loop */
     struct pool *pool;
 } seen __attribute__((unused));
 
@@ -91,15 +92,16 @@ static void handle_later(struct request *rq)
 static void handle_wait(struct request *rq)
 {
     request_defer(rq);
+    atomic_store(&seen.waiting_on, request_loop(rq));
     atomic_store(&seen.waiting, rq);
     atomic_fetch_add(&seen.handled, 1);
 }
 
-static void __attribute__((unused)) release_waiting(struct http_server *s)
+static void __attribute__((unused)) release_waiting(void)
 {
     struct job *job = malloc(sizeof *job);
     *job = (struct job){.mail.run = answer_job, .rq = atomic_exchange(&seen.waiting, NULL)};
-    loop_post_answer(http_loop(s, 0), &job->mail);
+    loop_post_answer(atomic_load(&seen.waiting_on), &job->mail);
 }
 
 static void on_piece(struct request *rq, const char *data, size_t len)
@@ -317,6 +319,23 @@ static bool __attribute__((unused)) hangs_up(int fd, int ms)
             return true;
     }
     return false;
+}
+
+/* Read until `last` has come as the end of a read; how many bytes that were. For large replies. */
+static size_t __attribute__((unused)) swallow(int fd, const char *last)
+{
+    static char piece[1 << 20];
+    size_t total = 0, len = strlen(last), n = 0;
+    while (n < len || memcmp(piece + n - len, last, len) != 0) {
+        size_t keep = n < len ? n : len; /* `last` may come in two */
+        memmove(piece, piece + n - keep, keep);
+        ssize_t k = recv(fd, piece + keep, sizeof piece - keep, 0);
+        if (k <= 0)
+            fail_msg("the reply ended after %zu bytes", total);
+        total += (size_t)k;
+        n = keep + (size_t)k;
+    }
+    return total;
 }
 
 /* One request on a connection of its own; the status. */
