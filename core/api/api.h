@@ -1,5 +1,5 @@
-/* api: what the handlers share, and the table of all operations. Room: api. Threads: built by [main], then
- * read by every loop; the parts it points to say their own rules.
+/* api: what the handlers share, and the table of all operations. Room: api. Threads: built by
+ * [main], then read by every loop; the parts it points to say their own rules.
  *
  * A handler is translation: request to query or command, result to reply. Nothing here decides. */
 #ifndef PADDOCK_API_API_H
@@ -29,10 +29,10 @@ struct api {
     struct pool *readers;
     const struct clock *clock;
     const struct rules *rules;
-    const struct gate_source *gate; /* the engine's; NULL: evidence is "none" */
+    const struct gate_source *gate;     /* the engine's; NULL: evidence is "none" */
     _Atomic(struct http_server *) http; /* set once it has started */
-    const char *config_json;   /* the reply of GET ~/config, rendered at start; no secrets */
-    const char *version;       /* "0.1.0" */
+    const char *config_json; /* the reply of GET ~/config, rendered at start; no secrets */
+    const char *version;     /* "0.1.0" */
     int64_t started_ms;
     int metrics_detail;        /* enum metrics_detail */
     unsigned list_on_loop_max; /* lists over more models than this run on the readers [2000] */
@@ -43,7 +43,8 @@ enum metrics_detail { METRICS_OFF, METRICS_COUNTERS, METRICS_FULL };
 /* The whole API, ends with a row without a path. */
 extern const struct route ROUTES[];
 
-/* Loop hooks for http_config: make and free what each loop keeps (its view reader, recycled batches). */
+/* Loop hooks for http_config: make and free what each loop keeps (its view reader, recycled
+ * batches). */
 bool api_loop_start(struct loop *l, void *app, struct err *e);
 void api_loop_stop(struct loop *l, void *app);
 /* The tick hook: reads that wait for a change (?min_seq=). */

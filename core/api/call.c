@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #define LABEL_FILTERS_MAX 16
-#define REASON_MAX 1024 /* bytes, as api.md has it */
+#define REASON_MAX        1024 /* bytes, as api.md has it */
 
 PRINTF_LIKE(4, 0)
 static bool fault_v(struct arena *a, const char *where, struct err *e, const char *fmt, va_list ap)
@@ -55,8 +55,9 @@ static bool namespace_read(struct call *c, enum namespaces allowed, struct err *
         return allowed == ANY_NAMESPACE ||
                call_fault(c->arena, HEADER, e, "must name one namespace here: * is for lists");
     return id_valid(c->ns) ||
-           call_fault(c->arena, HEADER, e,
-                      "must be an identifier: a letter or digit, then up to 127 of A-Z a-z 0-9 . _ : -");
+           call_fault(
+               c->arena, HEADER, e,
+               "must be an identifier: a letter or digit, then up to 127 of A-Z a-z 0-9 . _ : -");
 }
 
 uint64_t call_seq(const struct call *c)
@@ -120,7 +121,8 @@ bool call_labels(struct call *c, const struct label_filter **labels, size_t *n, 
         if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0)
             continue;
         if (*n == LABEL_FILTERS_MAX)
-            return call_fault(c->arena, name, e, "is one too many: at most %d labels", LABEL_FILTERS_MAX);
+            return call_fault(c->arena, name, e, "is one too many: at most %d labels",
+                              LABEL_FILTERS_MAX);
         list[(*n)++] = (struct label_filter){name + sizeof PREFIX - 1, value};
     }
     *labels = list;

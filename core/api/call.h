@@ -24,19 +24,21 @@ struct call {
     struct parameters q;
 };
 
-/* Fill `c` from a request: its namespace and its parameters. False: the request was answered already, or is put
- * off until `min_seq` is here and its handler will be called again. */
+/* Fill `c` from a request: its namespace and its parameters. False: the request was answered
+ * already, or is put off until `min_seq` is here and its handler will be called again. */
 bool call_begin(struct request *rq, enum namespaces allowed, struct call *c) MUST_CHECK;
 
 /* Fail with a fault that points at a header or a parameter. Returns false. */
-bool call_fault(struct arena *a, const char *where, struct err *e, const char *fmt, ...) PRINTF_LIKE(4, 5);
+bool call_fault(struct arena *a, const char *where, struct err *e, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* The same, answered at once. */
 void call_refuse(struct call *c, const char *where, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* The header Paddock-Reason, checked; NULL if absent. */
 bool call_reason(const struct request *rq, const char **reason, struct err *e) MUST_CHECK;
 /* The filters `label.<key>=<value>` of a list. */
-bool call_labels(struct call *c, const struct label_filter **labels, size_t *n, struct err *e) MUST_CHECK;
+bool call_labels(struct call *c, const struct label_filter **labels, size_t *n, struct err *e)
+    MUST_CHECK;
 /* Does the Accept header name this media type (wildcards do not count)? */
 bool call_accepts(const struct request *rq, const char *type);
 /* Sequence of the loop's current view. */

@@ -6,18 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAUSE_BYTES (128 * 1024) /* unsent bytes at which following pauses until the client has read on */
+#define PAUSE_BYTES \
+    (128 * 1024) /* unsent bytes at which following pauses until the client has read on */
 #define EVENT_MAX (8 << 20)
 
-/* One client that follows the journal. A slow one is not fed beyond PAUSE_BYTES: it stops following and takes up
- * after the last event it was given, from the store if need be, so it never loses one. */
+/* One client that follows the journal. A slow one is not fed beyond PAUSE_BYTES: it stops following
+ * and takes up after the last event it was given, from the store if need be, so it never loses one.
+ */
 struct follow_stream {
     struct api *api;
     struct loop *loop;
     struct stream *stream;
     struct follower *follower; /* NULL: paused */
     const char *ns, *types;
-    uint64_t last;             /* given last */
+    uint64_t last; /* given last */
     struct bytes event;
 };
 
@@ -83,8 +85,12 @@ static void closed(struct stream *s, void *ctx)
 
 static struct follower *follow(struct follow_stream *f, struct err *e)
 {
-    const struct follow what = {
-        .ns = f->ns, .types = f->types, .after_seq = f->last, .entry = entry_came, .ended = follow_ended, .ctx = f};
+    const struct follow what = {.ns = f->ns,
+                                .types = f->types,
+                                .after_seq = f->last,
+                                .entry = entry_came,
+                                .ended = follow_ended,
+                                .ctx = f};
     return feed_follow(f->api->feed, f->loop, &what, e);
 }
 
@@ -110,14 +116,17 @@ static bool types_check(struct call *c, struct err *e)
     for (const char *p = c->q.types; p && *p; p += *p == ',') {
         size_t len = strcspn(p, ",");
         if (!type_known(p, len))
-            return call_fault(c->arena, "types", e, "must be actions that /types lists or their beginnings and "
-                              "'*', got '%.*s'", (int)(len < 64 ? len : 64), p);
+            return call_fault(c->arena, "types", e,
+                              "must be actions that /types lists or their beginnings and "
+                              "'*', got '%.*s'",
+                              (int)(len < 64 ? len : 64), p);
         p += len;
     }
     return true;
 }
 
-/* The header that browsers send when they reconnect wins over the parameter of the first address. */
+/* The header that browsers send when they reconnect wins over the parameter of the first address.
+ */
 static bool after_read(struct call *c, uint64_t *after, struct err *e)
 {
     static const char HEADER[] = "Last-Event-ID";

@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 200                 /* entries of one read */
-#define ARENA_MAX (1 << 30)      /* of one read */
-#define BACKLOG_MAX (128 * 1024) /* unsent bytes at which writing pauses */
+#define PAGE           200          /* entries of one read */
+#define ARENA_MAX      (1 << 30)    /* of one read */
+#define BACKLOG_MAX    (128 * 1024) /* unsent bytes at which writing pauses */
 #define LINE_MAX_BYTES (8 << 20)
 
 /* Lives until both the stream and the read under way have ended. */
-struct export {
+struct export
+{
     struct journal_read read; /* first */
     struct mail answer;
     struct api *api;

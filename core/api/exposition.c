@@ -52,7 +52,8 @@ void exposition_put_process(struct text_format *t, const struct api *api)
     metric_gauge(t, "process_resident_memory_bytes", "Memory in use.", resident_bytes());
     metric_gauge(t, "process_open_fds", "Open file descriptors.", open_descriptors());
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-        metric_gauge(t, "process_max_fds", "Most file descriptors that may be open.", (double)files.rlim_cur);
+        metric_gauge(t, "process_max_fds", "Most file descriptors that may be open.",
+                     (double)files.rlim_cur);
     metric_gauge(t, "process_start_time_seconds", "When the server started, since 1970.",
                  (double)api->started_ms / 1000);
 }
@@ -76,6 +77,7 @@ void exposition_get(struct request *rq)
     struct call c;
     if (!call_begin(rq, ANY_NAMESPACE, &c))
         return;
-    bool plain = call_accepts(rq, "text/plain") && !call_accepts(rq, "application/openmetrics-text");
+    bool plain =
+        call_accepts(rq, "text/plain") && !call_accepts(rq, "application/openmetrics-text");
     work_answer_typed(&c, true, exposition_render, NULL, plain ? PLAIN : OPENMETRICS);
 }

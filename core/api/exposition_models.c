@@ -5,7 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Histograms of more models than this would make a scrape of hundreds of MB: beyond it counters only. */
+/* Histograms of more models than this would make a scrape of hundreds of MB: beyond it counters
+ * only. */
 #define FULL_MODELS_MAX 20000
 
 /* What telemetry tells, sorted by uid to be found from the models. */
@@ -44,7 +45,8 @@ static void label_model(struct text_format *t, const struct model *m)
     sample_label(t, "model_id", m->entity.id);
 }
 
-static void put_outcome(struct text_format *t, const struct model *m, const char *outcome, uint64_t n)
+static void put_outcome(struct text_format *t, const struct model *m, const char *outcome,
+                        uint64_t n)
 {
     sample_begin(t, "paddock_model_inferences", "_total");
     label_model(t, m);

@@ -9,8 +9,8 @@
 
 /* --- HTTP --- */
 
-static void put_codes(struct text_format *t, const struct http_route_stats *r, const char *operation,
-                      const char *method)
+static void put_codes(struct text_format *t, const struct http_route_stats *r,
+                      const char *operation, const char *method)
 {
     for (size_t i = 0; i < HTTP_STATUS_COUNT; i++) {
         char code[8];
@@ -25,7 +25,8 @@ static void put_codes(struct text_format *t, const struct http_route_stats *r, c
     }
 }
 
-static void put_durations(struct text_format *t, const struct http_route_stats *r, const char *operation)
+static void put_durations(struct text_format *t, const struct http_route_stats *r,
+                          const char *operation)
 {
     static const char NAME[] = "paddock_http_request_duration_seconds";
     for (size_t i = 0; i <= HTTP_BUCKET_COUNT; i++) {
@@ -56,7 +57,8 @@ static void put_routes(struct text_format *t, struct http_server *http)
     struct http_route_stats *stats = mem_zero(room, sizeof *stats);
     size_t n = http_route_stats(http, stats, room);
     n = n < room ? n : room;
-    metric_family(t, "paddock_http_requests", METRIC_COUNTER, "Replies by operation, method and status.");
+    metric_family(t, "paddock_http_requests", METRIC_COUNTER,
+                  "Replies by operation, method and status.");
     for (size_t i = 0; i < n; i++) {
         const struct route *r = stats[i].route;
         put_codes(t, &stats[i], r ? r->operation : "none", r ? method_name(r->method) : "none");
@@ -74,16 +76,18 @@ static void put_http(struct text_format *t, struct http_server *http)
     struct http_stats s = {0};
     http_stats(http, &s);
     put_routes(t, http);
-    metric_counter(t, "paddock_http_connections_accepted", "Connections accepted.", (double)s.accepted);
-    metric_counter(t, "paddock_http_connections_refused", "Connections refused, for there were too many.",
-                   (double)s.refused_connections);
-    metric_gauge(t, "paddock_http_connections_open", "Connections open now.", (double)s.open_connections);
+    metric_counter(t, "paddock_http_connections_accepted", "Connections accepted.",
+                   (double)s.accepted);
+    metric_counter(t, "paddock_http_connections_refused",
+                   "Connections refused, for there were too many.", (double)s.refused_connections);
+    metric_gauge(t, "paddock_http_connections_open", "Connections open now.",
+                 (double)s.open_connections);
     metric_gauge(t, "paddock_http_body_bytes_in_flight", "Bytes of request bodies held now.",
                  (double)s.body_bytes_in_flight);
     metric_counter(t, "paddock_http_received_bytes", "Bytes received.", (double)s.bytes_in);
     metric_counter(t, "paddock_http_sent_bytes", "Bytes sent.", (double)s.bytes_out);
-    metric_gauge(t, "paddock_http_loop_lag_seconds", "Worst lateness of a loop since the last scrape.",
-                 s.loop_lag_seconds_max);
+    metric_gauge(t, "paddock_http_loop_lag_seconds",
+                 "Worst lateness of a loop since the last scrape.", s.loop_lag_seconds_max);
 }
 
 /* --- changes --- */
@@ -95,9 +99,10 @@ static void put_engine(struct text_format *t, struct engine *engine)
     metric_counter(t, "paddock_commands", "Changes asked for.", (double)s.commands);
     metric_counter(t, "paddock_commands_refused", "Changes refused by a rule.", (double)s.refused);
     metric_counter(t, "paddock_command_batches", "Group commits decided.", (double)s.batches);
-    metric_gauge(t, "paddock_command_batch_largest", "Most changes in one group since the last scrape.",
-                 (double)s.batch_commands_max);
-    metric_gauge(t, "paddock_commands_waiting", "Changes that wait for the engine.", (double)s.waiting);
+    metric_gauge(t, "paddock_command_batch_largest",
+                 "Most changes in one group since the last scrape.", (double)s.batch_commands_max);
+    metric_gauge(t, "paddock_commands_waiting", "Changes that wait for the engine.",
+                 (double)s.waiting);
     metric_gauge(t, "paddock_journal_seq", "Sequence of the newest journal entry.", (double)s.seq);
 }
 
@@ -107,13 +112,17 @@ static void put_store(struct text_format *t, struct store *store)
     store->ops->stats(store, &s);
     metric_gauge(t, "paddock_store_up", "1 while the store takes writes.", s.available);
     metric_counter(t, "paddock_store_commits", "Commits.", (double)s.commits);
-    metric_counter(t, "paddock_store_commit_failures", "Commits that failed.", (double)s.commit_failures);
-    metric_counter(t, "paddock_store_commit_seconds", "Time spent in commits.", s.commit_seconds_sum);
+    metric_counter(t, "paddock_store_commit_failures", "Commits that failed.",
+                   (double)s.commit_failures);
+    metric_counter(t, "paddock_store_commit_seconds", "Time spent in commits.",
+                   s.commit_seconds_sum);
     metric_gauge(t, "paddock_store_commit_slowest_seconds", "Slowest commit since the last scrape.",
                  s.commit_seconds_max);
-    metric_gauge(t, "paddock_store_waiting", "Requests that wait for the store.", (double)s.waiting);
+    metric_gauge(t, "paddock_store_waiting", "Requests that wait for the store.",
+                 (double)s.waiting);
     metric_gauge(t, "paddock_store_size_bytes", "Size of the store's files.", (double)s.size_bytes);
-    metric_gauge(t, "paddock_store_log_bytes", "Size of the store's write-ahead logs.", (double)s.log_bytes);
+    metric_gauge(t, "paddock_store_log_bytes", "Size of the store's write-ahead logs.",
+                 (double)s.log_bytes);
 }
 
 /* --- records --- */
@@ -127,22 +136,29 @@ static void put_records(struct text_format *t, struct telemetry *telemetry)
     metric_counter(t, "paddock_record_batches", "Batches of records written.", (double)s.batches);
     metric_counter(t, "paddock_record_batches_refused", "Batches refused, for a bound was reached.",
                    (double)s.refused_batches);
-    metric_counter(t, "paddock_record_write_failures", "Writes of records that failed.", (double)s.failures);
-    metric_counter(t, "paddock_record_syncs", "Times the log of records was synced.", (double)s.syncs);
+    metric_counter(t, "paddock_record_write_failures", "Writes of records that failed.",
+                   (double)s.failures);
+    metric_counter(t, "paddock_record_syncs", "Times the log of records was synced.",
+                   (double)s.syncs);
     metric_counter(t, "paddock_record_sync_seconds", "Time spent in those.", s.sync_seconds_sum);
     metric_gauge(t, "paddock_record_sync_slowest_seconds", "Slowest of them since the last scrape.",
                  s.sync_seconds_max);
-    metric_gauge(t, "paddock_record_sync_largest", "Most records in one sync since the last scrape.",
-                 (double)s.records_per_sync_max);
-    metric_gauge(t, "paddock_record_batches_waiting", "Batches that wait for the log.", (double)s.queued_batches);
+    metric_gauge(t, "paddock_record_sync_largest",
+                 "Most records in one sync since the last scrape.", (double)s.records_per_sync_max);
+    metric_gauge(t, "paddock_record_batches_waiting", "Batches that wait for the log.",
+                 (double)s.queued_batches);
     metric_gauge(t, "paddock_record_waiting_bytes", "Their size.", (double)s.queued_bytes);
-    metric_gauge(t, "paddock_record_log_bytes", "Records on disk that are not rolled up.", (double)s.log_bytes);
-    metric_gauge(t, "paddock_record_log_max_bytes", "Where new records are refused.", (double)s.log_max_bytes);
+    metric_gauge(t, "paddock_record_log_bytes", "Records on disk that are not rolled up.",
+                 (double)s.log_bytes);
+    metric_gauge(t, "paddock_record_log_max_bytes", "Where new records are refused.",
+                 (double)s.log_max_bytes);
     metric_gauge(t, "paddock_record_segments", "Files of the log of records.", (double)s.segments);
-    metric_gauge(t, "paddock_windows_models", "Models with windows in memory.", (double)s.models_live);
+    metric_gauge(t, "paddock_windows_models", "Models with windows in memory.",
+                 (double)s.models_live);
     metric_gauge(t, "paddock_windows_bytes", "Memory of windows.", (double)s.window_bytes);
     metric_gauge(t, "paddock_recent_bytes", "Memory of recent records.", (double)s.ring_bytes);
-    metric_gauge(t, "paddock_rolled_up_to_seconds", "Time up to which records are rolled up, since 1970.",
+    metric_gauge(t, "paddock_rolled_up_to_seconds",
+                 "Time up to which records are rolled up, since 1970.",
                  (double)s.rolled_up_to / 1000);
 }
 

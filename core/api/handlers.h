@@ -1,5 +1,5 @@
-/* handlers: every operation of routes.c, by the file that implements it. Room: api. Threads: [loop].
- * Each replies, defers, or opens a stream, as http/request.h demands. */
+/* handlers: every operation of routes.c, by the file that implements it. Room: api. Threads:
+ * [loop]. Each replies, defers, or opens a stream, as http/request.h demands. */
 #ifndef PADDOCK_API_HANDLERS_H
 #define PADDOCK_API_HANDLERS_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 500
+#define PAGE           500
 #define PAGE_ARENA_MAX (1 << 30)
 
 /* What each action means for a model's timeline; other actions mean nothing. */
@@ -42,7 +42,8 @@ static const struct meaning *meaning_of(const char *action)
 static bool add(struct work *w, struct history *h, const struct event *e)
 {
     if (h->n == HISTORY_MAX)
-        return fail(&w->err, &ERR_BUSY, "this name has more than %d changes of status: ask for its audit instead",
+        return fail(&w->err, &ERR_BUSY,
+                    "this name has more than %d changes of status: ask for its audit instead",
                     HISTORY_MAX);
     if (h->n == h->cap) {
         h->cap = h->cap ? 2 * h->cap : 64;
@@ -131,7 +132,8 @@ static bool read_name(struct work *w, const struct former_name *name, int64_t to
 
 /* --- former names --- */
 
-/* A rename is two entries, one after the other: the old name goes, the new one comes; their evidence names both. */
+/* A rename is two entries, one after the other: the old name goes, the new one comes; their
+ * evidence names both. */
 static bool note_former(struct work *w, struct history *h, const struct journal_entry *entry)
 {
     json_t *text = json_read(entry->text, entry->text_len, &w->err);

@@ -12,10 +12,10 @@
 #define HISTORY_MAX 200000
 
 enum event_kind {
-    EVENT_STATUS,  /* the model is in `status` from now on */
-    EVENT_HELD,    /* a hold began */
+    EVENT_STATUS,   /* the model is in `status` from now on */
+    EVENT_HELD,     /* a hold began */
     EVENT_RELEASED, /* it was lifted */
-    EVENT_GONE,    /* the model was deleted; or, without a model, the name was given up */
+    EVENT_GONE,     /* the model was deleted; or, without a model, the name was given up */
 };
 
 struct event {
@@ -42,7 +42,8 @@ struct history {
     size_t n_names;
 };
 
-/* Read all events of `name` before `to` (ms, 0: until now); texts are in w->arena. False: w->err. */
+/* Read all events of `name` before `to` (ms, 0: until now); texts are in w->arena. False: w->err.
+ */
 bool history_read(struct work *w, const char *name, int64_t to, struct history *h) MUST_CHECK;
 void history_release(struct history *h);
 

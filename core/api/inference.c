@@ -1,9 +1,9 @@
 /* Taking in records: the path that this server exists for.
  *
- * The body is scanned as it arrives, piece by piece, so it is never held in memory; what is kept is the batch in
- * its compact form. When the body has ended and is good, the batch goes to the log writer, and the 202 is sent
- * when it is on disk. An `ingest` is one such passage: it has the scanner, the list of faults and the write, and
- * is used again for the loop's next request. */
+ * The body is scanned as it arrives, piece by piece, so it is never held in memory; what is kept is
+ * the batch in its compact form. When the body has ended and is good, the batch goes to the log
+ * writer, and the 202 is sent when it is on disk. An `ingest` is one such passage: it has the
+ * scanner, the list of faults and the write, and is used again for the loop's next request. */
 #include "api/inference.h"
 
 #include "api/call.h"
@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT 64                   /* ingests a loop keeps for reuse */
-#define KEPT_BYTES (8u << 20)     /* a scanner that grew beyond this is not kept */
+#define KEPT       64         /* ingests a loop keeps for reuse */
+#define KEPT_BYTES (8u << 20) /* a scanner that grew beyond this is not kept */
 
 struct ingest {
     struct telemetry_write write; /* first: the writer and the loop know it by its mail */
@@ -30,7 +30,8 @@ struct ingest {
     struct faults faults;
     const struct view *view; /* while feeding a batch whose records name their models */
     struct body_hash *hash;  /* with an Idempotency-Key only */
-    bool skip_invalid, dead; /* dead: there is nothing more to scan, the rest of the body is ignored */
+    bool skip_invalid,
+        dead; /* dead: there is nothing more to scan, the rest of the body is ignored */
     struct bytes answer;
 };
 
@@ -224,7 +225,8 @@ static void start(struct call *made, uint64_t uid, const char *model_id)
     faults_init(&in->faults, made->arena);
     int64_t now = clock_wall_ms(made->api->clock);
     const struct batch_config config = {
-        .format = strcmp(request_media_type(rq), "application/x-ndjson") == 0 ? BATCH_NDJSON : BATCH_JSON,
+        .format =
+            strcmp(request_media_type(rq), "application/x-ndjson") == 0 ? BATCH_NDJSON : BATCH_JSON,
         .uid = uid,
         .model_id = model_id,
         .resolve = resolve,
@@ -244,7 +246,8 @@ void inference_of_model_post(struct request *rq)
     struct err e;
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    const struct model *m = view_resolve(view_enter(c.reader), c.ns, request_param(rq, "model_id"), &e);
+    const struct model *m =
+        view_resolve(view_enter(c.reader), c.ns, request_param(rq, "model_id"), &e);
     const char *model_id = m ? arena_text(c.arena, m->entity.id) : NULL;
     uint64_t uid = m ? m->entity.uid : 0;
     view_leave(c.reader);

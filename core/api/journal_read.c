@@ -18,8 +18,8 @@ static void wake(struct journal_read *r)
     pthread_mutex_unlock(&w->lock);
 }
 
-bool journal_read_wait(struct api *api, const struct journal_query *q, struct arena *a, struct journal_read *out,
-                       struct err *e)
+bool journal_read_wait(struct api *api, const struct journal_query *q, struct arena *a,
+                       struct journal_read *out, struct err *e)
 {
     struct waiter w = {.done = false};
     pthread_mutex_init(&w.lock, NULL);
@@ -35,5 +35,6 @@ bool journal_read_wait(struct api *api, const struct journal_query *q, struct ar
     if (out->ok)
         return true;
     *e = out->err;
-    return fail(e, out->err.kind ? out->err.kind : &ERR_IO, "the journal cannot be read: %.400s", out->err.detail);
+    return fail(e, out->err.kind ? out->err.kind : &ERR_IO, "the journal cannot be read: %.400s",
+                out->err.detail);
 }

@@ -43,8 +43,8 @@ bool keys_asked(const struct request *rq)
 static const char *scoped_key(const struct call *c, const char *key)
 {
     const struct request *rq = c->rq;
-    const char *text = arena_printf(c->arena, "%s\n%s\n%s\n%s\n%s", request_actor_kind(rq), request_actor_id(rq),
-                                    c->ns, request_path(rq), key);
+    const char *text = arena_printf(c->arena, "%s\n%s\n%s\n%s\n%s", request_actor_kind(rq),
+                                    request_actor_id(rq), c->ns, request_path(rq), key);
     char hex[SHA256_HEX_SIZE];
     sha256_hex(text, strlen(text), hex);
     return arena_text(c->arena, hex);
@@ -55,8 +55,8 @@ struct claim {
     struct asked_key key;
 };
 
-static void keep_answer(struct request *rq, int status, const char *headers, const char *type, const char *body,
-                        size_t len, void *ctx)
+static void keep_answer(struct request *rq, int status, const char *headers, const char *type,
+                        const char *body, size_t len, void *ctx)
 {
     (void)rq;
     const struct claim *claim = ctx;
@@ -78,7 +78,8 @@ static void replay_headers(struct call *c, const char *lines)
         if (colon) {
             const char *name = arena_copy(c->arena, lines, (size_t)(colon - lines));
             const char *value = colon + 1 + strspn(colon + 1, " ");
-            request_add_header(c->rq, name, arena_copy(c->arena, value, len - (size_t)(value - lines)));
+            request_add_header(c->rq, name,
+                               arena_copy(c->arena, value, len - (size_t)(value - lines)));
         }
         lines += len;
         lines += strspn(lines, "\r\n");
@@ -111,9 +112,7 @@ bool keys_begin(struct call *c, uint64_t body_hash, int64_t keep_ms, struct aske
         replay_headers(c, kept.headers);
         request_reply(c->rq, kept.status, kept.type, kept.body, kept.body_len);
         return false;
-    case KEY_FAIL:
-        request_fail(c->rq, &e);
-        return false;
+    case KEY_FAIL: request_fail(c->rq, &e); return false;
     }
     return false;
 }

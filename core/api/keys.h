@@ -1,8 +1,8 @@
 /* keys: Idempotency-Key, for every operation that honours it. Room: api. Threads: [loop].
  *
- * A key is scoped by who asks, the namespace and the path. The answer that goes out is kept in memory whatever made
- * it (but not 429 and 5xx: those may be tried again); answers of commands and of records are kept on disk too,
- * in the same commit as what they tell of. */
+ * A key is scoped by who asks, the namespace and the path. The answer that goes out is kept in
+ * memory whatever made it (but not 429 and 5xx: those may be tried again); answers of commands and
+ * of records are kept on disk too, in the same commit as what they tell of. */
 #ifndef PADDOCK_API_KEYS_H
 #define PADDOCK_API_KEYS_H
 
@@ -33,8 +33,9 @@ uint64_t body_hash_end(struct body_hash *h);
 
 /* Does the request carry a key? */
 bool keys_asked(const struct request *rq);
-/* Check and claim the request's key, if its route honours keys and it has one. False: it has been answered (the
- * kept answer again, or why not). */
-bool keys_begin(struct call *c, uint64_t body_hash, int64_t keep_ms, struct asked_key *out) MUST_CHECK;
+/* Check and claim the request's key, if its route honours keys and it has one. False: it has been
+ * answered (the kept answer again, or why not). */
+bool keys_begin(struct call *c, uint64_t body_hash, int64_t keep_ms, struct asked_key *out)
+    MUST_CHECK;
 
 #endif

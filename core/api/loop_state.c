@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* The tick comes about once a second: the first one after this lies within the 2 s that api.md allows. */
+/* The tick comes about once a second: the first one after this lies within the 2 s that api.md
+ * allows. */
 #define WAIT_MS 1000
 
 bool api_loop_start(struct loop *l, void *app, struct err *e)
@@ -64,7 +65,8 @@ void api_loop_tick(struct loop *l, void *app)
         if (seq >= w->seq) {
             request_route(w->rq)->handle(w->rq);
         } else if (loop_wall_ms(l) >= w->until_ms) {
-            request_problem(w->rq, &NODE_BEHIND, "this node is at %" PRIu64 ", not yet at %" PRIu64, seq, w->seq);
+            request_problem(w->rq, &NODE_BEHIND, "this node is at %" PRIu64 ", not yet at %" PRIu64,
+                            seq, w->seq);
         } else {
             w->next = s->waiting;
             s->waiting = w;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_WINDOW "1h"
+#define DEFAULT_WINDOW   "1h"
 #define DEFAULT_QUANTILE 0.999
 
 /* What was asked, beside the query itself. */
@@ -20,13 +20,16 @@ struct asked {
 
 /* --- asking --- */
 
-static bool span_read(struct call *c, const char *where, const char *text, int64_t *ms, struct err *e)
+static bool span_read(struct call *c, const char *where, const char *text, int64_t *ms,
+                      struct err *e)
 {
     int64_t most = telemetry_retention_ms(c->api->telemetry);
     if (!span_parse(text, ms))
-        return call_fault(c->arena, where, e, "must be a whole number and s, m, h or d, such as 15m");
-    return *ms <= most || call_fault(c->arena, where, e, "must not be longer than what is kept: %" PRId64 "s",
-                                     most / 1000);
+        return call_fault(c->arena, where, e,
+                          "must be a whole number and s, m, h or d, such as 15m");
+    return *ms <= most ||
+           call_fault(c->arena, where, e, "must not be longer than what is kept: %" PRId64 "s",
+                      most / 1000);
 }
 
 static bool window_read(struct call *c, struct asked *asked, struct err *e)
@@ -55,10 +58,13 @@ static bool quantiles_read(struct call *c, struct metrics_query *q, struct err *
     for (;;) {
         char *end;
         double value = strtod(p, &end);
-        if (end == p || (*end && *end != ',') || !(value >= 0 && value <= 1) || strpbrk(p, "xXnNpP"))
-            return call_fault(c->arena, "quantiles", e, "must be numbers from 0 to 1, parted by commas");
+        if (end == p || (*end && *end != ',') || !(value >= 0 && value <= 1) ||
+            strpbrk(p, "xXnNpP"))
+            return call_fault(c->arena, "quantiles", e,
+                              "must be numbers from 0 to 1, parted by commas");
         if (q->n_quantiles == METRICS_QUANTILES_MAX)
-            return call_fault(c->arena, "quantiles", e, "must be at most %d", METRICS_QUANTILES_MAX);
+            return call_fault(c->arena, "quantiles", e, "must be at most %d",
+                              METRICS_QUANTILES_MAX);
         q->quantiles[q->n_quantiles++] = value;
         if (!*end)
             return true;
@@ -69,7 +75,8 @@ static bool quantiles_read(struct call *c, struct metrics_query *q, struct err *
 static bool asked_read(struct call *c, struct asked *asked, struct err *e)
 {
     asked->reference = request_param(c->rq, "model_id");
-    asked->query.method = c->q.method && strcmp(c->q.method, "promql") == 0 ? METHOD_PROMQL : METHOD_RANK;
+    asked->query.method =
+        c->q.method && strcmp(c->q.method, "promql") == 0 ? METHOD_PROMQL : METHOD_RANK;
     return window_read(c, asked, e) && quantiles_read(c, &asked->query, e) &&
            (!c->q.resolution ||
             span_read(c, "resolution", c->q.resolution, &asked->query.resolution_ms, e));
@@ -103,7 +110,8 @@ static void put_errors(struct bytes *b, const struct metrics *m)
     json_kv_int(b, "mismatched", (int64_t)m->mismatched);
 }
 
-static void put_quantiles(struct bytes *b, const struct metrics_query *q, const struct latency_summary *l)
+static void put_quantiles(struct bytes *b, const struct metrics_query *q,
+                          const struct latency_summary *l)
 {
     put_object(b, "quantiles");
     for (size_t i = 0; i < q->n_quantiles; i++) {
@@ -120,7 +128,8 @@ static void put_quantiles(struct bytes *b, const struct metrics_query *q, const 
     bytes_char(b, '}');
 }
 
-static void put_latency(struct bytes *b, const struct metrics_query *q, const struct latency_summary *l)
+static void put_latency(struct bytes *b, const struct metrics_query *q,
+                        const struct latency_summary *l)
 {
     put_object(b, "latency_ms");
     json_kv_int(b, "count", (int64_t)l->count);
@@ -241,7 +250,8 @@ void metrics_get(struct request *rq)
         return;
     struct asked *asked = arena_zero(c.arena, sizeof *asked);
     if (asked_read(&c, asked, &e))
-        work_answer(&c, telemetry_reads_disk(c.api->telemetry, &asked->query), metrics_render, asked);
+        work_answer(&c, telemetry_reads_disk(c.api->telemetry, &asked->query), metrics_render,
+                    asked);
     else
         request_fail(rq, &e);
 }

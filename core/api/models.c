@@ -25,9 +25,10 @@ static bool statuses_read(struct call *c, unsigned *bits, struct err *e)
             size_t len = strcspn(value, ",");
             int status = status_parse(arena_copy(c->arena, value, len));
             if (status < 0)
-                return call_fault(c->arena, "status", e,
-                                  "must be of development, canary, stable, deprecated, retired, got '%.*s'",
-                                  (int)(len < 64 ? len : 64), value);
+                return call_fault(
+                    c->arena, "status", e,
+                    "must be of development, canary, stable, deprecated, retired, got '%.*s'",
+                    (int)(len < 64 ? len : 64), value);
             *bits |= 1u << status;
             value += len + (value[len] == ',');
         }
@@ -71,8 +72,9 @@ static bool models_page(struct work *w, const struct view *v)
 {
     struct model_query q = *(const struct model_query *)w->args;
     static const char *const ORDERS[] = {
-        [SORT_MODEL_ID] = "-model_id",     [SORT_NAME] = "-name",             [SORT_VERSION] = "-version",
-        [SORT_CREATED_AT] = "-created_at", [SORT_UPDATED_AT] = "-updated_at", [SORT_STATUS] = "-status"};
+        [SORT_MODEL_ID] = "-model_id",     [SORT_NAME] = "-name",
+        [SORT_VERSION] = "-version",       [SORT_CREATED_AT] = "-created_at",
+        [SORT_UPDATED_AT] = "-updated_at", [SORT_STATUS] = "-status"};
     struct model_page page;
     q.ns = w->ns;
     if (!query_models(v, &q, w->arena, &page, &w->err))
@@ -98,7 +100,8 @@ static bool models_render(struct work *w)
     return ok;
 }
 
-/* May the list run on the loop? A name has few versions; other filters read every model of the namespace. */
+/* May the list run on the loop? A name has few versions; other filters read every model of the
+ * namespace. */
 static bool list_is_long(struct call *c, const struct model_query *q)
 {
     size_t models = view_count(view_enter(c->reader), ENTITY_MODEL);
@@ -139,7 +142,8 @@ static bool include_read(struct call *c, unsigned *parts, struct err *e)
             if (strlen(NAMES[i]) == len && memcmp(p, NAMES[i], len) == 0)
                 bit = 1u << i;
         if (!bit)
-            return call_fault(c->arena, "include", e, "must be of metrics, health, validation, got '%.*s'",
+            return call_fault(c->arena, "include", e,
+                              "must be of metrics, health, validation, got '%.*s'",
                               (int)(len < 64 ? len : 64), p);
         *parts |= bit;
         p += len;
@@ -228,8 +232,8 @@ void model_gate_get(struct request *rq)
     int to = status_parse(c.q.gate_to ? c.q.gate_to : "stable");
     const struct view *v = view_enter(c.reader);
     const struct model *m = view_resolve(v, c.ns, request_param(rq, "model_id"), &e);
-    bool ok = m && gate_resource(v, c.api->rules, c.api->gate, m, (enum model_status)to, false, c.arena, &json,
-                                 &allowed, &e);
+    bool ok = m && gate_resource(v, c.api->rules, c.api->gate, m, (enum model_status)to, false,
+                                 c.arena, &json, &allowed, &e);
     view_leave(c.reader);
     if (ok)
         request_reply(rq, 200, NULL, json, strlen(json));
@@ -239,10 +243,11 @@ void model_gate_get(struct request *rq)
 
 /* --- changes --- */
 
-static void submit_model(struct request *rq, bool (*decide)(struct command *, struct head *, struct changes *,
-                                                            struct err *))
+static void submit_model(struct request *rq, bool (*decide)(struct command *, struct head *,
+                                                            struct changes *, struct err *))
 {
-    submit(rq, &(struct wish){.decide = decide, .id = request_param(rq, "model_id"), .kind = ENTITY_MODEL});
+    submit(rq, &(struct wish){
+                   .decide = decide, .id = request_param(rq, "model_id"), .kind = ENTITY_MODEL});
 }
 
 void model_post(struct request *rq)

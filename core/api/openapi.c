@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX_BYTES (4 << 20)
+#define TEXT_MAX_BYTES   (4 << 20)
 #define CONTRACT_VERSION "0.1.0" /* of this document: grows when an operation changes */
 
 /* --- components --- */
@@ -48,7 +48,9 @@ static json_t *schema_of(const struct schema *s)
         shape = text_as_json(&b);
     }
     bytes_release(&b);
-    json_t *schema = table && shape ? json_pack("{s:[o, o]}", "allOf", table, shape) : table ? table : shape;
+    json_t *schema = table && shape ? json_pack("{s:[o, o]}", "allOf", table, shape)
+                     : table        ? table
+                                    : shape;
     if (s->doc)
         json_object_set_new(schema, "description", json_string(s->doc));
     return schema;
@@ -69,15 +71,17 @@ static json_t *header(const char *doc, const char *type)
 
 static json_t *components(void)
 {
-    json_t *headers =
-        json_pack("{s:o, s:o, s:o, s:o}", "ETag", header("The revision, in quotes.", "string"), "Location",
-                  header("Where the new object is.", "string"), "Seq",
-                  header("Sequence of the change in the journal; for ?min_seq= on any node.", "integer"), "Epoch",
-                  header("Grows when acknowledged changes were lost.", "integer"));
-    json_t *problem = json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", "Any other problem (RFC 9457).", "content",
-                                "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
-    return json_pack("{s:o, s:o, s:o, s:{s:o}}", "schemas", schemas(), "parameters", openapi_header_parameters(),
-                     "headers", headers, "responses", "Problem", problem);
+    json_t *headers = json_pack(
+        "{s:o, s:o, s:o, s:o}", "ETag", header("The revision, in quotes.", "string"), "Location",
+        header("Where the new object is.", "string"), "Seq",
+        header("Sequence of the change in the journal; for ?min_seq= on any node.", "integer"),
+        "Epoch", header("Grows when acknowledged changes were lost.", "integer"));
+    json_t *problem = json_pack(
+        "{s:s, s:{s:{s:{s:s}}}}", "description", "Any other problem (RFC 9457).", "content",
+        "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
+    return json_pack("{s:o, s:o, s:o, s:{s:o}}", "schemas", schemas(), "parameters",
+                     openapi_header_parameters(), "headers", headers, "responses", "Problem",
+                     problem);
 }
 
 /* --- the document --- */
@@ -108,7 +112,7 @@ static json_t *tags(void)
         bool known = false;
         size_t i;
         json_t *tag;
-        json_array_foreach (all, i, tag)
+        json_array_foreach(all, i, tag)
             known = known || strcmp(json_string_value(json_object_get(tag, "name")), r->tag) == 0;
         if (!known && !(r->flags & ROUTE_HIDDEN) && strcmp(last, r->tag) != 0)
             json_array_append_new(all, json_pack("{s:s}", "name", last = r->tag));
@@ -119,9 +123,10 @@ static json_t *tags(void)
 char *openapi_render(size_t *len)
 {
     json_t *document = json_pack(
-        "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:o, s:o, s:o}", "openapi", "3.1.0", "info", "title", "Paddock",
-        "version", CONTRACT_VERSION, "description",
-        "Register models, measure them in production, and decide which may serve whom. The conventions that all "
+        "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:o, s:o, s:o}", "openapi", "3.1.0", "info", "title",
+        "Paddock", "version", CONTRACT_VERSION, "description",
+        "Register models, measure them in production, and decide which may serve whom. The "
+        "conventions that all "
         "operations share are in docs/api.md.",
         "servers", "url", "/", "tags", tags(), "paths", paths(), "components", components());
     char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;

@@ -8,8 +8,8 @@
 #include <jansson.h>
 #include <stddef.h>
 
-/* The whole document, indented, ending in a line feed: what /openapi.json serves and docs/openapi.json holds.
- * free() it. */
+/* The whole document, indented, ending in a line feed: what /openapi.json serves and
+ * docs/openapi.json holds. free() it. */
 char *openapi_render(size_t *len) __attribute__((returns_nonnull));
 
 /* One operation object (openapi_operation.c). */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define TEXT_MAX_BYTES (1 << 20)
-#define OWN_PATHS "/api/models/enterprise/"
+#define OWN_PATHS      "/api/models/enterprise/"
 
 static json_t *reference(const char *section, const char *name)
 {
@@ -23,18 +23,22 @@ static const struct header {
     const char *component, *name, *doc;
     const char *schema; /* JSON text */
 } HEADERS[] = {
-    {"Namespace", "Paddock-Namespace", "The namespace; `default` unless given. `*` spans all where lists are read.",
+    {"Namespace", "Paddock-Namespace",
+     "The namespace; `default` unless given. `*` spans all where lists are read.",
      "{\"type\":\"string\",\"maxLength\":128}"},
     {"RequestId", "X-Request-Id", "Returned and logged; made up unless given.",
      "{\"type\":\"string\",\"maxLength\":128}"},
-    {"IfMatch", "If-Match", "Refuse (412) unless the object still has this entity tag.", "{\"type\":\"string\"}"},
+    {"IfMatch", "If-Match", "Refuse (412) unless the object still has this entity tag.",
+     "{\"type\":\"string\"}"},
     {"IfNoneMatch", "If-None-Match", "Answer 304 if the object still has this entity tag.",
      "{\"type\":\"string\"}"},
     {"Reason", "Paddock-Reason", "Why: kept in the journal. A `reason` in the body wins.",
      "{\"type\":\"string\",\"maxLength\":1024}"},
-    {"IdempotencyKey", "Idempotency-Key", "Makes a retry harmless: the first answer is given again.",
+    {"IdempotencyKey", "Idempotency-Key",
+     "Makes a retry harmless: the first answer is given again.",
      "{\"type\":\"string\",\"minLength\":1,\"maxLength\":128}"},
-    {"LastEventId", "Last-Event-ID", "Go on after this seq.", "{\"type\":\"string\",\"pattern\":\"^[0-9]+$\"}"},
+    {"LastEventId", "Last-Event-ID", "Go on after this seq.",
+     "{\"type\":\"string\",\"pattern\":\"^[0-9]+$\"}"},
 };
 #define HEADER_COUNT (sizeof HEADERS / sizeof *HEADERS)
 
@@ -45,8 +49,8 @@ json_t *openapi_header_parameters(void)
         json_error_t why;
         json_t *schema = json_loads(HEADERS[i].schema, 0, &why);
         json_object_set_new(all, HEADERS[i].component,
-                            json_pack("{s:s, s:s, s:s, s:o}", "name", HEADERS[i].name, "in", "header",
-                                      "description", HEADERS[i].doc, "schema", schema));
+                            json_pack("{s:s, s:s, s:s, s:o}", "name", HEADERS[i].name, "in",
+                                      "header", "description", HEADERS[i].doc, "schema", schema));
     }
     return all;
 }
@@ -86,8 +90,8 @@ static void add_path_parameters(json_t *list, const char *path)
 {
     for (const char *p = strchr(path, '{'); p; p = strchr(p, '{')) {
         size_t len = strcspn(++p, "}");
-        json_array_append_new(list, json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", p, len, "in", "path", "required",
-                                              1, "schema", "type", "string"));
+        json_array_append_new(list, json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", p, len, "in",
+                                              "path", "required", 1, "schema", "type", "string"));
     }
 }
 
@@ -109,18 +113,20 @@ static void add_query_parameters(json_t *list, const struct route *r)
     for (const struct field *f = r->query; f && f->name; f++) {
         json_t *schema = field_schema(f);
         json_object_del(schema, "description");
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s*, s:b, s:o}", "name", f->name, "in", "query",
-                                              "description", f->doc, "required",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s*, s:b, s:o}", "name", f->name, "in",
+                                              "query", "description", f->doc, "required",
                                               (f->flags & FIELD_REQUIRED) != 0, "schema", schema));
     }
     if (!(r->flags & ROUTE_LABEL_FILTER))
         return;
     /* label.<key>=<value>: an object of any members, each of which is a parameter of that name. */
     json_array_append_new(
-        list, json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:{s:s, s:{s:s}, s:{s:s}}}", "name", "labels", "in", "query",
-                        "description", "label.<key>=<value>: only what has this label; may be repeated.",
-                        "required", 0, "style", "form", "explode", 1, "schema", "type", "object",
-                        "additionalProperties", "type", "string", "propertyNames", "pattern", "^label\\..+$"));
+        list,
+        json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:{s:s, s:{s:s}, s:{s:s}}}", "name", "labels",
+                  "in", "query", "description",
+                  "label.<key>=<value>: only what has this label; may be repeated.", "required", 0,
+                  "style", "form", "explode", 1, "schema", "type", "object", "additionalProperties",
+                  "type", "string", "propertyNames", "pattern", "^label\\..+$"));
 }
 
 /* --- bodies --- */
@@ -128,9 +134,10 @@ static void add_query_parameters(json_t *list, const struct route *r)
 static json_t *body_schema(const struct route *r)
 {
     if (r->flags & ROUTE_STREAM_BODY) {
-        const char *record = strstr(r->path, "{model_id}") ? "InferenceRecord" : "NamedInferenceRecord";
-        return json_pack("{s:[o, {s:s, s:o, s:i}]}", "oneOf", reference("schemas", record), "type", "array",
-                         "items", reference("schemas", record), "maxItems", 10000);
+        const char *record =
+            strstr(r->path, "{model_id}") ? "InferenceRecord" : "NamedInferenceRecord";
+        return json_pack("{s:[o, {s:s, s:o, s:i}]}", "oneOf", reference("schemas", record), "type",
+                         "array", "items", reference("schemas", record), "maxItems", 10000);
     }
     struct bytes b = BYTES_INIT(TEXT_MAX_BYTES);
     fields_schema(r->body, r->method == METHOD_PATCH ? SCHEMA_PATCH : SCHEMA_CREATE, &b);
@@ -146,11 +153,14 @@ static void add_body(json_t *operation, const struct route *r)
     json_t *content = json_object();
     json_object_set_new(content, "application/json", json_pack("{s:o}", "schema", body_schema(r)));
     if (r->method == METHOD_PATCH)
-        json_object_set_new(content, "application/merge-patch+json", json_pack("{s:o}", "schema", body_schema(r)));
+        json_object_set_new(content, "application/merge-patch+json",
+                            json_pack("{s:o}", "schema", body_schema(r)));
     if (r->flags & ROUTE_NDJSON)
-        json_object_set_new(content, "application/x-ndjson", json_pack("{s:{s:s}}", "schema", "type", "string"));
-    json_object_set_new(operation, "requestBody",
-                        json_pack("{s:b, s:o}", "required", !(r->flags & ROUTE_BODY_OPTIONAL), "content", content));
+        json_object_set_new(content, "application/x-ndjson",
+                            json_pack("{s:{s:s}}", "schema", "type", "string"));
+    json_object_set_new(
+        operation, "requestBody",
+        json_pack("{s:b, s:o}", "required", !(r->flags & ROUTE_BODY_OPTIONAL), "content", content));
 }
 
 /* --- responses --- */
@@ -185,7 +195,7 @@ static void add_code(json_t *codes, const char *status, const char *code)
     size_t i;
     if (!list)
         json_object_set_new(codes, status, list = json_array());
-    json_array_foreach (list, i, have)
+    json_array_foreach(list, i, have)
         if (strcmp(json_string_value(have), code) == 0)
             return;
     json_array_append_new(list, json_string(code));
@@ -193,8 +203,11 @@ static void add_code(json_t *codes, const char *status, const char *code)
 
 static const char *reason_of(const char *status)
 {
-    static const char *const REASONS[][2] = {
-        {"200", "OK"}, {"201", "Created"}, {"202", "Accepted: on disk"}, {"204", "Done"}, {"304", "Not modified"}};
+    static const char *const REASONS[][2] = {{"200", "OK"},
+                                             {"201", "Created"},
+                                             {"202", "Accepted: on disk"},
+                                             {"204", "Done"},
+                                             {"304", "Not modified"}};
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++)
         if (strcmp(REASONS[i][0], status) == 0)
             return REASONS[i][1];
@@ -230,11 +243,13 @@ static void add_token(json_t *responses, json_t *codes, const char *status, cons
         json_object_set_new(response, "content", content = json_object());
     bool media = strchr(token, '/') != NULL;
     json_t *schema = media ? json_pack("{s:s}", "type", "string") : reference("schemas", token);
-    json_object_set_new(content, media ? token : "application/json", json_pack("{s:o}", "schema", schema));
+    json_object_set_new(content, media ? token : "application/json",
+                        json_pack("{s:o}", "schema", schema));
 }
 
 /* "200 Model,text/html" */
-static void add_outcome(json_t *responses, json_t *codes, const struct route *r, const char *text, size_t len)
+static void add_outcome(json_t *responses, json_t *codes, const struct route *r, const char *text,
+                        size_t len)
 {
     char copy[256], status[4] = "";
     snprintf(copy, sizeof copy, "%.*s", (int)len, text);
@@ -265,15 +280,15 @@ static void add_problems(json_t *responses, json_t *codes)
     const char *statuses[32], *status;
     size_t n = 0;
     json_t *list;
-    json_object_foreach (codes, status, list)
+    json_object_foreach(codes, status, list)
         if (n < sizeof statuses / sizeof *statuses)
             statuses[n++] = status;
     qsort(statuses, n, sizeof *statuses, by_text);
     for (size_t i = 0; i < n; i++) {
         json_t *response =
-            json_pack("{s:s, s:{s:{s:o}}, s:O}", "description", "Problem", "content", "application/problem+json",
-                      "schema", reference("schemas", "Problem"), "x-paddock-codes",
-                      json_object_get(codes, statuses[i]));
+            json_pack("{s:s, s:{s:{s:o}}, s:O}", "description", "Problem", "content",
+                      "application/problem+json", "schema", reference("schemas", "Problem"),
+                      "x-paddock-codes", json_object_get(codes, statuses[i]));
         json_object_set_new(responses, statuses[i], response);
     }
     json_object_set_new(responses, "default", reference("responses", "Problem"));
@@ -299,9 +314,10 @@ json_t *openapi_operation(const struct route *r)
     add_path_parameters(parameters, r->path);
     add_query_parameters(parameters, r);
     add_headers(parameters, r);
-    json_t *operation = json_pack("{s:s, s:s, s:[s], s:o?, s:o}", "operationId", r->operation, "summary", r->doc,
-                                  "tags", r->tag, "x-paddock-action",
-                                  r->action ? json_string(r->action) : json_null(), "parameters", parameters);
+    json_t *operation =
+        json_pack("{s:s, s:s, s:[s], s:o?, s:o}", "operationId", r->operation, "summary", r->doc,
+                  "tags", r->tag, "x-paddock-action",
+                  r->action ? json_string(r->action) : json_null(), "parameters", parameters);
     add_body(operation, r);
     json_object_set_new(operation, "responses", responses_of(r));
     return operation;

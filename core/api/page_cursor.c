@@ -22,7 +22,8 @@ static bool refuse(struct arena *a, const char *why, struct err *e)
     return faults_fail(&f, e);
 }
 
-bool page_cursor_read(struct arena *a, const char *cursor, const char *order, const char **key, struct err *e)
+bool page_cursor_read(struct arena *a, const char *cursor, const char *order, const char **key,
+                      struct err *e)
 {
     *key = NULL;
     if (!cursor)

@@ -6,37 +6,56 @@
 #include <string.h>
 
 #define AT(member) offsetof(struct parameters, member)
-#define TEXT(name_, member, max_, doc_) \
-    {.name = name_, .type = FIELD_STRING, .offset = AT(member), .min = 1, .max = max_, .doc = doc_}
-#define CHOICE(name_, member, choices_, doc_) \
-    {.name = name_, .type = FIELD_ENUM, .offset = AT(member), .choices = choices_, .doc = doc_}
-#define TIME(name_, member, doc_) {.name = name_, .type = FIELD_TIME, .offset = AT(member), .doc = doc_}
-#define END {.name = NULL}
+#define TEXT(name_, member, max_, doc_)                                                   \
+    {                                                                                     \
+        .name = name_, .type = FIELD_STRING, .offset = AT(member), .min = 1, .max = max_, \
+        .doc = doc_                                                                       \
+    }
+#define CHOICE(name_, member, choices_, doc_)                                                     \
+    {                                                                                             \
+        .name = name_, .type = FIELD_ENUM, .offset = AT(member), .choices = choices_, .doc = doc_ \
+    }
+#define TIME(name_, member, doc_)                                            \
+    {                                                                        \
+        .name = name_, .type = FIELD_TIME, .offset = AT(member), .doc = doc_ \
+    }
+#define END          \
+    {                \
+        .name = NULL \
+    }
 
-#define MIN_SEQ \
-    {.name = "min_seq", .type = FIELD_INT, .offset = AT(min_seq), .min = 0, .max = 9007199254740992.0, \
-     .doc = "Wait up to 2 s until this node has the change of this Paddock-Seq."}
-#define PAGE \
-    {.name = "limit", .type = FIELD_INT, .offset = AT(limit), .min = 1, .max = 1000, \
+#define MIN_SEQ                                                                     \
+    {                                                                               \
+        .name = "min_seq", .type = FIELD_INT, .offset = AT(min_seq), .min = 0,      \
+        .max = 9007199254740992.0,                                                  \
+        .doc = "Wait up to 2 s until this node has the change of this Paddock-Seq." \
+    }
+#define PAGE                                       \
+    {.name = "limit",                              \
+     .type = FIELD_INT,                            \
+     .offset = AT(limit),                          \
+     .min = 1,                                     \
+     .max = 1000,                                  \
      .doc = "Items of a page, 100 unless given."}, \
-    TEXT("cursor", cursor, 4096, "The next_cursor of the page before.")
-#define FROM_TO \
+        TEXT("cursor", cursor, 4096, "The next_cursor of the page before.")
+#define FROM_TO                                                      \
     TIME("from", from, "Only what happened at or after this time."), \
-    TIME("to", to, "Only what happened before this time.")
-#define AUDIT_FILTERS \
-    TEXT("actor", actor, 256, "Id of who did it."), \
-    TEXT("action", action, 128, "One of the actions that /types lists."), \
-    TEXT("to_status", to_status, 32, "Only changes of status that ended in this one."), FROM_TO, \
-    CHOICE("sort", sort, AUDIT_SORTS, "Newest first unless given.")
+        TIME("to", to, "Only what happened before this time.")
+#define AUDIT_FILTERS                                                                       \
+    TEXT("actor", actor, 256, "Id of who did it."),                                         \
+        TEXT("action", action, 128, "One of the actions that /types lists."),               \
+        TEXT("to_status", to_status, 32, "Only changes of status that ended in this one."), \
+        FROM_TO, CHOICE("sort", sort, AUDIT_SORTS, "Newest first unless given.")
 
-static const char *const MODEL_SORTS[] = {"model_id", "-model_id", "name", "-name", "version", "-version",
-                                          "created_at", "-created_at", "updated_at", "-updated_at",
-                                          "status", "-status", NULL};
+static const char *const MODEL_SORTS[] = {
+    "model_id",    "-model_id",  "name",        "-name",  "version", "-version", "created_at",
+    "-created_at", "updated_at", "-updated_at", "status", "-status", NULL};
 static const char *const NAME_SORTS[] = {"name", "-name", NULL};
 static const char *const AUDIT_SORTS[] = {"seq", "-seq", NULL};
 static const char *const METHODS[] = {"rank", "promql", NULL};
 static const char *const ON_INVALID[] = {"refuse", "skip", NULL};
-static const char *const GATED[] = {"development", "canary", "stable", "deprecated", "retired", NULL};
+static const char *const GATED[] = {"development", "canary",  "stable",
+                                    "deprecated",  "retired", NULL};
 
 const struct field READ_PARAMETERS[] = {MIN_SEQ, END};
 const struct field PAGE_PARAMETERS[] = {PAGE, MIN_SEQ, END};
@@ -89,7 +108,8 @@ const struct field TIMELINE_PARAMETERS[] = {FROM_TO, MIN_SEQ, END};
 
 const struct field INFERENCE_PARAMETERS[] = {
     CHOICE("on_invalid", on_invalid, ON_INVALID,
-           "skip: take the good records and list the others; refuse (the default): one bad one refuses all."),
+           "skip: take the good records and list the others; refuse (the default): one bad one "
+           "refuses all."),
     END,
 };
 
@@ -97,10 +117,13 @@ const struct field METRICS_PARAMETERS[] = {
     TEXT("window", window, 16, "Span that ends now, such as 90s, 15m, 1h, 7d; 1h unless given."),
     TIME("from", from, "Start instead of a window."),
     TIME("to", to, "End; now unless given."),
-    TEXT("quantiles", quantiles, 512, "Comma list of up to 16 numbers from 0 to 1; 0.999 unless given."),
-    TEXT("resolution", resolution, 16, "Width of a point of `series`, such as 1m; no series unless given."),
-    CHOICE("method", method, METHODS,
-           "rank (the default): nearest rank; promql: what Prometheus' histogram_quantile() gives."),
+    TEXT("quantiles", quantiles, 512,
+         "Comma list of up to 16 numbers from 0 to 1; 0.999 unless given."),
+    TEXT("resolution", resolution, 16,
+         "Width of a point of `series`, such as 1m; no series unless given."),
+    CHOICE(
+        "method", method, METHODS,
+        "rank (the default): nearest rank; promql: what Prometheus' histogram_quantile() gives."),
     MIN_SEQ,
     END,
 };
@@ -118,8 +141,12 @@ const struct field AUDIT_PARAMETERS[] = {
 
 const struct field EVENTS_PARAMETERS[] = {
     TEXT("types", types, 1024, "Comma list of actions, each may end in '*'; all unless given."),
-    {.name = "last_event_id", .type = FIELD_INT, .offset = AT(last_event_id), .min = 0,
-     .max = 9007199254740992.0, .doc = "As the header Last-Event-ID: go on after this seq."},
+    {.name = "last_event_id",
+     .type = FIELD_INT,
+     .offset = AT(last_event_id),
+     .min = 0,
+     .max = 9007199254740992.0,
+     .doc = "As the header Last-Event-ID: go on after this seq."},
     END,
 };
 

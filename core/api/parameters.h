@@ -1,7 +1,8 @@
 /* parameters: the query parameters of all operations, as one struct and a table for each operation.
  * Room: api. Threads: [loop].
  *
- * A table feeds three readers: the HTTP layer (which names are known), parameters_read() and OpenAPI. */
+ * A table feeds three readers: the HTTP layer (which names are known), parameters_read() and
+ * OpenAPI. */
 #ifndef PADDOCK_API_PARAMETERS_H
 #define PADDOCK_API_PARAMETERS_H
 
@@ -17,7 +18,8 @@ struct parameters {
     int64_t min_seq;
     int64_t limit;
     const char *cursor, *sort;
-    const char *status, *type, *sport, *deployment_target, *name, *alias, *source_digest, *training_run_id;
+    const char *status, *type, *sport, *deployment_target, *name, *alias, *source_digest,
+        *training_run_id;
     const char *q;
     int64_t created_from, created_to;
     const char *include;

@@ -5,8 +5,9 @@
 
 static bool malformed(struct err *e)
 {
-    return fail(e, &ERR_INVALID,
-                "If-Match must be *, or entity tags such as \"3\" (quotes included) parted by commas");
+    return fail(
+        e, &ERR_INVALID,
+        "If-Match must be *, or entity tags such as \"3\" (quotes included) parted by commas");
 }
 
 static const char *skip_space(const char *p)

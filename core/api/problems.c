@@ -13,12 +13,24 @@
 
 /* ERR_CONFIG is missing: it ends a start, no request meets it. */
 static const struct err_kind *const BASE[] = {
-    &ERR_INVALID,           &ERR_UNKNOWN_FIELD,  &ERR_UNKNOWN_PARAMETER, &ERR_READ_ONLY_FIELD,
-    &ERR_MALFORMED_JSON,    &KEY_REUSED,         &KEY_IN_USE,            &KEYS_FULL,
-    &BATCH_TOO_LONG,        &ERR_BUSY,           &ERR_IO,                &ERR_MEMORY,
-    &ERR_CORRUPT,           &ERR_INTERNAL,       NULL,
+    &ERR_INVALID,
+    &ERR_UNKNOWN_FIELD,
+    &ERR_UNKNOWN_PARAMETER,
+    &ERR_READ_ONLY_FIELD,
+    &ERR_MALFORMED_JSON,
+    &KEY_REUSED,
+    &KEY_IN_USE,
+    &KEYS_FULL,
+    &BATCH_TOO_LONG,
+    &ERR_BUSY,
+    &ERR_IO,
+    &ERR_MEMORY,
+    &ERR_CORRUPT,
+    &ERR_INTERNAL,
+    NULL,
 };
-static const struct err_kind *const *const TABLES[] = {BASE, API_ERRORS, HTTP_ERRORS, REGISTRY_ERRORS};
+static const struct err_kind *const *const TABLES[] = {BASE, API_ERRORS, HTTP_ERRORS,
+                                                       REGISTRY_ERRORS};
 
 /* A kind may stand in more than one table: rooms list what they can answer with. */
 static bool listed_before(const struct err_kind *kind, size_t table)
@@ -85,7 +97,8 @@ void problems_list(struct request *rq)
     request_reply_json(rq, 200, &b);
 }
 
-/* For people who follow the link of a problem in a browser. The texts are our own and need no escaping. */
+/* For people who follow the link of a problem in a browser. The texts are our own and need no
+ * escaping. */
 static void put_page(struct bytes *b, const struct err_kind *kind)
 {
     bytes_printf(b,
@@ -100,7 +113,8 @@ void problem_get(struct request *rq)
     const struct err_kind *kind = problem_find(slug);
     struct bytes b = BYTES_INIT(1 << 16);
     if (!kind) {
-        request_problem(rq, &HTTP_NOT_FOUND, "no problem is called '%.64s'; /problems lists them", slug);
+        request_problem(rq, &HTTP_NOT_FOUND, "no problem is called '%.64s'; /problems lists them",
+                        slug);
     } else if (call_accepts(rq, "text/html")) {
         put_page(&b, kind);
         request_reply(rq, 200, "text/html; charset=utf-8", b.data, b.len);

@@ -40,7 +40,8 @@ static bool names_page(struct work *w, const struct view *v)
     for (size_t i = 0; i < page.n; i++)
         items_add(&w->out, page.items[i]->entity.json, page.items[i]->entity.json_len);
     items_end(&w->out, page.total,
-             page.next ? page_cursor_make(w->arena, q.descending ? "-name" : "name", page.next) : NULL);
+              page.next ? page_cursor_make(w->arena, q.descending ? "-name" : "name", page.next)
+                        : NULL);
     return true;
 }
 
@@ -74,12 +75,14 @@ void registered_models_list(struct request *rq)
 /* --- one --- */
 
 /* The registered model of the path, or NULL with `e`. Inside a view. */
-static const struct registered_model *find(const struct call *c, const struct view *v, struct err *e)
+static const struct registered_model *find(const struct call *c, const struct view *v,
+                                           struct err *e)
 {
     const char *name = request_param(c->rq, "name");
     const struct registered_model *rm = view_registered_model(v, c->ns, name);
     if (!rm)
-        fail(e, &REGISTERED_MODEL_NOT_FOUND, "no registered model '%s' in namespace '%s'", name, c->ns);
+        fail(e, &REGISTERED_MODEL_NOT_FOUND, "no registered model '%s' in namespace '%s'", name,
+             c->ns);
     return rm;
 }
 
@@ -112,7 +115,8 @@ static void put_alias(struct bytes *b, const char *alias, const char *model_id)
 }
 
 /* Aliases are few (a page holds 1,000); they are listed in the order of their names. */
-static bool put_aliases(struct call *c, const struct registered_model *rm, const char *after, struct bytes *b)
+static bool put_aliases(struct call *c, const struct registered_model *rm, const char *after,
+                        struct bytes *b)
 {
     size_t i = 0, given = 0;
     while (after && i < rm->n_aliases && strcmp(rm->aliases[i].alias, after) <= 0)
@@ -121,7 +125,8 @@ static bool put_aliases(struct call *c, const struct registered_model *rm, const
     for (; i < rm->n_aliases && given < (size_t)c->q.limit; i++, given++)
         put_alias(b, rm->aliases[i].alias, rm->aliases[i].model_id);
     items_end(b, rm->n_aliases,
-             i < rm->n_aliases ? page_cursor_make(c->arena, "alias", rm->aliases[i - 1].alias) : NULL);
+              i < rm->n_aliases ? page_cursor_make(c->arena, "alias", rm->aliases[i - 1].alias)
+                                : NULL);
     return true;
 }
 
@@ -135,7 +140,8 @@ void aliases_list(struct request *rq)
         return;
     const struct view *v = view_enter(c.reader);
     const struct registered_model *rm = find(&c, v, &e);
-    bool ok = rm && page_cursor_read(c.arena, c.q.cursor, "alias", &after, &e) && put_aliases(&c, rm, after, &b);
+    bool ok = rm && page_cursor_read(c.arena, c.q.cursor, "alias", &after, &e) &&
+              put_aliases(&c, rm, after, &b);
     view_leave(c.reader);
     if (ok)
         request_reply_json(rq, 200, &b);
@@ -144,8 +150,8 @@ void aliases_list(struct request *rq)
 }
 
 /* The model an alias leads to; the built-in ones are references and nothing else. */
-static const char *alias_target(struct call *c, const struct view *v, const struct registered_model *rm,
-                                const char *alias, struct err *e)
+static const char *alias_target(struct call *c, const struct view *v,
+                                const struct registered_model *rm, const char *alias, struct err *e)
 {
     for (size_t i = 0; i < rm->n_aliases; i++)
         if (strcmp(rm->aliases[i].alias, alias) == 0)
@@ -180,8 +186,9 @@ void alias_get(struct request *rq)
 
 /* --- changes --- */
 
-static void submit_name(struct request *rq, bool (*decide)(struct command *, struct head *, struct changes *,
-                                                           struct err *),
+static void submit_name(struct request *rq,
+                        bool (*decide)(struct command *, struct head *, struct changes *,
+                                       struct err *),
                         const char *id2)
 {
     submit(rq, &(struct wish){.decide = decide,

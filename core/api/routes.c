@@ -1,33 +1,36 @@
-/* The whole API on one screen. Each row feeds dispatch, the checks of body, query and method, authorization,
- * OpenAPI and /problems; see README.md for how to add one. */
+/* The whole API on one screen. Each row feeds dispatch, the checks of body, query and method,
+ * authorization, OpenAPI and /problems; see README.md for how to add one. */
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/parameters.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 
-#define BASE "/api/models/enterprise"
-#define MODEL BASE "/registry/{model_id}"
-#define NAME BASE "/registered-models/{name}"
+#define BASE      "/api/models/enterprise"
+#define MODEL     BASE "/registry/{model_id}"
+#define NAME      BASE "/registered-models/{name}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
 
 #define OP(m, path_, name, fn) .method = METHOD_##m, .path = path_, .operation = name, .handle = fn
-#define READ .action = "read", .flags = ROUTE_NO_BODY
-#define PUBLIC .flags = ROUTE_PUBLIC | ROUTE_NO_BODY
-#define WRITE .action = "model.write"
-#define NOTHING .flags = ROUTE_NO_BODY /* as body */
-#define KEYED .flags = ROUTE_KEYED
-#define KEYED_OPTIONAL .flags = ROUTE_KEYED | ROUTE_BODY_OPTIONAL
-#define RECORDS .action = "record", .flags = ROUTE_KEYED | ROUTE_NDJSON | ROUTE_STREAM_BODY, .body_max = BATCH_MAX
+#define READ                   .action = "read", .flags = ROUTE_NO_BODY
+#define PUBLIC                 .flags = ROUTE_PUBLIC | ROUTE_NO_BODY
+#define WRITE                  .action = "model.write"
+#define NOTHING                .flags = ROUTE_NO_BODY /* as body */
+#define KEYED                  .flags = ROUTE_KEYED
+#define KEYED_OPTIONAL         .flags = ROUTE_KEYED | ROUTE_BODY_OPTIONAL
+#define RECORDS                                                                  \
+    .action = "record", .flags = ROUTE_KEYED | ROUTE_NDJSON | ROUTE_STREAM_BODY, \
+    .body_max = BATCH_MAX
 #define TELLS(tag_, doc_, responses_) .tag = tag_, .doc = doc_, .responses = responses_
 
 #define NO_MODEL ";404 MODEL_NOT_FOUND,ALIAS_NOT_FOUND"
-#define NO_NAME ";404 REGISTERED_MODEL_NOT_FOUND"
-#define STALE ";412 REVISION_MISMATCH"
+#define NO_NAME  ";404 REGISTERED_MODEL_NOT_FOUND"
+#define STALE    ";412 REVISION_MISMATCH"
 
 const struct route ROUTES[] = {
-    {OP(GET, BASE "/registry", "models_list", models_list), .query = MODELS_PARAMETERS, .action = "read",
-     .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER, TELLS("Registry", "List models.", "200 ModelList")},
+    {OP(GET, BASE "/registry", "models_list", models_list), .query = MODELS_PARAMETERS,
+     .action = "read", .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER,
+     TELLS("Registry", "List models.", "200 ModelList")},
     {OP(POST, BASE "/registry", "model_register", model_post), WRITE, KEYED, .body = MODEL_FIELDS,
      TELLS("Registry", "Register a model.", "201 Model;400 INVALID_REFERENCE;409 MODEL_EXISTS")},
     {OP(GET, MODEL, "model_get", model_get), READ, .query = MODEL_PARAMETERS,
@@ -37,42 +40,53 @@ const struct route ROUTES[] = {
            "200 Model;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_MODEL ";409 FIELD_FROZEN" STALE)},
     {OP(PUT, MODEL, "model_replace", model_put), WRITE, .body = MODEL_FIELDS,
      TELLS("Registry", "Replace a model's fields, or register it under this id.",
-           "200 Model;201 Model;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_MODEL ";409 FIELD_FROZEN,MODEL_EXISTS" STALE)},
+           "200 Model;201 Model;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_MODEL
+           ";409 FIELD_FROZEN,MODEL_EXISTS" STALE)},
     {OP(DELETE, MODEL, "model_delete", model_remove), WRITE, NOTHING,
      TELLS("Registry", "Delete a model that is in development or retired.",
            "204" NO_MODEL ";409 MODEL_IN_SERVICE" STALE)},
-    {OP(POST, MODEL "/status", "model_status", model_status_post), .action = "model.promote.canary", KEYED,
-     .body = STATUS_FIELDS,
+    {OP(POST, MODEL "/status", "model_status", model_status_post), .action = "model.promote.canary",
+     KEYED, .body = STATUS_FIELDS,
      TELLS("Registry", "Move a model along its lifecycle.",
-           "200 ModelTransition" NO_MODEL
-           ";409 ILLEGAL_TRANSITION,PROMOTION_BLOCKED,VALIDATION_PENDING,MODEL_HELD,TOO_MANY_CHANGES" STALE)},
+           "200 ModelTransition" NO_MODEL ";409 "
+                                          "ILLEGAL_TRANSITION,PROMOTION_BLOCKED,VALIDATION_PENDING,"
+                                          "MODEL_HELD,TOO_MANY_CHANGES" STALE)},
     {OP(GET, MODEL "/gate", "model_gate", model_gate_get), READ, .query = GATE_PARAMETERS,
      TELLS("Registry", "Would a promotion pass, and what of it is met?", "200 Gate" NO_MODEL)},
-    {OP(POST, MODEL "/hold", "model_hold", model_hold_post), WRITE, KEYED_OPTIONAL, .body = HOLD_FIELDS,
+    {OP(POST, MODEL "/hold", "model_hold", model_hold_post), WRITE, KEYED_OPTIONAL,
+     .body = HOLD_FIELDS,
      TELLS("Registry", "Hold a model back from any promotion.", "200 Model" NO_MODEL STALE)},
-    {OP(DELETE, MODEL "/hold", "model_release", model_hold_delete), .action = "model.promote.stable", NOTHING,
-     TELLS("Registry", "Lift the hold.", "204;404 MODEL_NOT_FOUND,ALIAS_NOT_FOUND,HOLD_NOT_FOUND" STALE)},
+    {OP(DELETE, MODEL "/hold", "model_release", model_hold_delete),
+     .action = "model.promote.stable", NOTHING,
+     TELLS("Registry", "Lift the hold.",
+           "204;404 MODEL_NOT_FOUND,ALIAS_NOT_FOUND,HOLD_NOT_FOUND" STALE)},
     {OP(GET, MODEL "/audit", "model_audit", model_audit_get), READ, .query = MODEL_AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of one model, all its incarnations included.",
            "200 AuditEntryList;404 MODEL_NOT_FOUND")},
     {OP(GET, BASE "/types", "types_get", types_get), READ, .query = READ_PARAMETERS,
-     TELLS("Registry", "What this server knows: types, statuses, actions, severities.", "200 Types")},
+     TELLS("Registry", "What this server knows: types, statuses, actions, severities.",
+           "200 Types")},
 
     {OP(GET, BASE "/registered-models", "registered_models_list", registered_models_list),
-     .query = REGISTERED_MODELS_PARAMETERS, .action = "read", .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER,
+     .query = REGISTERED_MODELS_PARAMETERS, .action = "read",
+     .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER,
      TELLS("Registered models", "List registered models.", "200 RegisteredModelList")},
-    {OP(POST, BASE "/registered-models", "registered_model_create", registered_model_post), WRITE, KEYED,
-     .body = REGISTERED_MODEL_FIELDS,
+    {OP(POST, BASE "/registered-models", "registered_model_create", registered_model_post), WRITE,
+     KEYED, .body = REGISTERED_MODEL_FIELDS,
      TELLS("Registered models", "Create a registered model before its first version.",
            "201 RegisteredModel;409 REGISTERED_MODEL_EXISTS")},
-    {OP(GET, NAME, "registered_model_get", registered_model_get), READ, .query = REGISTERED_MODEL_PARAMETERS,
+    {OP(GET, NAME, "registered_model_get", registered_model_get), READ,
+     .query = REGISTERED_MODEL_PARAMETERS,
      TELLS("Registered models", "One registered model, as it is or as it was.",
            "200 RegisteredModelDetail;304" NO_NAME)},
-    {OP(PATCH, NAME, "registered_model_patch", registered_model_change), WRITE, .body = REGISTERED_MODEL_FIELDS,
+    {OP(PATCH, NAME, "registered_model_patch", registered_model_change), WRITE,
+     .body = REGISTERED_MODEL_FIELDS,
      TELLS("Registered models", "Change or rename a registered model (JSON merge patch).",
-           "200 RegisteredModel;400 READ_ONLY_FIELD" NO_NAME ";409 REGISTERED_MODEL_EXISTS,TOO_MANY_CHANGES" STALE)},
+           "200 RegisteredModel;400 READ_ONLY_FIELD" NO_NAME
+           ";409 REGISTERED_MODEL_EXISTS,TOO_MANY_CHANGES" STALE)},
     {OP(DELETE, NAME, "registered_model_delete", registered_model_remove), WRITE, NOTHING,
-     TELLS("Registered models", "Delete a registered model and its versions, none of which may be in service.",
+     TELLS("Registered models",
+           "Delete a registered model and its versions, none of which may be in service.",
            "204" NO_NAME ";409 REGISTERED_MODEL_IN_SERVICE,TOO_MANY_CHANGES" STALE)},
     {OP(GET, NAME "/aliases", "aliases_list", aliases_list), READ, .query = PAGE_PARAMETERS,
      TELLS("Registered models", "List the aliases of a name.", "200 AliasList" NO_NAME)},
@@ -81,53 +95,64 @@ const struct route ROUTES[] = {
            "200 Alias;304;404 REGISTERED_MODEL_NOT_FOUND,ALIAS_NOT_FOUND,MODEL_NOT_FOUND")},
     {OP(PUT, NAME "/aliases/{alias}", "alias_set", alias_set), WRITE, .body = ALIAS_FIELDS,
      TELLS("Registered models", "Point an alias at a version.",
-           "200 Alias;400 INVALID_REFERENCE" NO_NAME ";409 ALIAS_RESERVED,PROMOTION_BLOCKED,MODEL_HELD" STALE)},
+           "200 Alias;400 INVALID_REFERENCE" NO_NAME
+           ";409 ALIAS_RESERVED,PROMOTION_BLOCKED,MODEL_HELD" STALE)},
     {OP(DELETE, NAME "/aliases/{alias}", "alias_remove", alias_remove), WRITE, NOTHING,
      TELLS("Registered models", "Remove an alias.",
            "204;404 REGISTERED_MODEL_NOT_FOUND,ALIAS_NOT_FOUND;409 ALIAS_RESERVED" STALE)},
     {OP(GET, NAME "/timeline", "timeline_get", timeline_get), READ, .query = TIMELINE_PARAMETERS,
-     TELLS("Registered models", "Who was stable, canary and held, when and by whom.", "200 Timeline" NO_NAME)},
-    {OP(POST, NAME "/rollback", "rollback", registered_model_rollback), .action = "model.rollback", KEYED_OPTIONAL,
-     .body = ROLLBACK_FIELDS,
+     TELLS("Registered models", "Who was stable, canary and held, when and by whom.",
+           "200 Timeline" NO_NAME)},
+    {OP(POST, NAME "/rollback", "rollback", registered_model_rollback), .action = "model.rollback",
+     KEYED_OPTIONAL, .body = ROLLBACK_FIELDS,
      TELLS("Registered models", "Back to the previous stable, or to another former one.",
-           "200 Rollback;400 INVALID_REFERENCE" NO_NAME ";409 NOTHING_TO_ROLL_BACK_TO,ILLEGAL_TRANSITION,MODEL_HELD"
-           STALE)},
+           "200 Rollback;400 INVALID_REFERENCE" NO_NAME
+           ";409 NOTHING_TO_ROLL_BACK_TO,ILLEGAL_TRANSITION,MODEL_HELD" STALE)},
 
     {OP(POST, MODEL "/inference", "inference_of_model", inference_of_model_post), RECORDS,
      .query = INFERENCE_PARAMETERS,
      TELLS("Inference", "Record inferences of one model.",
-           "202 Accepted" NO_MODEL ";413 BODY_TOO_LARGE,BATCH_TOO_LARGE;503 OVERLOADED,STORE_UNAVAILABLE")},
-    {OP(POST, BASE "/inference", "inference", inference_post), RECORDS, .query = INFERENCE_PARAMETERS,
+           "202 Accepted" NO_MODEL
+           ";413 BODY_TOO_LARGE,BATCH_TOO_LARGE;503 OVERLOADED,STORE_UNAVAILABLE")},
+    {OP(POST, BASE "/inference", "inference", inference_post), RECORDS,
+     .query = INFERENCE_PARAMETERS,
      TELLS("Inference", "Record inferences of several models.",
            "202 Accepted;413 BODY_TOO_LARGE,BATCH_TOO_LARGE;503 OVERLOADED,STORE_UNAVAILABLE")},
     {OP(GET, MODEL "/metrics", "metrics_get", metrics_get), READ, .query = METRICS_PARAMETERS,
-     TELLS("Inference", "Counts, percentiles and scores over a span of time.", "200 Metrics" NO_MODEL)},
+     TELLS("Inference", "Counts, percentiles and scores over a span of time.",
+           "200 Metrics" NO_MODEL)},
     {OP(GET, MODEL "/health", "health_get", health_get), READ, .query = READ_PARAMETERS,
-     TELLS("Inference", "How a model does against its thresholds and its baseline.", "200 Health" NO_MODEL)},
+     TELLS("Inference", "How a model does against its thresholds and its baseline.",
+           "200 Health" NO_MODEL)},
 
     {OP(GET, BASE "/audit", "audit_get", audit_get), READ, .query = AUDIT_PARAMETERS,
-     TELLS("Audit", "The journal of all changes; as NDJSON, all of it.", "200 AuditEntryList,application/x-ndjson")},
-    {OP(GET, BASE "/events", "events_get", events_get), .query = EVENTS_PARAMETERS, .action = "read",
-     .flags = ROUTE_NO_BODY | ROUTE_OPEN_ENDED,
+     TELLS("Audit", "The journal of all changes; as NDJSON, all of it.",
+           "200 AuditEntryList,application/x-ndjson")},
+    {OP(GET, BASE "/events", "events_get", events_get), .query = EVENTS_PARAMETERS,
+     .action = "read", .flags = ROUTE_NO_BODY | ROUTE_OPEN_ENDED,
      TELLS("Audit", "Server-sent events of the journal; Last-Event-ID resumes without a gap.",
            "200 text/event-stream;503 OVERLOADED")},
 
-    {OP(GET, BASE "/config", "config_get", config_get), .action = "admin", NOTHING, .query = READ_PARAMETERS,
+    {OP(GET, BASE "/config", "config_get", config_get), .action = "admin", NOTHING,
+     .query = READ_PARAMETERS,
      TELLS("Server", "Settings in force and where they came from.", "200 Config")},
     {OP(GET, BASE "/nodes", "nodes_list", nodes_list), READ, .query = READ_PARAMETERS,
      TELLS("Server", "The servers that share this store.", "200 NodeList")},
     {OP(GET, "/healthz", "healthz", healthz_get), PUBLIC, TELLS("Server", "Alive.", "200 State")},
     {OP(GET, "/readyz", "readyz", readyz_get), PUBLIC,
      TELLS("Server", "Ready to take writes.", "200 State;503 STORE_UNAVAILABLE")},
-    {OP(GET, "/version", "version", version_get), PUBLIC, TELLS("Server", "What runs here.", "200 Version")},
+    {OP(GET, "/version", "version", version_get), PUBLIC,
+     TELLS("Server", "What runs here.", "200 Version")},
     {OP(GET, "/metrics", "exposition", exposition_get), READ,
      TELLS("Server", "Metrics of the server and of each model, for Prometheus.",
            "200 application/openmetrics-text,text/plain;503 OVERLOADED")},
-    {OP(GET, "/openapi.json", "openapi", openapi_get), PUBLIC, TELLS("Server", "This document.", "200 OpenApi")},
+    {OP(GET, "/openapi.json", "openapi", openapi_get), PUBLIC,
+     TELLS("Server", "This document.", "200 OpenApi")},
     {OP(GET, "/problems", "problems_list", problems_list), PUBLIC,
      TELLS("Server", "Every kind of problem there is.", "200 ProblemKindList")},
     {OP(GET, "/problems/{slug}", "problem_get", problem_get), PUBLIC,
-     TELLS("Server", "What a problem means and what to do.", "200 ProblemKind,text/html;404 NOT_FOUND")},
+     TELLS("Server", "What a problem means and what to do.",
+           "200 ProblemKind,text/html;404 NOT_FOUND")},
     {OP(GET, "/", "root", root_get), PUBLIC, TELLS("Server", "Where to go from here.", "200 Root")},
     {.path = NULL},
 };

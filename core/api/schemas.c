@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define ACTOR "{kind:(token|anonymous|scheduler|experiment|server) id:s on_behalf_of:s?}"
+#define ACTOR     "{kind:(token|anonymous|scheduler|experiment|server) id:s on_behalf_of:s?}"
 #define CONDITION "{name:s status:(pass|fail|missing|stale|running|error) run_id:s? detail:s}"
 #define RECORD \
     "latency_ms:n success~:b error_type~:s? timestamp~:t? scores~:{*:n} score~:n decision_id~:s?"
@@ -14,7 +14,8 @@ const struct schema SCHEMAS[] = {
     {"Model", "One deployable version.", MODEL_FIELDS, NULL, NULL},
     {"ModelDetail", "A model, with what ?include= asked for.", MODEL_FIELDS,
      "{metrics~:@Metrics health~:@Health validation~:any}", NULL},
-    {"ModelTransition", "A model after a change of status.", MODEL_FIELDS, "{superseded:[s]}", NULL},
+    {"ModelTransition", "A model after a change of status.", MODEL_FIELDS, "{superseded:[s]}",
+     NULL},
     {"ModelList", NULL, NULL, NULL, "Model"},
     {"Gate", "What a promotion demands, and whether it is met.", NULL,
      "{allowed:b evidence:(complete|incomplete|none|forced) conditions:[" CONDITION "]}", NULL},
@@ -27,35 +28,46 @@ const struct schema SCHEMAS[] = {
     {"Timeline", "Who was stable, canary and held. `to` null: still so.", NULL,
      "{namespace:s name:s from:t? to:t? "
      "intervals:[{model_id:s status:(canary|stable) from:t to:t? actor:" ACTOR " reason:s?}] "
-     "holds:[{model_id:s from:t to:t? actor:" ACTOR " reason:s? released_by:" ACTOR "?}]}", NULL},
+     "holds:[{model_id:s from:t to:t? actor:" ACTOR " reason:s? released_by:" ACTOR "?}]}",
+     NULL},
     {"Rollback", "What a rollback did, or would do.", NULL,
      "{from:s? to:s experiments_stopped:[s] warnings:[s]}", NULL},
     {"Types", "What this server knows.", NULL,
-     "{model_types:[s] statuses:[{status:s transitions:[s]}] actions:[s] severities:[s] runtimes:[s] "
-     "test_types:[any] strategies:[s] policies:[s]}", NULL},
+     "{model_types:[s] statuses:[{status:s transitions:[s]}] actions:[s] severities:[s] "
+     "runtimes:[s] "
+     "test_types:[any] strategies:[s] policies:[s]}",
+     NULL},
 
-    {"InferenceRecord", "One inference of the model in the path.", NULL, "{model_id~:s " RECORD "}", NULL},
-    {"NamedInferenceRecord", "One inference, with the model that made it.", NULL, "{model_id:s " RECORD "}", NULL},
-    {"Accepted", "How many records are on disk now. `rejected` and `errors` with on_invalid=skip.", NULL,
-     "{accepted:i rejected~:i errors~:[{field:s detail:s}] errors_total~:i}", NULL},
+    {"InferenceRecord", "One inference of the model in the path.", NULL, "{model_id~:s " RECORD "}",
+     NULL},
+    {"NamedInferenceRecord", "One inference, with the model that made it.", NULL,
+     "{model_id:s " RECORD "}", NULL},
+    {"Accepted", "How many records are on disk now. `rejected` and `errors` with on_invalid=skip.",
+     NULL, "{accepted:i rejected~:i errors~:[{field:s detail:s}] errors_total~:i}", NULL},
     {"Metrics", "Statistics are null where there is nothing to tell of.", NULL,
      "{model_id:s window:s? from:t to:t "
-     "inferences:{total:i success:i failure:i success_rate_ratio:n?} errors:{*:i} clock_skewed:i mismatched:i "
+     "inferences:{total:i success:i failure:i success_rate_ratio:n?} errors:{*:i} clock_skewed:i "
+     "mismatched:i "
      "latency_ms:{count:i min:n? max:n? mean:n? p50:n? p95:n? p99:n? quantiles:{*:n?} exact:b "
      "error_bound_ratio:n low_sample:b} "
      "scores:{*:{count:i mean:n min:n max:n variance:n?}} "
      "recent:{count:i capacity:i min:n? max:n? p50:n? p95:n? p99:n? scope:(node)} "
      "lifetime:{total:i success:i failure:i} resolution_ms~:i "
-     "series~:[{start:t count:i failure:i p50:n? p95:n? p99:n?}]}", NULL},
+     "series~:[{start:t count:i failure:i p50:n? p95:n? p99:n?}]}",
+     NULL},
     {"Health", "A model against its thresholds and its baseline.", NULL,
      "{model_id:s status:(healthy|degraded|unhealthy|unknown) checked_at:t? "
      "trend:(improving|steady|worsening|unknown) baseline_model_id:s? "
-     "checks:[{name:(error_rate|latency_p95|latency_p99|traffic|validation) status:(pass|warn|fail|unknown) "
-     "value:n? threshold:n? baseline:n? interval:[n]? window:s? detail:s}]}", NULL},
+     "checks:[{name:(error_rate|latency_p95|latency_p99|traffic|validation) "
+     "status:(pass|warn|fail|unknown) "
+     "value:n? threshold:n? baseline:n? interval:[n]? window:s? detail:s}]}",
+     NULL},
 
     {"AuditEntry", "One change. `hash` is the SHA-256 of the entry's text without it.", NULL,
-     "{seq:i at:t namespace:s actor:" ACTOR " request_id:s? action:s entity:s entity_id:s before:{*:any}? "
-     "after:{*:any}? reason:s? evidence:any prev_hash:s hash:s}", NULL},
+     "{seq:i at:t namespace:s actor:" ACTOR
+     " request_id:s? action:s entity:s entity_id:s before:{*:any}? "
+     "after:{*:any}? reason:s? evidence:any prev_hash:s hash:s}",
+     NULL},
     {"AuditEntryList", NULL, NULL, NULL, "AuditEntry"},
 
     {"Config", "Each setting with its value and where it came from.", NULL,
@@ -70,7 +82,9 @@ const struct schema SCHEMAS[] = {
     {"ProblemKind", "A kind of problem.", NULL, "{type:s title:s status:i code:s doc:s}", NULL},
     {"ProblemKindList", NULL, NULL, NULL, "ProblemKind"},
     {"Problem", "RFC 9457. Some codes carry further members, such as `legal` or `gate`.", NULL,
-     "{type:s title:s status:i code:s detail:s instance~:s request_id:s errors~:[{field:s detail:s}] "
-     "errors_total~:i}", NULL},
+     "{type:s title:s status:i code:s detail:s instance~:s request_id:s errors~:[{field:s "
+     "detail:s}] "
+     "errors_total~:i}",
+     NULL},
     {.name = NULL},
 };

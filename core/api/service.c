@@ -29,7 +29,8 @@ static void put_node(struct call *c, struct bytes *b)
     if (http) {
         const char *address = http_address(http);
         bool v6 = strchr(address, ':') && *address != '[';
-        json_kv_string(b, "address", arena_printf(c->arena, v6 ? "[%s]:%u" : "%s:%u", address, http_port(http)));
+        json_kv_string(b, "address",
+                       arena_printf(c->arena, v6 ? "[%s]:%u" : "%s:%u", address, http_port(http)));
     } else {
         json_kv_string(b, "address", NULL);
     }
@@ -68,7 +69,8 @@ static const char *unready(struct call *c)
     char since[TIME_TEXT_SIZE];
     time_format(engine.unavailable_since, since);
     if (!engine.available)
-        return arena_printf(c->arena, "the store has refused changes since %s; reads are served", since);
+        return arena_printf(c->arena, "the store has refused changes since %s; reads are served",
+                            since);
     if (!records.available)
         return "the log of inference records cannot be written; everything else is served";
     return NULL;
@@ -101,7 +103,8 @@ void version_get(struct request *rq)
 
 void root_get(struct request *rq)
 {
-    static const char WHERE[] = "{\"name\":\"paddock\",\"api\":\"/api/models/enterprise\",\"openapi\":\"/openapi.json\","
-                                "\"health\":\"/readyz\",\"metrics\":\"/metrics\",\"problems\":\"/problems\"}";
+    static const char WHERE[] =
+        "{\"name\":\"paddock\",\"api\":\"/api/models/enterprise\",\"openapi\":\"/openapi.json\","
+        "\"health\":\"/readyz\",\"metrics\":\"/metrics\",\"problems\":\"/problems\"}";
     request_reply(rq, 200, NULL, WHERE, sizeof WHERE - 1);
 }

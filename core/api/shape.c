@@ -8,7 +8,8 @@
 #define MEMBERS_MAX 48
 
 static const char *const WORDS[][2] = {
-    {"s", "\"string\""}, {"t", "\"string\""}, {"i", "\"integer\""}, {"n", "\"number\""}, {"b", "\"boolean\""},
+    {"s", "\"string\""}, {"t", "\"string\""},  {"i", "\"integer\""},
+    {"n", "\"number\""}, {"b", "\"boolean\""},
 };
 
 static void put_shape(const char **at, struct bytes *out);
@@ -88,7 +89,8 @@ static void put_array(const char **at, struct bytes *out)
     bytes_printf(out, ",\"type\":%s}", take(at, '?') ? "[\"array\",\"null\"]" : "\"array\"");
 }
 
-static void put_required(const char *const *names, const size_t *lengths, size_t n, struct bytes *out)
+static void put_required(const char *const *names, const size_t *lengths, size_t n,
+                         struct bytes *out)
 {
     for (size_t i = 0; i < n; i++) {
         bytes_text(out, i ? "," : ",\"required\":[");

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_MAX (64 << 20) /* what one command may use: supersede and rollback touch many models */
+#define ARENA_MAX \
+    (64 << 20) /* what one command may use: supersede and rollback touch many models */
 
 struct submission {
     struct command command; /* first: the engine and the loop know it by its mail */
@@ -60,7 +61,8 @@ static bool body_read(const struct request *rq, json_t **body, struct err *e)
     *body = json_read(text, len, e);
     if (!*body)
         return false;
-    return json_is_object(*body) || call_fault(request_arena((struct request *)rq), "", e, "must be an object");
+    return json_is_object(*body) ||
+           call_fault(request_arena((struct request *)rq), "", e, "must be an object");
 }
 
 static void answer_headers(struct submission *s, uint64_t seq)
@@ -68,7 +70,8 @@ static void answer_headers(struct submission *s, uint64_t seq)
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, seq);
     request_add_header(s->rq, "Paddock-Seq", text);
-    request_add_header(s->rq, "Paddock-Epoch", "1"); /* a single node never loses what it acknowledged */
+    request_add_header(s->rq, "Paddock-Epoch",
+                       "1"); /* a single node never loses what it acknowledged */
     if (s->command.answer.location)
         request_add_header(s->rq, "Location", s->command.answer.location);
 }
@@ -90,7 +93,8 @@ static void answered(struct mail *mail)
     }
     answer_headers(s, seq);
     if (a->revision > 0)
-        request_reply_entity(s->rq, a->status, a->revision, a->body ? a->body : "", a->body ? a->body_len : 0);
+        request_reply_entity(s->rq, a->status, a->revision, a->body ? a->body : "",
+                             a->body ? a->body_len : 0);
     else
         request_reply(s->rq, a->status, NULL, a->body ? a->body : "", a->body ? a->body_len : 0);
     submission_free(s);
@@ -115,7 +119,8 @@ static struct submission *submission_new(const struct call *c, const struct wish
     s->command = (struct command){
         .arena = a,
         .ns = arena_text(a, c->ns),
-        .actor = {arena_text(a, request_actor_kind(c->rq)), arena_text(a, request_actor_id(c->rq)), NULL},
+        .actor = {arena_text(a, request_actor_kind(c->rq)), arena_text(a, request_actor_id(c->rq)),
+                  NULL},
         .request_id = arena_text(a, request_id(c->rq)),
         .id = arena_text(a, w->id),
         .id2 = arena_text(a, w->id2),
@@ -125,9 +130,10 @@ static struct submission *submission_new(const struct call *c, const struct wish
     return s;
 }
 
-/* What the request adds to the command: key, preconditions, reason, body. False: `e`, or answered already. */
-static bool submission_fill(struct submission *s, struct call *c, const struct wish *w, bool *replied,
-                            struct err *e)
+/* What the request adds to the command: key, preconditions, reason, body. False: `e`, or answered
+ * already. */
+static bool submission_fill(struct submission *s, struct call *c, const struct wish *w,
+                            bool *replied, struct err *e)
 {
     struct command *cmd = &s->command;
     size_t len;
@@ -141,8 +147,10 @@ static bool submission_fill(struct submission *s, struct call *c, const struct w
     cmd->key_body_hash = key.body_hash;
     cmd->key_expires_ms = key.expires_ms;
     const char *if_match = request_header(c->rq, "If-Match");
-    if (!if_match_parse(if_match, if_match && strchr(if_match, ',') ? revision_now(c, w) : 0, &cmd->if_match, e))
-        return call_fault(c->arena, "If-Match", e, "must be *, or entity tags such as \"3\" parted by commas");
+    if (!if_match_parse(if_match, if_match && strchr(if_match, ',') ? revision_now(c, w) : 0,
+                        &cmd->if_match, e))
+        return call_fault(c->arena, "If-Match", e,
+                          "must be *, or entity tags such as \"3\" parted by commas");
     if (!call_reason(c->rq, &cmd->reason, e) || !body_read(c->rq, &s->body, e))
         return false;
     cmd->reason = arena_text(cmd->arena, cmd->reason);

@@ -13,7 +13,8 @@ struct wish {
     enum entity_kind kind; /* of what If-Match speaks of: a model by id or reference, or a name */
 };
 
-/* Check namespace, key, preconditions, reason and body, hand the command over, and reply when it is done. */
+/* Check namespace, key, preconditions, reason and body, hand the command over, and reply when it is
+ * done. */
 void submit(struct request *rq, const struct wish *wish);
 
 #endif

@@ -9,7 +9,8 @@ void metric_family(struct text_format *t, const char *name, enum metric_type typ
 {
     static const char *const NAMES[] = {"gauge", "counter", "histogram"};
     const char *suffix = type == METRIC_COUNTER && !t->openmetrics ? "_total" : "";
-    bytes_printf(t->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix, NAMES[type]);
+    bytes_printf(t->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix,
+                 NAMES[type]);
 }
 
 void sample_begin(struct text_format *t, const char *name, const char *suffix)
@@ -82,8 +83,8 @@ void sample_number(struct text_format *t, double value)
     bytes_char(t->out, '\n');
 }
 
-static void metric_one(struct text_format *t, const char *name, enum metric_type type, const char *help,
-                       double value)
+static void metric_one(struct text_format *t, const char *name, enum metric_type type,
+                       const char *help, double value)
 {
     metric_family(t, name, type, help);
     sample_begin(t, name, type == METRIC_COUNTER ? "_total" : "");

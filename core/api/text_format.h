@@ -1,8 +1,8 @@
 /* text_format: metric families in OpenMetrics 1.0 or in Prometheus' text format 0.0.4. Room: api.
  * Threads: one owner.
  *
- * The two differ where a reader would notice: a counter's family carries `_total` in its name in the old
- * one, and only the new one ends with `# EOF`. */
+ * The two differ where a reader would notice: a counter's family carries `_total` in its name in
+ * the old one, and only the new one ends with `# EOF`. */
 #ifndef PADDOCK_API_TEXT_FORMAT_H
 #define PADDOCK_API_TEXT_FORMAT_H
 
@@ -20,7 +20,8 @@ struct text_format {
 };
 
 /* Announce a family; its samples follow at once. `name` without `_total`. */
-void metric_family(struct text_format *t, const char *name, enum metric_type type, const char *help);
+void metric_family(struct text_format *t, const char *name, enum metric_type type,
+                   const char *help);
 /* One sample: begin, labels, value. `suffix`: "", "_total", "_bucket", "_count", "_sum". */
 void sample_begin(struct text_format *t, const char *name, const char *suffix);
 void sample_label(struct text_format *t, const char *label, const char *value);

@@ -1,5 +1,6 @@
-/* The timeline: events of the journal become intervals. A version's status lasts until its next one; a hold until it
- * is lifted. What happened before the span that was asked for is read as well, since it may reach into it. */
+/* The timeline: events of the journal become intervals. A version's status lasts until its next
+ * one; a hold until it is lifted. What happened before the span that was asked for is read as well,
+ * since it may reach into it. */
 #include "api/timeline.h"
 
 #include "api/handlers.h"
@@ -17,7 +18,7 @@ struct interval {
     const char *model_id, *status; /* status "held": a hold */
     int64_t from, to;              /* to 0: lasts */
     const char *actor, *reason;
-    const char *ended_by;          /* actor who ended a hold, JSON text, or NULL */
+    const char *ended_by; /* actor who ended a hold, JSON text, or NULL */
 };
 
 struct timeline {
@@ -33,18 +34,23 @@ struct asked {
 
 /* --- intervals --- */
 
-static void begin_interval(struct timeline *t, struct map *which, const struct event *e, const char *status)
+static void begin_interval(struct timeline *t, struct map *which, const struct event *e,
+                           const char *status)
 {
     if (t->n == t->cap) {
         t->cap = t->cap ? 2 * t->cap : 64;
         t->list = mem_resize(t->list, t->cap, sizeof *t->list);
     }
-    t->list[t->n++] = (struct interval){
-        .model_id = e->model_id, .status = status, .from = e->at, .actor = e->actor, .reason = e->reason};
+    t->list[t->n++] = (struct interval){.model_id = e->model_id,
+                                        .status = status,
+                                        .from = e->at,
+                                        .actor = e->actor,
+                                        .reason = e->reason};
     map_set(which, e->model_id, strlen(e->model_id), (void *)(uintptr_t)t->n);
 }
 
-static void end_interval(struct timeline *t, struct map *which, const char *model_id, const struct event *e)
+static void end_interval(struct timeline *t, struct map *which, const char *model_id,
+                         const struct event *e)
 {
     uintptr_t at = (uintptr_t)map_remove(which, model_id, strlen(model_id));
     if (!at)
@@ -123,7 +129,8 @@ static bool in_service(const struct interval *in)
     return strcmp(in->status, "stable") == 0 || strcmp(in->status, "canary") == 0;
 }
 
-static void put_intervals(struct bytes *b, const struct timeline *t, const struct asked *asked, bool holds)
+static void put_intervals(struct bytes *b, const struct timeline *t, const struct asked *asked,
+                          bool holds)
 {
     bytes_char(b, '[');
     for (size_t i = 0; i < t->n; i++) {
@@ -164,8 +171,8 @@ static bool timeline_render(struct work *w)
     struct history h;
     bool ok = history_read(w, asked->name, asked->to, &h);
     if (ok && h.n == 0 && !name_exists(w, asked->name))
-        ok = fail(&w->err, &REGISTERED_MODEL_NOT_FOUND, "no registered model '%s' in namespace '%s'", asked->name,
-                  w->ns);
+        ok = fail(&w->err, &REGISTERED_MODEL_NOT_FOUND,
+                  "no registered model '%s' in namespace '%s'", asked->name, w->ns);
     if (ok) {
         struct timeline t;
         timeline_build(&t, &h);
@@ -191,7 +198,8 @@ void timeline_get(struct request *rq)
 
 /* --- ?at= --- */
 
-/* The registered model's text as it was after its last entry before `to`. NULL if it did not exist then. */
+/* The registered model's text as it was after its last entry before `to`. NULL if it did not exist
+ * then. */
 static bool entity_at(struct work *w, const struct former_name *name, int64_t to, json_t **entity)
 {
     const struct journal_query q = {
@@ -251,8 +259,8 @@ static bool at_render(struct work *w)
     for (size_t i = 0; ok && !entity && i < h.n_names; i++)
         ok = entity_at(w, &h.names[i], asked->at + 1, &entity);
     if (ok && !entity)
-        ok = fail(&w->err, &REGISTERED_MODEL_NOT_FOUND, "no registered model '%s' in namespace '%s' at that time",
-                  asked->name, w->ns);
+        ok = fail(&w->err, &REGISTERED_MODEL_NOT_FOUND,
+                  "no registered model '%s' in namespace '%s' at that time", asked->name, w->ns);
     if (ok) {
         struct timeline t;
         timeline_build(&t, &h);

@@ -61,8 +61,8 @@ bool work_model(struct work *w, const char *reference, struct model_key *key)
 {
     const struct model *m = view_resolve(view_enter(w->reader), w->ns, reference, &w->err);
     if (m)
-        *key = (struct model_key){arena_text(w->arena, m->entity.ns), arena_text(w->arena, m->entity.id),
-                                  m->entity.uid};
+        *key = (struct model_key){arena_text(w->arena, m->entity.ns),
+                                  arena_text(w->arena, m->entity.id), m->entity.uid};
     view_leave(w->reader);
     return m != NULL;
 }
@@ -72,7 +72,8 @@ void work_answer(struct call *c, bool on_reader, bool (*run)(struct work *w), vo
     work_answer_typed(c, on_reader, run, args, NULL);
 }
 
-void work_answer_typed(struct call *c, bool on_reader, bool (*run)(struct work *w), void *args, const char *type)
+void work_answer_typed(struct call *c, bool on_reader, bool (*run)(struct work *w), void *args,
+                       const char *type)
 {
     struct work w = {
         .api = c->api,

@@ -1,5 +1,6 @@
-/* work: an answer that is made either on the loop or, when it may take long, on a reader thread. Room: api.
- * Threads: started on [loop]; run() on the loop or on a reader; the reply always on the loop. */
+/* work: an answer that is made either on the loop or, when it may take long, on a reader thread.
+ * Room: api. Threads: started on [loop]; run() on the loop or on a reader; the reply always on the
+ * loop. */
 #ifndef PADDOCK_API_WORK_H
 #define PADDOCK_API_WORK_H
 
@@ -37,6 +38,7 @@ bool work_model(struct work *w, const char *reference, struct model_key *key) MU
 /* Run and reply, at once or by way of a reader. */
 void work_answer(struct call *c, bool on_reader, bool (*run)(struct work *w), void *args);
 /* The same with a media type other than JSON. */
-void work_answer_typed(struct call *c, bool on_reader, bool (*run)(struct work *w), void *args, const char *type);
+void work_answer_typed(struct call *c, bool on_reader, bool (*run)(struct work *w), void *args,
+                       const char *type);
 
 #endif
