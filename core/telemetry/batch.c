@@ -1,0 +1,486 @@
+#include "telemetry/batch.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "telemetry/payload.h"
+#include "telemetry/scanner.h"
+#include "telemetry/words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct err_kind BATCH_TOO_LONG = {"BATCH_TOO_LARGE", 413, "Batch too large",
+                                        "A batch of inference records has at most 10,000 array "
+                                        "items or 200,000 NDJSON lines. Send it in parts."};
+
+#define CARRY_MAX     (64u << 20) /* a guard: bodies are limited long before */
+#define NAMES_MAX     (4u << 20)  /* above 200,000 records of 16 scores */
+#define GROUP_UNKNOWN UINT32_MAX
+
+struct batch {
+    struct batch_config config;
+    struct scanner scanner;
+    struct record record;
+    struct bytes carry; /* the line that was cut, or the body so far */
+    bool hopeless, too_long;
+    size_t lines; /* seen, or items */
+    size_t faults_before;
+    size_t rejected;
+
+    /* Records in order of arrival, and the group of each (only when they name their model). */
+    struct payload_record *records;
+    uint32_t *group_of;
+    size_t n, cap, group_of_cap;
+    struct payload_score *scores;
+    size_t n_scores, scores_cap;
+    struct words errors, names;
+
+    /* Model ids seen, the group of each; models seen: word i of `uids` is group i. */
+    struct words ids, uids;
+    uint32_t *id_groups;
+    size_t id_groups_cap;
+    uint32_t last_id;
+    struct payload_group *groups;
+    size_t groups_cap;
+
+    char *payload;
+    size_t payload_len, payload_cap;
+    uint32_t checksum;
+};
+
+struct batch *batch_new(void)
+{
+    struct batch *b = mem_zero(1, sizeof *b);
+    scanner_init(&b->scanner);
+    bytes_init(&b->carry, CARRY_MAX);
+    words_init(&b->errors, RECORD_ERROR_MASK - 1);
+    words_init(&b->names, NAMES_MAX);
+    words_init(&b->ids, BATCH_LINES_MAX);
+    words_init(&b->uids, BATCH_LINES_MAX);
+    return b;
+}
+
+void batch_free(struct batch *b)
+{
+    if (!b)
+        return;
+    scanner_release(&b->scanner);
+    bytes_release(&b->carry);
+    words_release(&b->errors);
+    words_release(&b->names);
+    words_release(&b->ids);
+    words_release(&b->uids);
+    free(b->records);
+    free(b->group_of);
+    free(b->scores);
+    free(b->id_groups);
+    free(b->groups);
+    free(b->payload);
+    free(b);
+}
+
+void batch_start(struct batch *b, const struct batch_config *config, struct faults *f)
+{
+    b->config = *config;
+    b->scanner.faults = f;
+    b->scanner.now_ms = config->now_ms;
+    b->scanner.oldest_ms = config->oldest_ms > 0 ? config->oldest_ms : 0;
+    b->scanner.index = 0;
+    b->scanner.indexed = config->format == BATCH_NDJSON;
+    bytes_clear(&b->carry);
+    words_clear(&b->errors);
+    words_clear(&b->names);
+    words_clear(&b->ids);
+    words_clear(&b->uids);
+    b->last_id = WORD_NONE;
+    b->hopeless = b->too_long = false;
+    b->lines = b->n = b->n_scores = b->rejected = b->payload_len = 0;
+    b->faults_before = f->total;
+}
+
+/* Make room for one more element of an array. */
+static inline void *room(void *array, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return array;
+    *cap = *cap ? *cap * 2 : 64;
+    return mem_resize(array, *cap, size);
+}
+
+/* --- models --- */
+
+static uint32_t new_group(struct batch *b, uint64_t uid)
+{
+    uint32_t known = b->uids.n;
+    uint32_t group = words_put(&b->uids, (const char *)&uid, sizeof uid);
+    if (group == known) {
+        b->groups = room(b->groups, group, &b->groups_cap, sizeof *b->groups);
+        b->groups[group] = (struct payload_group){.uid = uid};
+    }
+    return group;
+}
+
+/* The group of a model id; the caller's registry is asked once for each. */
+static uint32_t group_of_id(struct batch *b, struct span id)
+{
+    if (b->last_id != WORD_NONE) {
+        size_t len;
+        const char *last = words_get(&b->ids, b->last_id, &len);
+        if (len == id.len && memcmp(last, id.text, len) == 0)
+            return b->id_groups[b->last_id];
+    }
+    uint32_t known = b->ids.n;
+    uint32_t word = words_put(&b->ids, id.text, id.len);
+    if (word == WORD_NONE)
+        return GROUP_UNKNOWN;
+    if (word == known) {
+        uint64_t uid = b->config.resolve(b->config.ctx, id.text, id.len);
+        b->id_groups = room(b->id_groups, word, &b->id_groups_cap, sizeof *b->id_groups);
+        b->id_groups[word] = uid ? new_group(b, uid) : GROUP_UNKNOWN;
+    }
+    b->last_id = word;
+    return b->id_groups[word];
+}
+
+/* Find the model of the current record, or refuse it. */
+static bool find_model(struct batch *b, const struct record *r, uint32_t *group)
+{
+    struct span id = r->model_id;
+    if (b->config.uid) {
+        const char *own = b->config.model_id;
+        if (id.text && own && (strlen(own) != id.len || memcmp(own, id.text, id.len) != 0))
+            scanner_refuse(&b->scanner, &ERR_INVALID, "/model_id",
+                           "must be '%s', the model of the path, or be left out", own);
+        return !b->scanner.refused;
+    }
+    if (!id.text) {
+        scanner_refuse(&b->scanner, &ERR_INVALID, "/model_id", "is required");
+        return false;
+    }
+    *group = group_of_id(b, id);
+    if (*group == GROUP_UNKNOWN)
+        scanner_refuse(&b->scanner, &ERR_INVALID, "/model_id", "no model with id '%.*s'",
+                       (int)utf8_cut(id.text, id.len, 200), id.text);
+    return !b->scanner.refused;
+}
+
+/* --- records --- */
+
+static void keep_scores(struct batch *b, const struct record *r)
+{
+    for (size_t i = 0; i < r->n_scores; i++) {
+        const struct score *s = &r->scores[i];
+        b->scores = room(b->scores, b->n_scores, &b->scores_cap, sizeof *b->scores);
+        b->scores[b->n_scores++] = (struct payload_score){
+            s->value, (uint32_t)b->n, words_put(&b->names, s->name.text, s->name.len)};
+    }
+}
+
+static inline void keep(struct batch *b, const struct record *r)
+{
+    uint32_t group = 0;
+    if (b->scanner.refused || ((!b->config.uid || r->model_id.text) && !find_model(b, r, &group))) {
+        b->rejected++;
+        return;
+    }
+    uint64_t bits = (uint64_t)r->timestamp << RECORD_TIME_SHIFT;
+    if (r->skewed)
+        bits |= RECORD_SKEWED;
+    if (r->failure)
+        bits |= RECORD_FAILURE;
+    if (r->error_type.text)
+        bits |= words_put(&b->errors, r->error_type.text, r->error_type.len) + 1;
+    b->records = room(b->records, b->n, &b->cap, sizeof *b->records);
+    b->records[b->n] = (struct payload_record){r->latency_ms, bits};
+    if (!b->config.uid) {
+        b->group_of = room(b->group_of, b->n, &b->group_of_cap, sizeof *b->group_of);
+        b->group_of[b->n] = group;
+        b->groups[group].records++;
+    }
+    if (r->n_scores)
+        keep_scores(b, r);
+    b->n++;
+}
+
+/* Refuse the current record because its text is no JSON; `from` is where its line or body begins.
+ */
+static void malformed(struct batch *b, const char *unit, const char *from, const char *where,
+                      const char *why)
+{
+    scanner_refuse(&b->scanner, &ERR_MALFORMED_JSON, "", "%s, at byte %zu of the %s", why,
+                   (size_t)(where - from), unit);
+    b->rejected++;
+}
+
+static bool too_long(struct batch *b)
+{
+    b->too_long = b->hopeless = true;
+    return false;
+}
+
+/* One line of NDJSON. */
+static bool scan_line(struct batch *b, const char *line, const char *end)
+{
+    struct scanner *s = &b->scanner;
+    const char *p = token_space(line, end);
+    if (b->lines == BATCH_LINES_MAX)
+        return too_long(b);
+    s->index = b->lines++;
+    if (p >= end)
+        return true;
+    p = scanner_record(s, p, end, &b->record);
+    if (!p) {
+        malformed(b, "line", line, s->where, s->why);
+        return true;
+    }
+    p = token_space(p, end);
+    if (p < end)
+        malformed(b, "line", line, p, "something follows the record");
+    else
+        keep(b, &b->record);
+    return true;
+}
+
+bool batch_feed(struct batch *b, const char *data, size_t len)
+{
+    const char *end = data + len;
+    if (b->hopeless)
+        return false;
+    if (b->config.format == BATCH_JSON)
+        return bytes_add(&b->carry, data, len) || too_long(b);
+    while (data < end) {
+        const char *eol = memchr(data, '\n', (size_t)(end - data));
+        if (!eol)
+            return bytes_add(&b->carry, data, (size_t)(end - data)) || too_long(b);
+        if (b->carry.len == 0) {
+            if (!scan_line(b, data, eol))
+                return false;
+        } else {
+            if (!bytes_add(&b->carry, data, (size_t)(eol - data)))
+                return too_long(b);
+            if (!scan_line(b, b->carry.data, b->carry.data + b->carry.len))
+                return false;
+            bytes_clear(&b->carry);
+        }
+        data = eol + 1;
+    }
+    return true;
+}
+
+/* --- a body of plain JSON --- */
+
+/* The text itself is broken: nothing behind this point can be trusted. */
+static const char *broken(struct batch *b, const char *where, const char *why)
+{
+    malformed(b, "body", b->carry.data, where, why);
+    b->hopeless = true;
+    return NULL;
+}
+
+static const char *scan_items(struct batch *b, const char *p, const char *end)
+{
+    struct scanner *s = &b->scanner;
+    p = token_space(p, end);
+    if (*p == ']')
+        return p + 1;
+    for (;;) {
+        if (b->lines == BATCH_ITEMS_MAX) {
+            too_long(b);
+            return NULL;
+        }
+        s->indexed = true;
+        s->index = b->lines++;
+        p = scanner_record(s, p, end, &b->record);
+        if (!p)
+            return broken(b, s->where, s->why);
+        keep(b, &b->record);
+        s->indexed = false;
+        p = token_space(p, end);
+        if (*p == ']')
+            return p + 1;
+        if (*p != ',')
+            return broken(b, p, "',' or ']' is expected");
+        p = token_space(p + 1, end);
+    }
+}
+
+static void scan_body(struct batch *b)
+{
+    struct scanner *s = &b->scanner;
+    const char *body = bytes_room(&b->carry, 0) ? b->carry.data : NULL;
+    if (!body)
+        return;
+    b->carry.data[b->carry.len] = '\0';
+    const char *end = body + b->carry.len, *p = token_space(body, end);
+    if (*p == '[') {
+        p = scan_items(b, p + 1, end);
+    } else if (*p == '{') {
+        p = scanner_record(s, p, end, &b->record);
+        if (p)
+            keep(b, &b->record);
+        else
+            broken(b, s->where, s->why);
+    } else {
+        p = p < end ? token_skip(p, end, TOKEN_DEPTH_MAX, &s->scratch) : NULL;
+        if (!p) {
+            broken(b, body, "an object or an array is expected");
+        } else {
+            scanner_refuse(s, &ERR_INVALID, "", "must be an object or an array of objects");
+            b->hopeless = true;
+        }
+    }
+    if (p && (p = token_space(p, end)) < end)
+        broken(b, p, "something follows the value");
+}
+
+/* --- the compact form --- */
+
+/* Where each record goes so that those of a model stand together: a counting sort. */
+static uint32_t *grouped_places(const struct batch *b)
+{
+    uint32_t *next = mem_alloc(((size_t)b->uids.n + 1) * sizeof *next);
+    uint32_t *places = mem_alloc((b->n + 1) * sizeof *places);
+    uint32_t at = 0;
+    for (uint32_t g = 0; g < b->uids.n; g++) {
+        next[g] = at;
+        at += (uint32_t)b->groups[g].records;
+    }
+    for (size_t i = 0; i < b->n; i++)
+        places[i] = next[b->group_of[i]]++;
+    free(next);
+    return places;
+}
+
+/* Scores in the order of the places of their records. */
+static void put_grouped_scores(const struct batch *b, const uint32_t *places,
+                               struct payload_score *out)
+{
+    uint32_t *next = mem_zero(b->n + 1, sizeof *next);
+    for (size_t i = 0; i < b->n_scores; i++)
+        next[places[b->scores[i].record] + 1]++;
+    for (size_t i = 1; i < b->n; i++)
+        next[i] += next[i - 1];
+    for (size_t i = 0; i < b->n_scores; i++) {
+        const struct payload_score *s = &b->scores[i];
+        uint32_t place = places[s->record];
+        out[next[place]++] = (struct payload_score){s->value, place, s->name};
+    }
+    free(next);
+}
+
+static void put_records(const struct batch *b, struct payload_record *records,
+                        struct payload_score *scores)
+{
+    if (b->uids.n <= 1) {
+        memcpy(records, b->records, b->n * sizeof *records);
+        if (b->n_scores)
+            memcpy(scores, b->scores, b->n_scores * sizeof *scores);
+        return;
+    }
+    uint32_t *places = grouped_places(b);
+    for (size_t i = 0; i < b->n; i++)
+        records[places[i]] = b->records[i];
+    if (b->n_scores)
+        put_grouped_scores(b, places, scores);
+    free(places);
+}
+
+/* Only groups that have records: a model may have been named by refused ones only. */
+static uint32_t put_groups(const struct batch *b, struct payload_group *out)
+{
+    uint32_t n = 0;
+    if (b->config.uid) {
+        out[0] = (struct payload_group){b->config.uid, b->n};
+        return 1;
+    }
+    for (uint32_t g = 0; g < b->uids.n; g++)
+        if (b->groups[g].records)
+            out[n++] = b->groups[g];
+    return n;
+}
+
+static char *put_words(const struct words *w, char *ends, uint32_t before)
+{
+    for (uint32_t i = 0; i < w->n; i++, ends += sizeof(uint32_t)) {
+        uint32_t end = w->ends[i] + before;
+        memcpy(ends, &end, sizeof end);
+    }
+    return ends;
+}
+
+static void make_payload(struct batch *b)
+{
+    uint32_t groups = b->n > 0;
+    if (!b->config.uid) {
+        groups = 0;
+        for (uint32_t g = 0; g < b->uids.n; g++)
+            groups += b->groups[g].records > 0;
+    }
+    uint32_t error_text = b->errors.n ? b->errors.ends[b->errors.n - 1] : 0;
+    uint32_t name_text = b->names.n ? b->names.ends[b->names.n - 1] : 0;
+    struct payload_head head = {(uint32_t)b->n,  groups,     (uint32_t)b->n_scores,
+                                b->errors.n,     b->names.n, error_text + name_text,
+                                b->config.now_ms};
+    b->payload_len = payload_size(&head);
+    if (b->payload_len > b->payload_cap) {
+        free(b->payload);
+        b->payload_cap = b->payload_len + b->payload_len / 4;
+        b->payload = mem_alloc(b->payload_cap);
+    }
+    memset(b->payload + b->payload_len - 8, 0, 8); /* the padding */
+    memcpy(b->payload, &head, sizeof head);
+    struct payload p;
+    payload_view(&p, b->payload);
+    put_records(b, (void *)(uintptr_t)p.records, (void *)(uintptr_t)p.scores);
+    put_groups(b, (void *)(uintptr_t)p.groups);
+    char *text = put_words(&b->errors, (void *)(uintptr_t)p.ends, 0);
+    text = put_words(&b->names, text, error_text);
+    if (error_text)
+        memcpy(text, b->errors.text, error_text);
+    if (name_text)
+        memcpy(text + error_text, b->names.text, name_text);
+    b->checksum = checksum32(b->payload, b->payload_len);
+}
+
+bool batch_end(struct batch *b, struct err *e)
+{
+    struct faults *f = b->scanner.faults;
+    if (b->config.format == BATCH_JSON && !b->hopeless)
+        scan_body(b);
+    else if (b->carry.len && !b->hopeless)
+        scan_line(b, b->carry.data, b->carry.data + b->carry.len);
+    if (b->too_long)
+        return fail(e, &BATCH_TOO_LONG, "a batch has at most %d array items or %d NDJSON lines",
+                    BATCH_ITEMS_MAX, BATCH_LINES_MAX);
+    if (f->total > b->faults_before && (b->hopeless || !b->config.skip_invalid))
+        return faults_fail(f, e);
+    make_payload(b);
+    return true;
+}
+
+size_t batch_accepted(const struct batch *b)
+{
+    return b->n;
+}
+
+size_t batch_rejected(const struct batch *b)
+{
+    return b->rejected;
+}
+
+size_t batch_bytes(const struct batch *b)
+{
+    return sizeof *b + b->carry.cap + b->scanner.scratch.cap + b->cap * sizeof *b->records +
+           b->group_of_cap * sizeof *b->group_of + b->scores_cap * sizeof *b->scores +
+           words_memory(&b->errors) + words_memory(&b->names) + words_memory(&b->ids) +
+           words_memory(&b->uids) + b->id_groups_cap * sizeof *b->id_groups +
+           b->groups_cap * sizeof *b->groups + b->payload_cap;
+}
+
+const void *batch_payload(const struct batch *b, size_t *len, uint32_t *checksum)
+{
+    *len = b->payload_len;
+    *checksum = b->checksum;
+    return b->payload;
+}

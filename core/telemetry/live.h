@@ -1,0 +1,97 @@
+/* live: everything telemetry knows of one model. Room: telemetry. Threads: its lock, unless said
+ * otherwise.
+ *
+ * A record is counted in exactly one open tally: that of the finest tier whose slots still reach
+ * back to its timestamp. Closing a 5 s tally adds it to its encoded slot and to the open minute;
+ * closing any other adds it to the encoded slots of its tier and of every coarser one, and to the
+ * lifetime. So at any moment
+ *
+ *     what a tier has counted = its encoded slots + the open tallies of this tier and of finer ones
+ *
+ * however late or out of order records come. live.c says how that becomes durable. */
+#ifndef PADDOCK_TELEMETRY_LIVE_H
+#define PADDOCK_TELEMETRY_LIVE_H
+
+#include "telemetry/payload.h"
+#include "telemetry/ring.h"
+#include "telemetry/slots.h"
+#include "telemetry/tier.h"
+#include "telemetry/words.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPEN_COUNT 7 /* places for open tallies: 2 of 5 s, 2 of a minute, 1 of each coarser tier \
+                      */
+
+struct open_tally {
+    int64_t start;
+    struct tally *tally; /* NULL: free */
+};
+
+struct live {
+    /* What every record touches. */
+    pthread_mutex_t lock;
+    uint64_t uid;
+    uint64_t position; /* the last block that was counted */
+    struct open_tally open[OPEN_COUNT];
+    struct ring ring;
+
+    struct slots tiers[TIER_COUNT]; /* TIER_6H: only what the store does not have */
+    struct slots leaving;           /* TIER_6H slots that are being written to the store */
+    struct slot lifetime;           /* one tally of scale 0: its buckets are powers of two */
+    struct words errors, names;
+
+    /* What the store has (telemetry/rollup.h). */
+    uint64_t stored_position;
+    int64_t written_until[TIER_COUNT]; /* slots that start before are in the store, later ones are
+                                          not */
+    int64_t
+        oldest_stored[TIER_COUNT]; /* start of the oldest slot that may be there; INT64_MAX: none */
+    int64_t newest_6h;             /* start of the newest slot of 6 h that is there */
+    /* While the log is replayed: what the saved ring knew (position, records ever), records the
+     * store knew, and of the log's records, how many the store had and how many went into the ring.
+     */
+    uint64_t ring_position, ring_total, stored_total, replayed, ring_replayed;
+
+    atomic_uint references;
+    bool forgotten;
+};
+
+/* What counting needs beside the records. */
+struct counting {
+    int64_t now, retention_ms;
+    int64_t since; /* 5 s slots before this are incomplete (the server started later): not used */
+    struct workshop *workshop;
+    struct ring_budget *rings;
+};
+
+struct live *live_new(uint64_t uid) __attribute__((returns_nonnull));
+void live_retain(struct live *l);
+/* Frees it with the last reference. [any] without the lock. */
+void live_release(struct live *l, struct ring_budget *rings);
+
+/* Count records first .. first + n of a payload. `*score` is the index of the first score of record
+ * `first`; it is moved behind those of the last. `windows`: into the tallies; `ring`: into the
+ * ring. */
+void live_count(struct live *l, const struct payload *p, uint32_t first, uint32_t n,
+                uint32_t *score, bool windows, bool ring, const struct counting *c);
+
+/* Close all open tallies. */
+void live_settle(struct live *l, const struct counting *c);
+
+/* Which tier's slot a record of this time belongs into. */
+enum tier live_tier_of(int64_t ms, const struct counting *c);
+
+/* The tier whose tallies lie in place `i` of `open`. */
+enum tier live_tier_of_place(int i);
+
+/* All records ever counted. */
+uint64_t live_total(const struct live *l, struct workshop *w);
+
+/* Bytes of its windows (without the ring). */
+size_t live_memory(const struct live *l);
+
+#endif

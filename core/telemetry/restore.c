@@ -1,0 +1,166 @@
+/* A start: rows of the store, then the log, then the rings (see live.c for why that is exact). */
+#include "telemetry/internal.h"
+#include "telemetry/series.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct loading {
+    struct telemetry *t;
+    enum tier tier;
+    struct live *last; /* rows of a key come together */
+    uint64_t newest;   /* greatest position that any row knows */
+    bool ok;
+    struct err err;
+};
+
+static bool load_model(void *ctx, const char *key, int64_t at, const char *id, const void *data,
+                       size_t len)
+{
+    struct loading *g = ctx;
+    (void)at, (void)id;
+    struct live *l = models_get_or_add(&g->t->models, series_key_uid(key));
+    g->ok = model_row_open(l, data, len, &g->err);
+    l->stored_total = slot_count(&l->lifetime, &g->t->workshop);
+    if (l->stored_position > g->newest)
+        g->newest = l->stored_position;
+    return g->ok;
+}
+
+static bool load_slot(void *ctx, const char *key, int64_t at, const char *id, const void *data,
+                      size_t len)
+{
+    struct loading *g = ctx;
+    (void)id;
+    uint64_t uid = series_key_uid(key);
+    if (!g->last || g->last->uid != uid)
+        g->last = models_peek(&g->t->models, uid);
+    if (!g->last) /* rows of a model that was forgotten while they were written */
+        return true;
+    const void *bytes = slot_row_open(data, len, &len);
+    struct slot *s = slots_at(&g->last->tiers[g->tier], at);
+    g->ok = bytes ? slot_absorb_bytes(s, bytes, len, TIERS[g->tier].scale, &g->t->workshop, &g->err)
+                  : fail(&g->err, &ERR_CORRUPT,
+                         "a stored slot of metrics has a wrong checksum ('%s')", key);
+    s->dirty = false;
+    if (at < g->last->oldest_stored[g->tier])
+        g->last->oldest_stored[g->tier] = at;
+    return g->ok;
+}
+
+static bool load(struct loading *g, const char *pattern,
+                 bool (*each)(void *, const char *, int64_t, const char *, const void *, size_t),
+                 struct err *e)
+{
+    struct series_read read = {.key = pattern, .each = each, .ctx = g};
+    g->last = NULL;
+    g->ok = true;
+    if (!series_read_wait(g->t->config.store, &read, e))
+        return false;
+    if (!g->ok)
+        *e = g->err;
+    return g->ok;
+}
+
+/* Coarser slots that the store does not have yet, made of the finer ones. */
+static bool build_coarser(struct telemetry *t, struct live *l, struct err *e)
+{
+    for (enum tier to = TIER_QUARTER; to < TIER_COUNT; to++) {
+        const struct slots *from = &l->tiers[to - 1];
+        for (uint32_t i = slots_from(from, l->written_until[to]); i < from->n; i++) {
+            const struct slot *s = &from->list[i];
+            if (!slot_absorb_bytes(slots_at(&l->tiers[to], slot_start(to, s->start)), s->bytes,
+                                   s->len, TIERS[to].scale, &t->workshop, e))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool load_rows(struct telemetry *t, uint64_t *newest, struct err *e)
+{
+    static const char *const patterns[] = {
+        [TIER_MINUTE] = "telemetry/1m/*",
+        [TIER_QUARTER] = "telemetry/15m/*",
+        [TIER_HOUR] = "telemetry/1h/*",
+    };
+    struct loading g = {.t = t};
+    if (!load(&g, "telemetry/model/*", load_model, e))
+        return false;
+    for (g.tier = TIER_MINUTE; g.tier <= TIER_HOUR; g.tier++)
+        if (!load(&g, patterns[g.tier], load_slot, e))
+            return false;
+    *newest = g.newest;
+    bool ok = true;
+    for (size_t i = 0; ok && t->models.table && i <= t->models.mask; i++)
+        if (t->models.table[i])
+            ok = build_coarser(t, t->models.table[i], e);
+    return ok;
+}
+
+/* --- the log --- */
+
+struct replay {
+    struct telemetry *t;
+    struct counting counting;
+    uint64_t blocks, first; /* read, and the position of the first of them */
+};
+
+static bool replay_block(void *ctx, const struct block_read *b, struct err *e)
+{
+    struct replay *r = ctx;
+    struct telemetry *t = r->t;
+    struct payload p;
+    if (!payload_open(&p, b->payload, b->payload_len, e))
+        return false;
+    count_block(t, &p, b->position, true, &r->counting);
+    atomic_store(&t->counted, b->position);
+    if (r->blocks++ == 0)
+        r->first = b->position;
+    if (b->key.key && t->config.keys) {
+        char key[1024];
+        size_t len = b->key.key_len < sizeof key ? b->key.key_len : sizeof key - 1;
+        memcpy(key, b->key.key, len);
+        key[len] = '\0';
+        /* False: it has expired. */
+        (void)!idempotency_restore(t->config.keys, key, b->key.value, b->key.value_len,
+                                   b->key.expires_ms, r->counting.now);
+    }
+    return true;
+}
+
+/* A saved ring continues with the log only if nothing between them is missing. The store knows how
+ * many records there were in all: less those of the log that it had, that is how many there were
+ * before the log. If the ring had seen fewer, only what came from the log is recent. */
+static void check_ring(struct live *l, uint64_t first)
+{
+    if (l->ring_position + 1 < first && l->stored_total - l->replayed != l->ring_total)
+        ring_keep_newest(&l->ring, l->ring_replayed);
+}
+
+bool restore(struct telemetry *t, struct err *e)
+{
+    int64_t mark = 0;
+    bool found = false;
+    uint64_t newest = 0;
+    if (!t->config.store->ops->mark(t->config.store, MARK_ROLLED_UP, &mark, &found, e))
+        return false;
+    if (!load_rows(t, &newest, e))
+        return false;
+    rings_load(t);
+    struct replay r = {.t = t, .counting = counting_now(t, &t->workshop), .first = UINT64_MAX};
+    struct log_reader reader = {replay_block, &r, (uint64_t)mark};
+    r.counting.since = INT64_MAX;
+    if (!segment_log_read(t->log, &reader, e))
+        return false;
+    segment_log_continue_after(t->log, newest > (uint64_t)mark ? newest : (uint64_t)mark);
+    t->rolled_up_to = (uint64_t)mark;
+    for (size_t i = 0; t->models.table && i <= t->models.mask; i++)
+        if (t->models.table[i])
+            check_ring(t->models.table[i], r.first);
+    log_event(LOG_INFO, "telemetry_restored", "\"models\":%zu,\"blocks\":%" PRIu64, t->models.n,
+              r.blocks);
+    return true;
+}

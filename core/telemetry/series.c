@@ -1,0 +1,89 @@
+#include "telemetry/series.h"
+
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void series_key(int tier, uint64_t uid, char out[SERIES_KEY_SIZE])
+{
+    snprintf(out, SERIES_KEY_SIZE, "telemetry/%s/%" PRIu64, tier < 0 ? "model" : TIERS[tier].series,
+             uid);
+}
+
+uint64_t series_key_uid(const char *key)
+{
+    const char *slash = strrchr(key, '/');
+    return slash ? strtoull(slash + 1, NULL, 10) : 0;
+}
+
+/* --- waiting --- */
+
+static void appended(struct series_append *a)
+{
+    sem_post(a->owner);
+}
+
+static void was_read(struct series_read *r)
+{
+    sem_post(r->owner);
+}
+
+static void wait_for(sem_t *s)
+{
+    while (sem_wait(s) != 0)
+        ; /* a signal */
+    sem_destroy(s);
+}
+
+bool series_append_wait(struct store *s, struct series_append *a, struct err *e)
+{
+    sem_t done;
+    sem_init(&done, 0, 0);
+    a->owner = &done;
+    a->done = appended;
+    s->ops->append(s, a);
+    wait_for(&done);
+    if (!a->ok && e)
+        *e = a->err;
+    return a->ok;
+}
+
+bool series_read_wait(struct store *s, struct series_read *r, struct err *e)
+{
+    sem_t done;
+    sem_init(&done, 0, 0);
+    r->owner = &done;
+    r->done = was_read;
+    s->ops->read(s, r);
+    wait_for(&done);
+    if (!r->ok && e)
+        *e = r->err;
+    return r->ok;
+}
+
+/* --- slots --- */
+
+const void *slot_row_make(struct arena *a, const void *bytes, size_t len, size_t *row_len)
+{
+    uint32_t checksum = checksum32(bytes, len);
+    *row_len = sizeof checksum + len;
+    char *row = arena_zero(a, *row_len);
+    memcpy(row, &checksum, sizeof checksum);
+    memcpy(row + sizeof checksum, bytes, len);
+    return row;
+}
+
+const void *slot_row_open(const void *row, size_t row_len, size_t *len)
+{
+    uint32_t checksum;
+    if (row_len < sizeof checksum)
+        return NULL;
+    memcpy(&checksum, row, sizeof checksum);
+    *len = row_len - sizeof checksum;
+    const char *bytes = (const char *)row + sizeof checksum;
+    return checksum32(bytes, *len) == checksum ? bytes : NULL;
+}

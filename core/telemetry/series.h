@@ -1,0 +1,39 @@
+/* series: the rows of telemetry in the store, and blocking access to them. Room: telemetry.
+ * Threads: [main] while opening, [roller], readers; never a loop or the log writer.
+ *
+ *   telemetry/model/<uid>  at 0            what model_row.c writes: position, lifetime, dictionary,
+ * ... telemetry/1m/<uid>     at slot start   u32 checksum and the encoded tally; likewise 15m, 1h,
+ * 6h
+ *
+ * All rows of a model are written in one transaction with its model row. */
+#ifndef PADDOCK_TELEMETRY_SERIES_H
+#define PADDOCK_TELEMETRY_SERIES_H
+
+#include "base/arena.h"
+#include "store/store.h"
+#include "telemetry/live.h"
+
+#include <stdbool.h>
+
+#define SERIES_KEY_SIZE 48
+
+/* "telemetry/1m/17"; tier -1: the model row. */
+void series_key(int tier, uint64_t uid, char out[SERIES_KEY_SIZE]);
+/* The uid that a key ends in; 0 if it has none. */
+uint64_t series_key_uid(const char *key);
+
+/* Submit and wait for the answer. */
+bool series_append_wait(struct store *s, struct series_append *a, struct err *e) MUST_CHECK;
+bool series_read_wait(struct store *s, struct series_read *r, struct err *e) MUST_CHECK;
+
+/* A slot's row: checksum and bytes, in the arena. */
+const void *slot_row_make(struct arena *a, const void *bytes, size_t len, size_t *row_len);
+/* The bytes of a slot's row, or NULL if it is damaged. */
+const void *slot_row_open(const void *row, size_t row_len, size_t *len);
+
+/* The model row, in the arena. [lock] The model must be settled. */
+const void *model_row_make(struct arena *a, const struct live *l, size_t *len);
+/* Fill a fresh model from its row. False (ERR_CORRUPT) if it is damaged. */
+bool model_row_open(struct live *l, const void *row, size_t len, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,168 @@
+#include "telemetry/internal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DAY_MS                (24 * 60 * 60 * INT64_C(1000))
+#define SEGMENT_BYTES_DEFAULT (64u << 20)
+
+static void free_all(struct telemetry *t)
+{
+    mailbox_free(t->mailbox);
+    models_release(&t->models, &t->rings);
+    segment_log_close(t->log);
+    workshop_release(&t->workshop);
+    workshop_release(&t->round_workshop);
+    pthread_mutex_destroy(&t->round);
+    pthread_mutex_destroy(&t->lock);
+    pthread_cond_destroy(&t->wake);
+    pthread_rwlock_destroy(&t->history);
+    free(t->dead);
+    free(t->forgotten);
+    free(t->dir);
+    free(t);
+}
+
+static struct telemetry *prepare(const struct telemetry_config *config)
+{
+    struct telemetry *t = mem_zero(1, sizeof *t);
+    t->config = *config;
+    if (t->config.segment_bytes == 0)
+        t->config.segment_bytes = SEGMENT_BYTES_DEFAULT;
+    t->files = config->files ? config->files : &FILES_SYSTEM;
+    size_t len = strlen(config->dir) + sizeof "/records";
+    t->dir = mem_alloc(len);
+    snprintf(t->dir, len, "%s/records", config->dir);
+    t->retention_ms = config->retention_days * DAY_MS;
+    t->rings.places_max = (uint32_t)config->sample_size;
+    t->rings.bytes_max = config->ring_budget_bytes;
+    t->stats.available = true;
+    models_init(&t->models);
+    workshop_init(&t->workshop);
+    workshop_init(&t->round_workshop);
+    pthread_mutex_init(&t->round, NULL);
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->wake, NULL);
+    pthread_rwlock_init(&t->history, NULL);
+    return t;
+}
+
+static bool start_threads(struct telemetry *t, struct err *e)
+{
+    int why = pthread_create(&t->writer, NULL, writer_main, t);
+    t->writer_runs = why == 0;
+    if (why == 0 && !t->config.no_roll_up_thread) {
+        why = pthread_create(&t->roller, NULL, roller_main, t);
+        t->roller_runs = why == 0;
+    }
+    errno = why;
+    return why == 0 || fail_errno(e, &ERR_INTERNAL, "cannot start the threads of telemetry");
+}
+
+static void stop_threads(struct telemetry *t)
+{
+    if (t->mailbox)
+        mailbox_close(t->mailbox);
+    if (t->writer_runs)
+        pthread_join(t->writer, NULL);
+    pthread_mutex_lock(&t->lock);
+    t->stopping = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+    if (t->roller_runs)
+        pthread_join(t->roller, NULL);
+    t->writer_runs = t->roller_runs = false;
+}
+
+struct telemetry *telemetry_open(const struct telemetry_config *config, struct err *e)
+{
+    struct telemetry *t = prepare(config);
+    struct segment_log_config log = {t->dir, t->files, t->config.segment_bytes,
+                                     config->accept_damage};
+    if (mkdir(config->dir, 0750) != 0 && errno != EEXIST) {
+        fail_errno(e, &ERR_IO, "cannot make the directory '%s'", config->dir);
+        goto out;
+    }
+    t->mailbox = mailbox_new(QUEUE_BATCHES_MAX, e);
+    t->log = t->mailbox ? segment_log_open(&log, e) : NULL;
+    if (!t->log || !restore(t, e))
+        goto out;
+    t->since = slot_start(TIER_5S, clock_wall_ms(config->clock)) + TIERS[TIER_5S].slot_ms;
+    atomic_store(&t->log_bytes, segment_log_bytes(t->log));
+    if (start_threads(t, e))
+        return t;
+out:
+    stop_threads(t);
+    free_all(t);
+    return NULL;
+}
+
+void telemetry_close(struct telemetry *t)
+{
+    if (!t)
+        return;
+    struct err e = {0};
+    stop_threads(t);
+    if (!telemetry_roll_up(t, &e))
+        log_text(LOG_WARN, "roll_up_failed", e.detail);
+    if (!rings_save(t, &e))
+        log_text(LOG_WARN, "rings_not_saved", e.detail);
+    free_all(t);
+}
+
+void telemetry_abandon(struct telemetry *t)
+{
+    stop_threads(t);
+    free_all(t);
+}
+
+void telemetry_forget_unknown(struct telemetry *t, bool (*known)(void *ctx, uint64_t uid),
+                              void *ctx)
+{
+    size_t n;
+    struct live **lives = models_all(&t->models, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (!known(ctx, lives[i]->uid))
+            telemetry_forget(t, lives[i]->uid);
+        live_release(lives[i], &t->rings);
+    }
+    free(lives);
+}
+
+int64_t telemetry_retention_ms(const struct telemetry *t)
+{
+    return t->retention_ms;
+}
+
+void telemetry_stats(struct telemetry *t, struct telemetry_stats *out)
+{
+    pthread_mutex_lock(&t->lock);
+    *out = t->stats;
+    out->rolled_up_to = t->rolled_up_at;
+    t->stats.records_per_sync_max = 0;
+    t->stats.sync_seconds_max = 0;
+    pthread_mutex_unlock(&t->lock);
+    out->queued_batches = atomic_load(&t->queued_batches);
+    out->queued_bytes = atomic_load(&t->queued_bytes);
+    out->log_bytes = atomic_load(&t->log_bytes);
+    out->log_max_bytes = t->config.log_max_bytes;
+    out->segments = segment_log_segments(t->log);
+    out->ring_bytes = atomic_load(&t->rings.bytes);
+    size_t n;
+    struct live **lives = models_all(&t->models, &n);
+    out->models_live = n;
+    out->window_bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        pthread_mutex_lock(&lives[i]->lock);
+        out->window_bytes += live_memory(lives[i]);
+        pthread_mutex_unlock(&lives[i]->lock);
+        live_release(lives[i], &t->rings);
+    }
+    free(lives);
+}

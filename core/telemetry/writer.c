@@ -1,0 +1,294 @@
+#include "telemetry/internal.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "telemetry/block.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_BYTES_MAX \
+    (8u << 20) /* written with one fdatasync: so that nobody waits for a giant */
+#define GROUP_BLOCKS_MAX 4096
+#define DEAD_MAX         4096
+#define HURRY_NS         INT64_C(1000000000) /* at most one early round a second */
+#define AHEAD            16 /* models that are locked and brought into the cache together */
+
+struct counting counting_now(const struct telemetry *t, struct workshop *w)
+{
+    return (struct counting){.now = clock_wall_ms(t->config.clock),
+                             .retention_ms = t->retention_ms,
+                             .since = t->since,
+                             .workshop = w,
+                             .rings = (struct ring_budget *)(uintptr_t)&t->rings};
+}
+
+/* --- counting --- */
+
+static bool is_dead(const struct telemetry *t, uint64_t uid)
+{
+    for (size_t i = 0; i < t->n_dead; i++)
+        if (t->dead[i] == uid)
+            return true;
+    return false;
+}
+
+static struct live *model_of_group(struct telemetry *t, uint64_t uid)
+{
+    struct live *l = models_peek(&t->models, uid);
+    return l || is_dead(t, uid) ? l : models_get_or_add(&t->models, uid);
+}
+
+static void prefetch_counter(const struct live *l, const struct payload_record *r)
+{
+    const struct open_tally *o = l->open[0].start > l->open[1].start ? &l->open[0] : &l->open[1];
+    if (o->tally)
+        sketch_prefetch_cell(&o->tally->latency, r->latency_ms);
+    if (l->ring.samples)
+        __builtin_prefetch(&l->ring.samples[l->ring.next], 1);
+}
+
+/* Cache misses are the cost when thousands of models take turns, so a few models at a time go
+ * through three steps: find and touch; lock and touch what they point to; count. Holding several
+ * locks is safe since no other thread holds more than one. */
+void count_block(struct telemetry *t, const struct payload *p, uint64_t position, bool replay,
+                 const struct counting *c)
+{
+    struct live *lives[AHEAD];
+    uint32_t record = 0, score = 0;
+    for (uint32_t from = 0; from < p->head.groups; from += AHEAD) {
+        uint32_t n = p->head.groups - from < AHEAD ? p->head.groups - from : AHEAD;
+        const struct payload_group *groups = p->groups + from;
+        for (uint32_t i = 0; i < AHEAD && from + n + i < p->head.groups; i++)
+            models_prefetch(&t->models, groups[n + i].uid);
+        for (uint32_t i = 0; i < n; i++) {
+            lives[i] = model_of_group(t, groups[i].uid);
+            if (lives[i])
+                __builtin_prefetch(lives[i], 1);
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            if (!lives[i])
+                continue;
+            pthread_mutex_lock(&lives[i]->lock);
+            for (int k = 0; k < 2; k++)
+                if (lives[i]->open[k].tally)
+                    sketch_prefetch(&lives[i]->open[k].tally->latency);
+        }
+        for (uint32_t i = 0, first = record; i < n; first += (uint32_t)groups[i++].records)
+            if (lives[i])
+                prefetch_counter(lives[i], &p->records[first]);
+        for (uint32_t i = 0; i < n; record += (uint32_t)groups[i++].records) {
+            struct live *l = lives[i];
+            uint32_t in_group = (uint32_t)groups[i].records;
+            bool windows = l && (!replay || position > l->stored_position);
+            bool ring = l && (!replay || position > l->ring_position);
+            if (!l) {
+                while (score < p->head.scores && p->scores[score].record < record + in_group)
+                    score++;
+                continue;
+            }
+            live_count(l, p, record, in_group, &score, windows, ring, c);
+            l->replayed += replay && !windows ? in_group : 0;
+            l->ring_replayed += replay && ring ? in_group : 0;
+            if (position > l->position)
+                l->position = position;
+            pthread_mutex_unlock(&l->lock);
+        }
+    }
+}
+
+/* --- writing --- */
+
+/* Batches that go to the disk together. */
+struct group {
+    struct telemetry_write *writes[GROUP_BLOCKS_MAX];
+    struct block_write blocks[GROUP_BLOCKS_MAX];
+    char *key_parts[GROUP_BLOCKS_MAX];
+    size_t n, bytes;
+};
+
+static void add_write(struct group *g, struct telemetry_write *w)
+{
+    struct block_write *b = &g->blocks[g->n];
+    size_t len;
+    *b = (struct block_write){0};
+    b->payload = batch_payload(w->batch, &len, &b->payload_checksum);
+    b->payload_len = (uint32_t)len;
+    g->key_parts[g->n] = NULL;
+    if (w->key) {
+        struct block_key k = {w->key, strlen(w->key), w->key_value, w->key_value_len,
+                              w->key_expires_ms};
+        g->key_parts[g->n] = block_key_encode(&k, &b->key_len);
+        b->key_part = g->key_parts[g->n];
+    }
+    g->bytes += len + b->key_len;
+    g->writes[g->n++] = w;
+}
+
+static void note_sync(struct telemetry *t, const struct group *g, size_t written, double seconds)
+{
+    uint64_t records = 0;
+    for (size_t i = 0; i < written; i++)
+        records += batch_accepted(g->writes[i]->batch);
+    pthread_mutex_lock(&t->lock);
+    t->stats.records += records;
+    t->stats.batches += written;
+    t->stats.syncs++;
+    t->stats.failures += written < g->n;
+    t->stats.available = written == g->n;
+    t->stats.sync_seconds_sum += seconds;
+    if (seconds > t->stats.sync_seconds_max)
+        t->stats.sync_seconds_max = seconds;
+    if (records > t->stats.records_per_sync_max)
+        t->stats.records_per_sync_max = records;
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* A quarter of the log's limit is used: do not wait for the minute. */
+static void hurry_if_long(struct telemetry *t)
+{
+    int64_t now = clock_mono_ns(t->config.clock);
+    if (atomic_load(&t->log_bytes) <= t->config.log_max_bytes / 4 || now - t->hurried_at < HURRY_NS)
+        return;
+    t->hurried_at = now;
+    pthread_mutex_lock(&t->lock);
+    t->hurry = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Make the group durable, count what became so, and tell everybody. */
+static void flush_group(struct telemetry *t, struct group *g)
+{
+    if (g->n == 0)
+        return;
+    struct err e = {0};
+    size_t written;
+    int64_t start = clock_mono_ns(t->config.clock);
+    bool ok = segment_log_append(t->log, g->blocks, g->n, &written, &e);
+    note_sync(t, g, written, (double)(clock_mono_ns(t->config.clock) - start) / 1e9);
+    atomic_store(&t->log_bytes, segment_log_bytes(t->log));
+    if (!ok)
+        log_text(LOG_ERROR, "log_write_failed", e.detail);
+    hurry_if_long(t);
+    struct counting c = counting_now(t, &t->workshop);
+    for (size_t i = 0; i < g->n; i++) {
+        struct telemetry_write *w = g->writes[i];
+        w->ok = i < written;
+        if (w->ok) {
+            struct payload p;
+            payload_view(&p, g->blocks[i].payload);
+            count_block(t, &p, g->blocks[i].position, false, &c);
+            atomic_store(&t->counted, g->blocks[i].position);
+        } else {
+            w->err = e;
+        }
+        atomic_fetch_sub(&t->queued_bytes, g->blocks[i].payload_len);
+        atomic_fetch_sub(&t->queued_batches, 1);
+        free(g->key_parts[i]);
+        w->done(w);
+    }
+    g->n = g->bytes = 0;
+}
+
+/* --- forgetting --- */
+
+struct forget {
+    struct mail mail; /* first; its `run` tells it from a write */
+    struct telemetry *telemetry;
+    uint64_t uid;
+};
+
+static void forget(struct mail *mail)
+{
+    struct forget *f = (struct forget *)(void *)mail;
+    struct telemetry *t = f->telemetry;
+    struct live *l = models_remove(&t->models, f->uid);
+    if (!t->dead)
+        t->dead = mem_alloc(DEAD_MAX * sizeof *t->dead);
+    if (t->n_dead == DEAD_MAX)
+        memmove(t->dead, t->dead + 1, --t->n_dead * sizeof *t->dead);
+    t->dead[t->n_dead++] = f->uid;
+    if (l) {
+        pthread_mutex_lock(&l->lock);
+        l->forgotten = true;
+        pthread_mutex_unlock(&l->lock);
+        live_release(l, &t->rings);
+    }
+    pthread_mutex_lock(&t->lock);
+    if (t->n_forgotten == t->forgotten_cap) {
+        t->forgotten_cap = t->forgotten_cap ? t->forgotten_cap * 2 : 16;
+        t->forgotten = mem_resize(t->forgotten, t->forgotten_cap, sizeof *t->forgotten);
+    }
+    t->forgotten[t->n_forgotten++] = f->uid;
+    pthread_mutex_unlock(&t->lock);
+    free(f);
+}
+
+void telemetry_forget(struct telemetry *t, uint64_t uid)
+{
+    struct forget *f = mem_zero(1, sizeof *f);
+    f->mail.run = forget;
+    f->telemetry = t;
+    f->uid = uid;
+    mailbox_post_answer(t->mailbox, &f->mail);
+}
+
+/* --- the thread --- */
+
+void *writer_main(void *telemetry)
+{
+    struct telemetry *t = telemetry;
+    struct group *g = mem_zero(1, sizeof *g);
+    for (;;) {
+        struct mail *mail = mailbox_wait(t->mailbox, -1);
+        if (!mail && mailbox_closed(t->mailbox))
+            break;
+        while (mail) {
+            struct mail *next = mail->next;
+            if (mail->run) {
+                flush_group(t, g);
+                mail->run(mail);
+            } else {
+                add_write(g, (struct telemetry_write *)(void *)mail);
+            }
+            if (g->n == GROUP_BLOCKS_MAX || g->bytes >= GROUP_BYTES_MAX)
+                flush_group(t, g);
+            mail = next;
+        }
+        flush_group(t, g);
+    }
+    free(g);
+    return NULL;
+}
+
+bool telemetry_append(struct telemetry *t, struct telemetry_write *w, struct err *e)
+{
+    size_t len;
+    uint32_t checksum;
+    batch_payload(w->batch, &len, &checksum);
+    w->mail.run = NULL;
+    size_t queued = atomic_fetch_add(&t->queued_bytes, len) + len;
+    atomic_fetch_add(&t->queued_batches, 1);
+    bool ok = false;
+    if (queued > QUEUE_BYTES_MAX)
+        fail(e, &ERR_BUSY, "too many inference records are waiting for the disk; try again");
+    else if (atomic_load(&t->log_bytes) + queued > t->config.log_max_bytes)
+        fail(
+            e, &ERR_BUSY,
+            "the log of inference records has reached its limit, since the store does not take its "
+            "roll-ups; try again");
+    else if (!mailbox_post(t->mailbox, &w->mail))
+        fail(e, &ERR_BUSY, "too many inference batches are waiting for the disk; try again");
+    else
+        ok = true;
+    if (ok)
+        return true;
+    atomic_fetch_sub(&t->queued_bytes, len);
+    atomic_fetch_sub(&t->queued_batches, 1);
+    pthread_mutex_lock(&t->lock);
+    t->stats.refused_batches++;
+    pthread_mutex_unlock(&t->lock);
+    return false;
+}
