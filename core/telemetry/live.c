@@ -170,8 +170,9 @@ static uint32_t count_scores(struct group *g, struct tally *t, uint32_t record, 
 {
     const struct payload *p = g->payload;
     for (; score < p->head.scores && p->scores[score].record == record; score++)
-        tally_add_score(t, translate(&g->live->names, &g->names, p, p->scores[score].name),
-                        p->scores[score].value);
+        tally_add_score(
+            t, translate(&g->live->names, &g->names, p, p->head.errors + p->scores[score].name),
+            p->scores[score].value);
     return score;
 }
 
