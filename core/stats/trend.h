@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#define TREND_POINTS_MAX 1024
+#define TREND_POINTS_MAX 512
 
 struct trend {
     double s;        /* rising pairs minus falling pairs */
