@@ -85,11 +85,16 @@ def main():
     seen = {v: paddock.get(f"/registry/{quote(ids[v])}/metrics?window=1h")["inferences"]["total"]
             for v in versions}
     due = [v for v in versions if seen[v] < PASSES * len(rows)]
-    for _ in range(PASSES):
-        for version in due:
-            entries = [record(runtime, version, r, y) for r, y in zip(rows, labels)]
-            for at in range(0, len(entries), BATCH):
-                send(paddock, ids[version], entries[at:at + BATCH])
+    waiting = {v: [] for v in due}
+    for row, label in zip(rows * PASSES, labels * PASSES):
+        for version in due:  # row by row, so that both meet the same moments of this machine
+            waiting[version].append(record(runtime, version, row, label))
+            if len(waiting[version]) == BATCH:
+                send(paddock, ids[version], waiting[version])
+                waiting[version] = []
+    for version in due:
+        if waiting[version]:
+            send(paddock, ids[version], waiting[version])
     for version in due:
         print(f"{ids[version]}: {PASSES * len(rows)} requests sent through the model server")
 
