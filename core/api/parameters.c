@@ -104,7 +104,7 @@ const struct field REGISTERED_MODEL_PARAMETERS[] = {
     END,
 };
 
-const struct field TIMELINE_PARAMETERS[] = {FROM_TO, MIN_SEQ, END};
+const struct field TIMELINE_PARAMETERS[] = {FROM_TO, PAGE, MIN_SEQ, END};
 
 const struct field INFERENCE_PARAMETERS[] = {
     CHOICE("on_invalid", on_invalid, ON_INVALID,

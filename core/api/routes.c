@@ -49,8 +49,8 @@ const struct route ROUTES[] = {
      KEYED, .body = STATUS_FIELDS,
      TELLS("Registry", "Move a model along its lifecycle.",
            "200 ModelTransition" NO_MODEL ";409 "
-                                          "ILLEGAL_TRANSITION,PROMOTION_BLOCKED,VALIDATION_PENDING,"
-                                          "MODEL_HELD,TOO_MANY_CHANGES" STALE)},
+           "ILLEGAL_TRANSITION,PROMOTION_BLOCKED,VALIDATION_PENDING,"
+           "MODEL_HELD,TOO_MANY_CHANGES" STALE)},
     {OP(GET, MODEL "/gate", "model_gate", model_gate_get), READ, .query = GATE_PARAMETERS,
      TELLS("Registry", "Would a promotion pass, and what of it is met?", "200 Gate" NO_MODEL)},
     {OP(POST, MODEL "/hold", "model_hold", model_hold_post), WRITE, KEYED_OPTIONAL,
@@ -102,7 +102,7 @@ const struct route ROUTES[] = {
            "204;404 REGISTERED_MODEL_NOT_FOUND,ALIAS_NOT_FOUND;409 ALIAS_RESERVED" STALE)},
     {OP(GET, NAME "/timeline", "timeline_get", timeline_get), READ, .query = TIMELINE_PARAMETERS,
      TELLS("Registered models", "Who was stable, canary and held, when and by whom.",
-           "200 Timeline" NO_NAME)},
+           "200 IntervalList" NO_NAME)},
     {OP(POST, NAME "/rollback", "rollback", registered_model_rollback), .action = "model.rollback",
      KEYED_OPTIONAL, .body = ROLLBACK_FIELDS,
      TELLS("Registered models", "Back to the previous stable, or to another former one.",

@@ -25,11 +25,12 @@ const struct schema SCHEMAS[] = {
     {"RegisteredModelList", NULL, NULL, NULL, "RegisteredModel"},
     {"Alias", "A name for one version of a registered model.", NULL, "{alias:s model_id:s}", NULL},
     {"AliasList", NULL, NULL, NULL, "Alias"},
-    {"Timeline", "Who was stable, canary and held. `to` null: still so.", NULL,
-     "{namespace:s name:s from:t? to:t? "
-     "intervals:[{model_id:s status:(canary|stable) from:t to:t? actor:" ACTOR " reason:s?}] "
-     "holds:[{model_id:s from:t to:t? actor:" ACTOR " reason:s? released_by:" ACTOR "?}]}",
+    {"Interval", "How long a version was stable, canary or held, and by whom. `to` null: still so.",
+     NULL,
+     "{model_id:s status:(canary|stable|held) from:t to:t? actor:" ACTOR
+     " reason:s? ended_by:" ACTOR "?}",
      NULL},
+    {"IntervalList", NULL, NULL, NULL, "Interval"},
     {"Rollback", "What a rollback did, or would do.", NULL,
      "{from:s? to:s experiments_stopped:[s] warnings:[s]}", NULL},
     {"Types", "What this server knows.", NULL,

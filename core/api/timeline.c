@@ -5,20 +5,24 @@
 
 #include "api/handlers.h"
 #include "api/history.h"
+#include "api/items.h"
 #include "api/journal_read.h"
+#include "api/page_cursor.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "registry/errors.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct interval {
+    uint64_t seq; /* of the entry it began with; a hold begins after a status of the same entry */
     const char *model_id, *status; /* status "held": a hold */
     int64_t from, to;              /* to 0: lasts */
     const char *actor, *reason;
-    const char *ended_by; /* actor who ended a hold, JSON text, or NULL */
+    const char *ended_by; /* actor, JSON text, or NULL */
 };
 
 struct timeline {
@@ -30,6 +34,8 @@ struct timeline {
 struct asked {
     const char *name;
     int64_t from, to, at;
+    int64_t limit;
+    uint64_t after; /* position of the last interval of the page before, 0: none */
 };
 
 /* --- intervals --- */
@@ -41,7 +47,8 @@ static void begin_interval(struct timeline *t, struct map *which, const struct e
         t->cap = t->cap ? 2 * t->cap : 64;
         t->list = mem_resize(t->list, t->cap, sizeof *t->list);
     }
-    t->list[t->n++] = (struct interval){.model_id = e->model_id,
+    t->list[t->n++] = (struct interval){.seq = e->seq,
+                                        .model_id = e->model_id,
                                         .status = status,
                                         .from = e->at,
                                         .actor = e->actor,
@@ -109,53 +116,59 @@ static void timeline_release(struct timeline *t)
 
 /* --- .../timeline --- */
 
-static void put_interval(struct bytes *b, const struct interval *in, bool hold)
+static bool is_hold(const struct interval *in)
+{
+    return strcmp(in->status, "held") == 0;
+}
+
+/* Where it stands among all intervals of the name, for cursors. */
+static uint64_t position(const struct interval *in)
+{
+    return 2 * in->seq + is_hold(in);
+}
+
+static bool is_told(const struct interval *in, const struct asked *asked)
+{
+    bool told =
+        is_hold(in) || strcmp(in->status, "stable") == 0 || strcmp(in->status, "canary") == 0;
+    return told && (!asked->to || in->from < asked->to) && (!in->to || in->to > asked->from);
+}
+
+static void put_interval(struct bytes *b, const struct interval *in)
 {
     bytes_text(b, b->data[b->len - 1] == '[' ? "{" : ",{");
     json_kv_string(b, "model_id", in->model_id);
-    if (!hold)
-        json_kv_string(b, "status", in->status);
+    json_kv_string(b, "status", in->status);
     json_kv_time(b, "from", in->from);
     json_kv_time(b, "to", in->to);
     json_kv_raw(b, "actor", in->actor);
     json_kv_string(b, "reason", in->reason);
-    if (hold)
-        json_kv_raw(b, "released_by", in->to ? in->ended_by : NULL);
+    json_kv_raw(b, "ended_by", in->to ? in->ended_by : NULL);
     bytes_char(b, '}');
-}
-
-static bool in_service(const struct interval *in)
-{
-    return strcmp(in->status, "stable") == 0 || strcmp(in->status, "canary") == 0;
-}
-
-static void put_intervals(struct bytes *b, const struct timeline *t, const struct asked *asked,
-                          bool holds)
-{
-    bytes_char(b, '[');
-    for (size_t i = 0; i < t->n; i++) {
-        const struct interval *in = &t->list[i];
-        bool hold = strcmp(in->status, "held") == 0;
-        bool overlaps = (!asked->to || in->from < asked->to) && (!in->to || in->to > asked->from);
-        if (hold == holds && overlaps && (hold || in_service(in)))
-            put_interval(b, in, hold);
-    }
-    bytes_char(b, ']');
 }
 
 static void put_timeline(struct work *w, const struct asked *asked, const struct timeline *t)
 {
-    struct bytes *b = &w->out;
-    bytes_char(b, '{');
-    json_kv_string(b, "namespace", w->ns);
-    json_kv_string(b, "name", asked->name);
-    json_kv_time(b, "from", asked->from);
-    json_kv_time(b, "to", asked->to);
-    json_key(b, "intervals");
-    put_intervals(b, t, asked, false);
-    json_key(b, "holds");
-    put_intervals(b, t, asked, true);
-    bytes_char(b, '}');
+    uint64_t total = 0, last = 0;
+    int64_t given = 0;
+    bool more = false;
+    items_begin(&w->out);
+    for (size_t i = 0; i < t->n; i++) {
+        const struct interval *in = &t->list[i];
+        if (!is_told(in, asked))
+            continue;
+        total++;
+        if (position(in) <= asked->after)
+            continue;
+        more = given == asked->limit;
+        if (more)
+            continue;
+        put_interval(&w->out, in);
+        last = position(in);
+        given++;
+    }
+    const char *key = arena_printf(w->arena, "%" PRIu64, last);
+    items_end(&w->out, total, more ? page_cursor_make(w->arena, "timeline", key) : NULL);
 }
 
 static bool name_exists(struct work *w, const char *name)
@@ -186,14 +199,25 @@ static bool timeline_render(struct work *w)
 void timeline_get(struct request *rq)
 {
     struct call c;
+    struct err e;
+    const char *after;
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    struct asked *asked = arena_zero(c.arena, sizeof *asked);
-    *asked = (struct asked){.name = request_param(rq, "name"), .from = c.q.from, .to = c.q.to};
-    if (asked->from && asked->to && asked->from >= asked->to)
+    if (c.q.from && c.q.to && c.q.from >= c.q.to) {
         call_refuse(&c, "from", "must lie before to");
-    else
-        work_answer(&c, true, timeline_render, asked);
+        return;
+    }
+    if (!page_cursor_read(c.arena, c.q.cursor, "timeline", &after, &e)) {
+        request_fail(rq, &e);
+        return;
+    }
+    struct asked *asked = arena_zero(c.arena, sizeof *asked);
+    *asked = (struct asked){.name = request_param(rq, "name"),
+                            .from = c.q.from,
+                            .to = c.q.to,
+                            .limit = c.q.limit,
+                            .after = after ? strtoull(after, NULL, 10) : 0};
+    work_answer(&c, true, timeline_render, asked);
 }
 
 /* --- ?at= --- */
