@@ -3,9 +3,9 @@
 # a server whose syncs do nothing.
 set -u
 here=$PADDOCK_FAULTS
-"$here/crash" "${CRASH_ROUNDS:-6}" "$here/shim_undo.so" "$here/rollback" || exit 1
+"$here/crash" "${CRASH_ROUNDS:-6}" "$here/undo.so" "$here/rollback" || exit 1
 echo "--- now with syncs that do nothing: must fail"
-if "$here/crash" 6 "$here/shim_undo.so" "$here/rollback" lie; then
+if "$here/crash" 6 "$here/undo.so" "$here/rollback" lie; then
     echo "a server that never syncs passed: this test proves nothing"
     exit 1
 fi
