@@ -43,12 +43,16 @@ grep -q "breast-cancer:2.0.0.*accuracy 0\.9[0-9]*, brier 0\.0" "$dir/first"
 
 # The second run changes nothing: no entry of ours in the journal, no record is added. (The server
 # itself may note a change of health meanwhile.)
-journal() { /usr/bin/python3 -c 'import sys; sys.path.insert(0, "examples/breast-cancer")
-from paddock import Paddock; print(Paddock().get("/audit?actor=anonymous")["total"])'; }
+journal() {
+    /usr/bin/python3 -c 'import sys; sys.path.insert(0, "examples/breast-cancer")
+from paddock import Paddock
+entries = Paddock().get("/audit?limit=1000")["items"]
+print(sum(e["actor"]["kind"] == "anonymous" for e in entries))'
+}
 before=$(journal)
 examples/breast-cancer/run.sh --keep "$dir/example" >"$dir/second"
 expect "breast-cancer:1.0.0   1026       0" "$dir/second"
-[ "$(journal)" = "$before" ] || { echo "the second run changed something"; exit 1; }
+[ "$before" -gt 5 ] && [ "$(journal)" = "$before" ] || { echo "the second run changed something"; exit 1; }
 
 examples/fastapi/run.sh "$dir/example" >"$dir/third"
 expect "171 rows answered" "$dir/third"
