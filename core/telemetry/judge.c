@@ -262,7 +262,7 @@ static void run_round(struct health_judge *j, struct view_reader *reader, struct
                       struct arm *theirs, unsigned number)
 {
     struct round r = {.judge = j};
-    r.live = models_list(&j->config.telemetry->models, &r.n_live);
+    r.live = models_all(&j->config.telemetry->models, &r.n_live);
     r.found = mem_zero(r.n_live + 1, sizeof *r.found);
     if (r.n_live)
         qsort(r.live, r.n_live, sizeof(struct live *), by_uid);

@@ -292,6 +292,11 @@ bool segment_log_append(struct segment_log *log, struct block_write *blocks, siz
 
 /* --- the end of segments --- */
 
+bool segment_log_probe(struct segment_log *log, struct err *e)
+{
+    return log->fd >= 0 || begin_segment(log, 0, e);
+}
+
 void segment_log_release(struct segment_log *log, uint64_t position)
 {
     const struct files *files = log->config.files;

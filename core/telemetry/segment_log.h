@@ -63,6 +63,9 @@ struct block_write {
 bool segment_log_append(struct segment_log *log, struct block_write *blocks, size_t n,
                         size_t *written, struct err *e) MUST_CHECK;
 
+/* After a failure: can it be written again? Makes the next segment if there is none to write to. */
+bool segment_log_probe(struct segment_log *log, struct err *e) MUST_CHECK;
+
 /* Delete the segments that hold only blocks up to `position`. */
 void segment_log_release(struct segment_log *log, uint64_t position);
 

@@ -13,7 +13,8 @@
 #define GROUP_BLOCKS_MAX 4096
 #define DEAD_MAX         4096
 #define HURRY_NS         INT64_C(1000000000) /* at most one early round a second */
-#define AHEAD            16 /* models that are locked and brought into the cache together */
+#define PROBE_MS         1000 /* while the log cannot be written: try again by itself this often */
+#define AHEAD            16   /* models that are locked and brought into the cache together */
 
 struct counting counting_now(const struct telemetry *t, struct workshop *w)
 {
@@ -136,13 +137,25 @@ static void note_sync(struct telemetry *t, const struct group *g, size_t written
     t->stats.batches += written;
     t->stats.syncs++;
     t->stats.failures += written < g->n;
-    t->stats.available = written == g->n;
     t->stats.sync_seconds_sum += seconds;
     if (seconds > t->stats.sync_seconds_max)
         t->stats.sync_seconds_max = seconds;
     if (records > t->stats.records_per_sync_max)
         t->stats.records_per_sync_max = records;
     pthread_mutex_unlock(&t->lock);
+}
+
+/* Say once that the log cannot be written, and once that it can again. */
+static void set_available(struct telemetry *t, bool available, const char *why)
+{
+    pthread_mutex_lock(&t->lock);
+    bool changed = t->stats.available != available;
+    t->stats.available = available;
+    pthread_mutex_unlock(&t->lock);
+    if (changed && available)
+        log_event(LOG_INFO, "log_writable", NULL);
+    else if (changed)
+        log_text(LOG_ERROR, "log_write_failed", why);
 }
 
 /* A quarter of the log's limit is used: do not wait for the minute. */
@@ -169,8 +182,7 @@ static void flush_group(struct telemetry *t, struct group *g)
     bool ok = segment_log_append(t->log, g->blocks, g->n, &written, &e);
     note_sync(t, g, written, (double)(clock_mono_ns(t->config.clock) - start) / 1e9);
     atomic_store(&t->log_bytes, segment_log_bytes(t->log));
-    if (!ok)
-        log_text(LOG_ERROR, "log_write_failed", e.detail);
+    set_available(t, ok, e.detail);
     hurry_if_long(t);
     struct counting c = counting_now(t, &t->workshop);
     for (size_t i = 0; i < g->n; i++) {
@@ -237,12 +249,26 @@ void telemetry_forget(struct telemetry *t, uint64_t uid)
 
 /* --- the thread --- */
 
+/* While the log cannot be written nobody may send records, so it must find out by itself that it
+ * can. */
+static struct mail *wait_for_mail(struct telemetry *t)
+{
+    struct err e = {0};
+    while (!t->stats.available) { /* written by this thread only */
+        struct mail *mail = mailbox_wait(t->mailbox, PROBE_MS);
+        if (mail || mailbox_closed(t->mailbox))
+            return mail;
+        set_available(t, segment_log_probe(t->log, &e), e.detail);
+    }
+    return mailbox_wait(t->mailbox, -1);
+}
+
 void *writer_main(void *telemetry)
 {
     struct telemetry *t = telemetry;
     struct group *g = mem_zero(1, sizeof *g);
     for (;;) {
-        struct mail *mail = mailbox_wait(t->mailbox, -1);
+        struct mail *mail = wait_for_mail(t);
         if (!mail && mailbox_closed(t->mailbox))
             break;
         while (mail) {
