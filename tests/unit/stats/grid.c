@@ -65,7 +65,7 @@ static double from_bits(uint64_t bits)
     return value;
 }
 
-/* Both neighbours of every edge in every octave that doubles have: 785,664 values. */
+/* Both neighbours of every edge in every octave that doubles have: 783,618 values. */
 static void no_value_beside_an_edge_is_misplaced(void **state)
 {
     (void)state;
