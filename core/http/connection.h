@@ -77,11 +77,15 @@ void connection_drain(struct connection *c);
 /* Go on with what is in the input buffer. */
 void connection_process(struct connection *c);
 
+/* Wait for the next request. */
+void connection_idle(struct connection *c);
+/* Answer the request with a problem before its handler saw it. */
+void connection_refuse(struct connection *c, const struct err *e);
 /* The body is in, or cannot be taken (`e`). */
 void connection_body_done(struct connection *c);
 void connection_body_bad(struct connection *c, const struct err *e);
 
-/* --- for replies (wire.c) --- */
+/* --- for replies (wire.c, serve.c) --- */
 
 /* Gather `len` bytes for sending. Large ones are sent at once. */
 void connection_put(struct connection *c, const void *data, size_t len);

@@ -102,12 +102,12 @@ void request_reply(struct request *rq, int status, const char *type, const void 
     if (!type)
         type = JSON_TYPE;
     rq->phase = PHASE_REPLIED;
-    if (rq->on_reply)
-        rq->on_reply(rq, status, rq->headers.len ? rq->headers.data : "", type, body, len,
-                     rq->on_reply_ctx);
     struct connection *c = rq->conn;
     if (c && c->state != CONN_DEAD)
         send_reply(rq, status, type, body, len);
+    if (rq->on_reply)
+        rq->on_reply(rq, status, rq->headers.len ? rq->headers.data : "", type, body, len,
+                     rq->on_reply_ctx);
     if (c && c->request == rq)
         c->request = NULL; /* it died before or while the reply was sent */
     request_end(rq, status, rq->head.method == METHOD_HEAD ? 0 : len);

@@ -37,6 +37,15 @@ static void test_chunked(void **state)
         assert_true(client_send(fd, p, 1));
     assert_int_equal(hear(fd, body), 200);
     assert_non_null(strstr(body, "\"len\":2"));
+    /* As many chunks as bytes. */
+    static char many[60000 * 6 + 8];
+    for (size_t i = 0; i < 60000; i++)
+        memcpy(many + 6 * i, "1\r\nx\r\n", 7);
+    memcpy(many + sizeof many - 8, "0\r\n\r\n", 6);
+    say(fd, POST_JSON("/things") CHUNKED);
+    say(fd, many);
+    assert_int_equal(hear(fd, body), 200);
+    assert_non_null(strstr(body, "\"len\":60000"));
     close(fd);
     end(s);
 }

@@ -264,7 +264,7 @@ static void test_drain(void **state)
     pthread_create(&thread, NULL, release_later, NULL);
     int64_t from = now_ms();
     http_drain(s, 5000);
-    assert_in_range(now_ms() - from, 250, 1500);
+    assert_in_range(now_ms() - from, 250, 4000);
     pthread_join(thread, NULL);
     struct client_reply reply;
     assert_true(client_read(busy, false, &reply));
@@ -288,7 +288,7 @@ static void test_grace_ends(void **state)
     UNTIL(atomic_load(&seen.waiting) != NULL);
     int64_t from = now_ms();
     http_drain(s, 100);
-    assert_in_range(now_ms() - from, 100, 900);
+    assert_in_range(now_ms() - from, 100, 3000);
     assert_true(hangs_up(fd, 100));
     release_waiting();
     UNTIL(atomic_load(&seen.replies) == 1);
