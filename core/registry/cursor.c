@@ -56,6 +56,19 @@ struct sort_key sort_key_of(enum model_sort sort, const struct model *m)
     return key;
 }
 
+bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t *prefix)
+{
+    switch (sort) {
+    case SORT_VERSION: *prefix = row->version_key; return true;
+    case SORT_CREATED_AT: *prefix = (uint64_t)row->created_at; return true;
+    case SORT_UPDATED_AT: *prefix = (uint64_t)row->updated_at; return true;
+    case SORT_STATUS: *prefix = row->status; return true;
+    case SORT_NAME:
+    case SORT_MODEL_ID: return false;
+    }
+    return false;
+}
+
 int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struct sort_key *b)
 {
     if (a->prefix != b->prefix)

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "registry/query.h"
+#include "registry/row.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +19,8 @@ struct sort_key {
 };
 
 struct sort_key sort_key_of(enum model_sort sort, const struct model *m);
+/* The key's prefix from the row, without a visit to the model; false if the order needs one. */
+bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t *prefix);
 int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struct sort_key *b);
 
 const char *cursor_write(enum model_sort sort, bool descending, const struct sort_key *key, struct arena *a);

@@ -49,5 +49,7 @@ void entity_free(void *entity);
 struct intern *intern_new(void) __attribute__((returns_nonnull));
 void intern_free(struct intern *t);
 const char *intern(struct intern *t, const char *text); /* NULL gives NULL */
+/* The number of a text that intern() gave out, from 1; 0 for NULL. Same text, same number. [any] */
+uint32_t intern_id(const char *shared);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_LOW 64 /* a chunk with fewer looks for a neighbour to join */
+#define CHUNK_LOW 32 /* a chunk with fewer looks for a neighbour to join */
 
 void pointers_add(struct pointers *p, void *object)
 {
@@ -76,13 +76,28 @@ const struct entity *directory_find(const struct directory *d, index_order *orde
 
 /* --- writing --- */
 
-static struct chunk *chunk_new(struct generation *g)
+static struct chunk *chunk_new(struct generation *g, bool rows)
 {
-    struct chunk *c = mem_alloc(sizeof *c);
+    struct chunk *c = mem_alloc(sizeof *c + (rows ? CHUNK_MAX * sizeof *c->rows : 0));
     c->born = g->number;
     c->n = 0;
     pointers_add(&g->made, c);
     return c;
+}
+
+/* Move `n` places from one chunk to another, or within one. */
+static void move(struct chunk *to, size_t to_at, const struct chunk *from, size_t from_at, size_t n, bool rows)
+{
+    memmove(to->items + to_at, from->items + from_at, n * sizeof *to->items);
+    if (rows)
+        memmove(to->rows + to_at, from->rows + from_at, n * sizeof *to->rows);
+}
+
+static void set(struct chunk *c, size_t at, const struct entity *e, bool rows)
+{
+    c->items[at] = e;
+    if (rows)
+        c->rows[at] = model_row_of(model_of(e));
 }
 
 static struct directory *directory_alloc(struct generation *g, size_t cap)
@@ -93,10 +108,11 @@ static struct directory *directory_alloc(struct generation *g, size_t cap)
     return d;
 }
 
-struct directory *directory_new(struct generation *g)
+struct directory *directory_new(struct generation *g, bool rows)
 {
     struct directory *d = directory_alloc(g, 0);
     d->n = d->total = 0;
+    d->rows = rows;
     return d;
 }
 
@@ -110,6 +126,7 @@ static void reshape(struct directory **d, struct generation *g, size_t at, int g
     size_t skip = (size_t)(gap < 0 ? -gap : 0);
     new->n = gap < 0 ? old->n - skip : old->n + (size_t)gap;
     new->total = old->total;
+    new->rows = old->rows;
     if (at)
         memcpy(new->chunks, old->chunks, at * sizeof *new->chunks);
     size_t rest = old->n - at - skip;
@@ -127,18 +144,18 @@ static struct chunk *own_chunk(struct directory **d, struct generation *g, size_
     reshape(d, g, 0, 0);
     if (c->born == g->number)
         return c;
-    struct chunk *copy = chunk_new(g);
+    struct chunk *copy = chunk_new(g, (*d)->rows);
     copy->n = c->n;
-    memcpy(copy->items, c->items, c->n * sizeof *c->items);
+    move(copy, 0, c, 0, c->n, (*d)->rows);
     pointers_add(&g->replaced, c);
     (*d)->chunks[at] = copy;
     return copy;
 }
 
-static void chunk_insert(struct chunk *c, size_t at, const struct entity *e)
+static void chunk_insert(struct chunk *c, size_t at, const struct entity *e, bool rows)
 {
-    memmove(c->items + at + 1, c->items + at, (c->n - at) * sizeof *c->items);
-    c->items[at] = e;
+    move(c, at + 1, c, at, c->n - at, rows);
+    set(c, at, e, rows);
     c->n++;
 }
 
@@ -150,9 +167,9 @@ static void split(struct directory **d, struct generation *g, struct position *p
     /* Entities that come in order, as at start, leave full chunks behind. */
     size_t keep = last && p->at == CHUNK_MAX ? CHUNK_MAX : CHUNK_MAX / 2;
     reshape(d, g, p->chunk + 1, 1);
-    struct chunk *right = chunk_new(g);
+    struct chunk *right = chunk_new(g, (*d)->rows);
     right->n = left->n - keep;
-    memcpy(right->items, left->items + keep, right->n * sizeof *right->items);
+    move(right, 0, left, keep, right->n, (*d)->rows);
     left->n = keep;
     (*d)->chunks[p->chunk + 1] = right;
     if (p->at >= keep)
@@ -163,7 +180,7 @@ static void insert(struct directory **d, struct generation *g, struct position p
 {
     if ((*d)->n == 0) {
         reshape(d, g, 0, 1);
-        (*d)->chunks[0] = chunk_new(g);
+        (*d)->chunks[0] = chunk_new(g, (*d)->rows);
         p = (struct position){0, 0};
     } else if (p.chunk == (*d)->n) { /* after the last of all */
         p.chunk--;
@@ -171,7 +188,7 @@ static void insert(struct directory **d, struct generation *g, struct position p
     }
     if ((*d)->chunks[p.chunk]->n == CHUNK_MAX)
         split(d, g, &p);
-    chunk_insert(own_chunk(d, g, p.chunk), p.at, e);
+    chunk_insert(own_chunk(d, g, p.chunk), p.at, e, (*d)->rows);
     (*d)->total++;
 }
 
@@ -181,7 +198,7 @@ const struct entity *index_put(struct directory **d, struct generation *g, index
     struct position p = directory_seek(*d, order, key);
     const struct entity *there = position_valid(*d, p) ? directory_at(*d, p) : NULL;
     if (there && order(key, there) == 0) {
-        own_chunk(d, g, p.chunk)->items[p.at] = e;
+        set(own_chunk(d, g, p.chunk), p.at, e, (*d)->rows);
         return there;
     }
     insert(d, g, p, e);
@@ -209,7 +226,7 @@ static void join(struct directory **d, struct generation *g, size_t at)
     if (left->n + right->n > CHUNK_MAX * 3 / 4)
         return;
     left = own_chunk(d, g, at);
-    memcpy(left->items + left->n, right->items, right->n * sizeof *right->items);
+    move(left, left->n, right, 0, right->n, (*d)->rows);
     left->n += right->n;
     drop_chunk(d, g, at + 1);
 }
@@ -223,7 +240,7 @@ const struct entity *index_remove(struct directory **d, struct generation *g, in
         return NULL;
     struct chunk *c = own_chunk(d, g, p.chunk);
     c->n--;
-    memmove(c->items + p.at, c->items + p.at + 1, (c->n - p.at) * sizeof *c->items);
+    move(c, p.at, c, p.at + 1, c->n - p.at, (*d)->rows);
     (*d)->total--;
     join(d, g, p.chunk);
     return there;

@@ -9,22 +9,25 @@
 #define PADDOCK_REGISTRY_INDEX_H
 
 #include "registry/entity.h"
+#include "registry/row.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHUNK_MAX 256
+#define CHUNK_MAX 128
 
 struct chunk {
     uint64_t born; /* generation */
     size_t n;
     const struct entity *items[CHUNK_MAX];
+    struct model_row rows[]; /* CHUNK_MAX of them in a directory with rows, else none */
 };
 
 struct directory {
     uint64_t born;
     size_t n, total; /* chunks (none is empty), entities */
+    bool rows;       /* its entities are models, and a row lies beside each */
     struct chunk *chunks[];
 };
 
@@ -53,7 +56,7 @@ struct position {
     size_t chunk, at;
 };
 
-struct directory *directory_new(struct generation *g) __attribute__((returns_nonnull));
+struct directory *directory_new(struct generation *g, bool rows) __attribute__((returns_nonnull));
 /* The first entity that is not before the key. */
 struct position directory_seek(const struct directory *d, index_order *order, const struct index_key *key);
 static inline bool position_valid(const struct directory *d, struct position p) { return p.chunk < d->n; }

@@ -22,6 +22,11 @@ static struct slice literal_slice(const char *text, struct arena *a)
     return (struct slice){literal, strlen(literal)};
 }
 
+static struct slice inside(struct slice literal)
+{
+    return (struct slice){literal.at + 1, literal.len - 2};
+}
+
 const struct label_literal *label_literals(const struct label_filter *labels, size_t n, struct arena *a)
 {
     struct label_literal *list = arena_zero(a, (n + 1) * sizeof *list);
@@ -54,20 +59,26 @@ void match_init(struct match *m, const struct model_query *q, struct arena *a)
     m->alias = q->alias ? literal_of(q->alias, a) : NULL;
     m->labels = label_literals(q->labels, q->n_labels, a);
     m->n_labels = q->n_labels;
+    for (size_t i = 0; i < q->n_labels; i++)
+        m->label_bits |= label_bits(inside(m->labels[i].key), m->labels[i].value);
+    m->source_digest = text_mark(q->source_digest);
+    m->training_run_id = text_mark(q->training_run_id);
+    m->visit = q->alias || q->n_labels || q->source_digest || q->training_run_id || (q->q && *q->q);
     m->q = q->q && *q->q ? lower_text(q->q, a) : NULL;
     m->q_len = m->q ? strlen(m->q) : 0;
 }
 
-static bool shared_text_is(struct text_filter *f, const char *text)
+/* Does the shared text of this number pass? `text` is where the model keeps it: read only if the number
+ * is a new one. */
+static bool shared_text_is(struct text_filter *f, uint32_t id, const char *const *text)
 {
-    if (!f->want)
+    if (!f->want || (id && id == f->yes))
         return true;
-    if (!text || text == f->no)
+    uint32_t *no = &f->no[id % TEXTS_REMEMBERED];
+    if (id == 0 || id == *no)
         return false;
-    if (text == f->yes)
-        return true;
-    bool same = strcmp(text, f->want) == 0;
-    *(same ? &f->yes : &f->no) = text;
+    bool same = strcmp(*text, f->want) == 0;
+    *(same ? &f->yes : no) = id;
     return same;
 }
 
@@ -84,7 +95,7 @@ static bool same_slice(struct slice a, struct slice b)
 bool labels_match(struct slice object, const struct label_literal *want, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        struct slice inner = {want[i].key.at + 1, want[i].key.len - 2}, key, value;
+        struct slice inner = inside(want[i].key), key, value;
         struct scan s = scan_open(object, '{');
         bool found = false;
         while (!found && scan_member(&s, &key, &value))
@@ -133,20 +144,41 @@ static bool q_matches(struct match *m, const struct model *model)
            literal_contains(model_description(model), m->q, m->q_len);
 }
 
-/* Cheapest first: what lies in the struct, then shared texts, then the model's own, then its JSON. */
-bool match_model(struct match *m, const struct model *model)
+/* The filters that need the model's own texts. */
+static bool match_texts(struct match *m, const struct model *model)
 {
     const struct model_query *q = m->query;
-    if (q->statuses && !(q->statuses >> model->status & 1))
-        return false;
-    if (model->created_at < q->created_from || (q->created_to && model->created_at >= q->created_to))
-        return false;
-    return shared_text_is(&m->type, model->type) && shared_text_is(&m->sport, model->sport) &&
-           shared_text_is(&m->target, model->deployment_target) &&
-           shared_text_is(&m->name, model->name) &&
-           own_text_is(q->source_digest, model->source_digest) &&
+    return own_text_is(q->source_digest, model->source_digest) &&
            own_text_is(q->training_run_id, model->training_run_id) &&
            (!m->alias || model_has_alias(model, m->alias)) &&
            (!m->n_labels || labels_match(model_labels(model), m->labels, m->n_labels)) &&
            (!m->q || q_matches(m, model));
+}
+
+static bool has_mark(uint32_t want, uint32_t is)
+{
+    return !want || want == is;
+}
+
+bool match_row(struct match *m, const struct model_row *row, const struct model *model)
+{
+    const struct model_query *q = m->query;
+    if (q->statuses && !(q->statuses >> row->status & 1))
+        return false;
+    if (row->created_at < q->created_from || (q->created_to && row->created_at >= q->created_to))
+        return false;
+    if (!has_mark(m->source_digest, row->source_digest) ||
+        !has_mark(m->training_run_id, row->training_run_id) || (m->alias && !row->aliased) ||
+        (row->labels & m->label_bits) != m->label_bits)
+        return false;
+    return shared_text_is(&m->type, row->type, &model->type) &&
+           shared_text_is(&m->sport, row->sport, &model->sport) &&
+           shared_text_is(&m->target, row->deployment_target, &model->deployment_target) &&
+           shared_text_is(&m->name, row->name, &model->name) && (!m->visit || match_texts(m, model));
+}
+
+bool match_model(struct match *m, const struct model *model)
+{
+    struct model_row row = model_row_of(model);
+    return match_row(m, &row, model);
 }

@@ -4,15 +4,19 @@
 
 #include "base/arena.h"
 #include "registry/query.h"
+#include "registry/row.h"
 #include "registry/scan.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* A filter by a shared text: the last pointers compared, so that most models cost one comparison. */
+/* A filter by a shared text: the numbers of texts compared so far, so that a comparison of texts happens
+ * once for each text and not for each model. */
+#define TEXTS_REMEMBERED 16
 struct text_filter {
     const char *want; /* NULL: any */
-    const char *yes, *no;
+    uint32_t yes, no[TEXTS_REMEMBERED];
 };
 
 /* A label as it stands in a text: both literals with their quotes. */
@@ -27,6 +31,9 @@ struct match {
     const char *alias;                  /* literal with its quotes, or NULL */
     const struct label_literal *labels; /* n_labels of the query */
     size_t n_labels;
+    uint64_t label_bits;                /* of all of them */
+    uint32_t source_digest, training_run_id; /* marks */
+    bool visit;                         /* the row alone cannot say yes */
     const char *q;                      /* in lower case, or NULL */
     size_t q_len;
     const char *q_name;                 /* the last name searched, and what came of it */
@@ -36,6 +43,8 @@ struct match {
 
 void match_init(struct match *m, const struct model_query *q, struct arena *a);
 bool match_model(struct match *m, const struct model *model);
+/* The same, from the row as far as it goes: `model` is visited only if that may matter. */
+bool match_row(struct match *m, const struct model_row *row, const struct model *model);
 
 /* Parts that lists of registered models use too. */
 const struct label_literal *label_literals(const struct label_filter *labels, size_t n, struct arena *a);

@@ -67,15 +67,38 @@ static void compete(struct pass *p, const struct sort_key *key)
     }
 }
 
-static void consider(struct pass *p, const struct model *m)
+/* Is this prefix alone enough to keep a model off the page? Equal ones are not. */
+static bool prefix_loses(const struct pass *p, uint64_t prefix, const struct sort_key *to)
 {
-    if (!match_model(&p->match, m))
-        return;
-    p->total++;
-    if (p->ordered && p->beyond > p->cap) {
-        p->beyond++; /* the page is full, and so is all that follows beyond it */
-        return;
+    return p->query->descending ? prefix < to->prefix : prefix > to->prefix;
+}
+
+/* Count a match that lies beyond the cursor but cannot be on the page, without a visit to it. */
+static bool settled_by_row(struct pass *p, const struct model_row *row)
+{
+    uint64_t prefix;
+    if (p->ordered && p->beyond > p->cap) { /* the page is full: so is all that follows beyond it */
+        p->beyond++;
+        return true;
     }
+    if (!row || !sort_prefix_of(p->query->sort, row, &prefix))
+        return false;
+    if (p->has_after && prefix != p->after.prefix && !prefix_loses(p, prefix, &p->after))
+        return true; /* before the cursor */
+    if (p->n < p->cap || !prefix_loses(p, prefix, &p->heap[0]))
+        return false;
+    if (p->has_after && prefix == p->after.prefix)
+        return false;
+    p->beyond++;
+    return true;
+}
+
+/* A match; its row if it is at hand. */
+static void consider(struct pass *p, const struct model_row *row, const struct model *m)
+{
+    p->total++;
+    if (settled_by_row(p, row))
+        return;
     struct sort_key key = sort_key_of(p->query->sort, m);
     if (p->has_after && compare(p, &key, &p->after) <= 0)
         return;
@@ -85,12 +108,6 @@ static void consider(struct pass *p, const struct model *m)
 
 /* --- the models concerned --- */
 
-static bool in_range(const struct pass *p, const struct model *m)
-{
-    const struct model_query *q = p->query;
-    return strcmp(m->entity.ns, q->ns) == 0 && (!q->name || strcmp(m->name, q->name) == 0);
-}
-
 static void prefetch(const struct entity *e)
 {
     __builtin_prefetch(e);
@@ -98,68 +115,61 @@ static void prefetch(const struct entity *e)
     __builtin_prefetch((const char *)e + 128);
 }
 
-static void walk_all(struct pass *p, const struct directory *d)
+/* Places [from, to) of a chunk with rows, in either direction. */
+static void walk_chunk(struct pass *p, const struct chunk *c, size_t from, size_t to, bool back)
 {
-    for (size_t i = 0; i < d->n; i++) {
-        const struct chunk *c = d->chunks[i];
-        for (size_t k = 0; k < c->n; k++) {
-            if (k + AHEAD < c->n)
-                prefetch(c->items[k + AHEAD]);
-            consider(p, model_of(c->items[k]));
-        }
+    bool visits = p->match.visit || p->query->sort == SORT_NAME;
+    for (size_t i = 0; i < to - from; i++) {
+        size_t at = back ? to - 1 - i : from + i;
+        size_t ahead = back ? at - AHEAD : at + AHEAD; /* wraps below 0, then it is no place either */
+        if (visits && ahead < c->n)
+            prefetch(c->items[ahead]);
+        const struct model *m = model_of(c->items[at]);
+        if (match_row(&p->match, &c->rows[at], m))
+            consider(p, &c->rows[at], m);
     }
 }
 
-static void prefetch_at(const struct directory *d, struct position at, bool back)
+/* The places [from, to) of the index by id. */
+static void walk_rows(struct pass *p, const struct directory *d, struct position from, struct position to,
+                      bool back)
 {
-    const struct chunk *c = d->chunks[at.chunk];
-    size_t i = back ? at.at - AHEAD : at.at + AHEAD; /* wraps below 0, then it is no place either */
-    if (i < c->n)
-        prefetch(c->items[i]);
-}
-
-/* From `at` on, or before it, while models are of the range. */
-static void walk_range(struct pass *p, const struct directory *d, struct position at, bool back)
-{
-    if (back ? !position_back(d, &at) : !position_valid(d, at))
-        return;
-    for (;;) {
-        const struct model *m = model_of(directory_at(d, at));
-        prefetch_at(d, at, back);
-        if (!in_range(p, m))
-            return;
-        consider(p, m);
-        if (!back)
-            position_next(d, &at);
-        if (back ? !position_back(d, &at) : !position_valid(d, at))
-            return;
+    size_t last = to.at ? to.chunk + 1 : to.chunk; /* chunks [from.chunk, last) */
+    for (size_t i = from.chunk; i < last; i++) {
+        size_t chunk = back ? last - 1 - (i - from.chunk) : i;
+        const struct chunk *c = d->chunks[chunk];
+        walk_chunk(p, c, chunk == from.chunk ? from.at : 0, chunk == to.chunk ? to.at : c->n, back);
     }
 }
 
-/* The first place after all of a namespace: no namespace has a character below the 1 appended. */
-static struct position end_of_namespace(const struct directory *d, const char *ns, struct arena *a)
+/* The versions of one name: few, so they are simply visited. */
+static bool visit(const struct model *m, void *ctx)
 {
-    const char *next = arena_printf(a, "%s\001", ns);
-    struct index_key key = {.ns = next, .first = ""};
-    return directory_seek(d, VIEW_ORDERS[INDEX_MODELS], &key);
+    struct pass *p = ctx;
+    if (match_model(&p->match, m))
+        consider(p, NULL, m);
+    return true;
+}
+
+static struct position seek(const struct directory *ids, const char *ns)
+{
+    struct index_key key = {.ns = ns, .first = ""};
+    return directory_seek(ids, VIEW_ORDERS[INDEX_MODELS], &key);
 }
 
 static void walk(struct pass *p, const struct view *v, struct arena *a)
 {
     const struct model_query *q = p->query;
-    const struct directory *ids = v->index[INDEX_MODELS], *names = v->index[INDEX_VERSIONS];
-    struct index_key key = {.ns = q->ns, .first = q->name ? q->name : ""};
+    const struct directory *ids = v->index[INDEX_MODELS];
     if (strcmp(q->ns, "*") == 0) {
-        walk_all(p, ids);
+        walk_rows(p, ids, (struct position){0, 0}, (struct position){ids->n, 0}, false);
     } else if (q->name) {
-        walk_range(p, names, directory_seek(names, VIEW_ORDERS[INDEX_VERSIONS], &key), false);
+        view_versions(v, q->ns, q->name, visit, p);
     } else {
+        /* No namespace has a character below the 1 appended: that is the place after all of it. */
         p->ordered = q->sort == SORT_MODEL_ID;
-        bool back = p->ordered && q->descending;
-        walk_range(p, ids,
-                   back ? end_of_namespace(ids, q->ns, a)
-                        : directory_seek(ids, VIEW_ORDERS[INDEX_MODELS], &key),
-                   back);
+        walk_rows(p, ids, seek(ids, q->ns), seek(ids, arena_printf(a, "%s\001", q->ns)),
+                  p->ordered && q->descending);
     }
 }
 

@@ -43,7 +43,7 @@ struct state *state_new(void (*retire)(void *ctx, void *object, void (*destroy)(
     s->ctx = ctx;
     s->names = intern_new();
     for (int i = 0; i < INDEX_COUNT; i++)
-        s->head.index[i] = directory_new(&s->generation);
+        s->head.index[i] = directory_new(&s->generation, i == INDEX_MODELS);
     s->published = mem_alloc(sizeof *s->published);
     *s->published = s->head;
     next_generation(&s->generation); /* the empty directories are published */

@@ -10,7 +10,7 @@
 /* The orders in which entities are kept. The first are each kind by (namespace, id), numbered as in
  * enum entity_kind. */
 enum view_index {
-    INDEX_MODELS,
+    INDEX_MODELS, /* with rows */
     INDEX_REGISTERED_MODELS,
     INDEX_HEALTHS,
     INDEX_VERSIONS, /* models by (namespace, name, incarnation): oldest first */
