@@ -197,7 +197,7 @@ static void gone(struct request *rq)
 static uint64_t resolve(void *ctx, const char *model_id, size_t len)
 {
     const struct ingest *in = ctx;
-    char id[512]; /* longer than any id or reference */
+    char id[1024]; /* longer than any id or reference: 193 characters of up to 4 bytes */
     if (len >= sizeof id)
         return 0;
     memcpy(id, model_id, len);
