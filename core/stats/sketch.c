@@ -100,9 +100,7 @@ uint32_t sketch_span(struct sketch *s, uint32_t first, uint32_t last)
 
 static void widen(struct sketch *s)
 {
-    uint64_t *wide = NULL;
-    if (s->page_room > 0)
-        wide = mem_alloc((size_t)s->page_room * SKETCH_PAGE * sizeof *wide);
+    uint64_t *const wide = mem_alloc((size_t)s->page_room * SKETCH_PAGE * sizeof *wide);
     for (size_t i = 0; i < (size_t)s->pages * SKETCH_PAGE; i++)
         wide[i] = s->counts.narrow[i];
     free(s->counts.narrow);

@@ -54,11 +54,12 @@ static double log_gamma(double x)
 static double beta_fraction(double x, double a, double b)
 {
     const double tiny = 1e-300;
-    const double steps = 200 + 20 * sqrt(a + b);
+    const uint64_t steps = 200 + (uint64_t)(20 * sqrt(a + b));
     double c = 1, d = 1 - (a + b) * x / (a + 1);
     d = 1 / (fabs(d) < tiny ? tiny : d);
     double h = d;
-    for (double m = 1; m <= steps; m++) {
+    for (uint64_t i = 1; i <= steps; i++) {
+        const double m = (double)i;
         const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
         const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
         d = 1 + even * d;
