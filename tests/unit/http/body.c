@@ -299,14 +299,41 @@ static void test_hold(void **state)
     end(s);
 }
 
+/* The client's time stands still while it is the handler that waits. */
+static void test_hold_stops_the_clock(void **state)
+{
+    (void)state;
+    struct http_server *s = serve((struct http_config){.threads = 1, .body_timeout_ms = 500});
+    int fd = dial(s);
+    atomic_store(&seen.hold, true);
+    say(fd, POST_JSON("/intake") "Content-Length: 8\r\n\r\n1234");
+    UNTIL(atomic_load(&seen.received) == 4);
+    usleep(700000);
+    atomic_store(&seen.hold, false);
+    struct mail *m = malloc(sizeof *m);
+    *m = (struct mail){.run = go_on};
+    loop_post_answer(http_loop(s, 0), m);
+    usleep(200000); /* long enough for a sweep to find it late */
+    say(fd, "5678");
+    assert_int_equal(hear(fd, NULL), 200);
+    close(fd);
+    end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chunked),      cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_refused_body), cmocka_unit_test(test_bad_chunks),
-        cmocka_unit_test(test_large_body),   cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_pieces),       cmocka_unit_test(test_early_reply),
-        cmocka_unit_test(test_gone),         cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_refused_body),
+        cmocka_unit_test(test_bad_chunks),
+        cmocka_unit_test(test_large_body),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_early_reply),
+        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_hold_stops_the_clock),
     };
     return cmocka_run_group_tests_name("body", tests, NULL, NULL);
 }
