@@ -1,4 +1,4 @@
-#include "store/store.h"
+#include "store/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +37,26 @@ static bool take(int fd, const char *dir, struct err *e)
     return true;
 }
 
+static void sync_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return; /* may not be ours to read; then it is not ours to sync */
+    fsync(fd);
+    close(fd);
+}
+
+bool data_dir_make(const char *dir, struct err *e)
+{
+    char parent[PATH_MAX];
+    if (mkdir(dir, 0750) != 0)
+        return errno == EEXIST ||
+               fail_errno(e, &ERR_CONFIG, "cannot make the data directory %s", dir);
+    if (snprintf(parent, sizeof parent, "%s/..", dir) < (int)sizeof parent)
+        sync_dir(parent);
+    return true;
+}
+
 int data_dir_lock(const char *dir, struct err *e)
 {
     char path[PATH_MAX];
@@ -44,10 +64,8 @@ int data_dir_lock(const char *dir, struct err *e)
         fail(e, &ERR_CONFIG, "the path of the data directory is too long");
         return -1;
     }
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
-        fail_errno(e, &ERR_CONFIG, "cannot make the data directory %s", dir);
+    if (!data_dir_make(dir, e))
         return -1;
-    }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) {
         fail_errno(e, &ERR_CONFIG, "cannot write to the data directory %s", dir);

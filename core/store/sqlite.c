@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +189,13 @@ static bool open_writers(struct sqlite *s, struct err *e)
     return true;
 }
 
+/* A crash may have left a long log, which no commit tells of before the first. */
+static void measure_logs(struct sqlite *s)
+{
+    atomic_store(&s->control.log_pages, size_of(s, CONTROL_SCHEMA.file, "-wal") / 4096);
+    atomic_store(&s->series.log_pages, size_of(s, SERIES_SCHEMA.file, "-wal") / 4096);
+}
+
 static bool open_readers(struct sqlite *s, struct err *e)
 {
     for (size_t i = 0; i < READERS; i++) {
@@ -209,10 +215,8 @@ struct store *store_sqlite_open(const char *dir, const struct clock *clock, stru
     /* Counting its memory would make SQLite's threads meet at one lock. Without effect once it
      * runs. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
-        fail_errno(e, &ERR_CONFIG, "cannot make the data directory %s", dir);
+    if (!data_dir_make(dir, e))
         return NULL;
-    }
     struct sqlite *s = mem_zero(1, sizeof *s);
     s->store.ops = &SQLITE_OPS;
     s->clock = clock;
@@ -223,9 +227,12 @@ struct store *store_sqlite_open(const char *dir, const struct clock *clock, stru
     pthread_mutex_init(&s->direct_lock, NULL);
     pthread_mutex_init(&s->checkpointer.lock, NULL);
     pthread_cond_init(&s->checkpointer.wake, NULL);
-    if (open_writers(s, e) && open_readers(s, e) && checkpointer_start(s, e) &&
-        writer_start(&s->control, e) && writer_start(&s->series, e))
-        return &s->store;
+    if (open_writers(s, e) && open_readers(s, e) && writer_start(&s->control, e) &&
+        writer_start(&s->series, e)) {
+        measure_logs(s);
+        if (checkpointer_start(s, e))
+            return &s->store;
+    }
     close_store(&s->store);
     return NULL;
 }

@@ -94,6 +94,17 @@ enum outcome {
     OUTCOME_BROKEN,  /* a statement failed: the transaction has to be taken back (`e`) */
 };
 
+/* Whose turn it is on a database: a transaction's, or the checkpointer's, which goes first when it
+ * waits (a mutex would let a busy writer pass it again and again). */
+struct turn {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool taken, claimed; /* claimed: the checkpointer waits */
+};
+void turn_take(struct turn *t);
+void turn_take_first(struct turn *t);
+void turn_give(struct turn *t);
+
 struct writer {
     struct sqlite *store;
     struct db db;
@@ -101,12 +112,12 @@ struct writer {
     pthread_t thread;
     bool started;
     enum outcome (*run)(struct writer *w, struct job *j, struct err *e);
-    void (*begin)(
-        struct writer *w); /* a transaction begins, or is taken back: forget what it changed */
-    void (*commit)(struct writer *w); /* it is on disk */
-    pthread_mutex_t
-        turn; /* held during a transaction; the checkpointer takes it to hold writers up */
+    /* A transaction begins, or is taken back (forget what it changed); it is on disk. */
+    void (*begin)(struct writer *w);
+    void (*commit)(struct writer *w);
+    struct turn turn;
     atomic_uint_fast64_t log_pages; /* in the write-ahead log after the last commit */
+    atomic_uint_fast64_t copied;    /* of these, copied into the file by the checkpointer */
     atomic_int_fast64_t last_write_ns;
     int64_t failing_since; /* ms, 0: the last write went well; guarded by the store's stats_lock */
 };
@@ -195,8 +206,12 @@ bool sqlite_mark(struct store *s, const char *name, int64_t *value, bool *found,
 /* Copying the log into the files. */
 bool checkpointer_start(struct sqlite *s, struct err *e) MUST_CHECK;
 void checkpointer_stop(struct sqlite *s);
-/* The log of one has grown past what is left alone. [writers] */
+/* There is enough to copy. [writers] */
 void checkpointer_wake(struct checkpointer *c);
+/* So much in a log is left alone. */
 #define LOG_QUIET_PAGES 1024 /* 4 MiB */
+
+/* data_dir.c: make the directory if it is not there, so that it outlives a crash. */
+bool data_dir_make(const char *dir, struct err *e) MUST_CHECK;
 
 #endif

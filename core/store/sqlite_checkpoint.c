@@ -14,27 +14,35 @@
 #define IDLE_NS      30000000000LL /* without a write for so long: give the log's space back */
 #define LOOK_SECONDS 10
 
-static void hold_up(struct writer *w, struct db *db, int mode)
+/* Errors are the disk's; the writer meets and reports them. */
+static void copy(struct writer *w, struct db *db, int mode)
 {
-    pthread_mutex_lock(&w->turn);
-    sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, NULL, NULL);
-    pthread_mutex_unlock(&w->turn);
+    int pages = 0, copied = 0;
+    if (sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &pages, &copied) == SQLITE_OK)
+        atomic_store(&w->copied, (uint64_t)copied);
 }
 
-/* Errors are the disk's; the writer meets and reports them. */
+static void copy_alone(struct writer *w, struct db *db, int mode)
+{
+    turn_take_first(&w->turn);
+    copy(w, db, mode);
+    turn_give(&w->turn);
+}
+
 static void checkpoint(struct writer *w, struct db *db)
 {
-    uint64_t pages = atomic_load(&w->log_pages);
+    uint64_t pages = atomic_load(&w->log_pages), copied = atomic_load(&w->copied);
     bool idle = clock_mono_ns(w->store->clock) - atomic_load(&w->last_write_ns) > IDLE_NS;
-    if (pages == 0 || (pages <= LOG_QUIET_PAGES && !idle))
+    if (idle ? pages == 0 : pages < copied || pages - copied <= LOG_QUIET_PAGES)
         return;
-    sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    copy(w, db, SQLITE_CHECKPOINT_PASSIVE);
+    pages = atomic_load(&w->log_pages); /* the writer went on meanwhile */
     if (pages > HARD_PAGES)
-        hold_up(w, db, SQLITE_CHECKPOINT_RESTART);
-    else if (idle && pages > LOG_QUIET_PAGES)
-        hold_up(w, db, SQLITE_CHECKPOINT_TRUNCATE);
+        copy_alone(w, db, SQLITE_CHECKPOINT_RESTART);
+    else if (idle)
+        copy_alone(w, db, SQLITE_CHECKPOINT_TRUNCATE);
     else if (pages > PAUSE_PAGES)
-        hold_up(w, db, SQLITE_CHECKPOINT_PASSIVE);
+        copy_alone(w, db, SQLITE_CHECKPOINT_PASSIVE);
     if (idle) /* nothing to do until the next commit says how long the log is */
         atomic_compare_exchange_strong(&w->log_pages, &pages, 0);
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { PUT_ROW = CONTROL_FIRST, DELETE_ROW, GET_REVISION, PUT_ENTRY, PUT_META, STATEMENTS };
+enum { PUT_ROW = CONTROL_FIRST, DELETE_ROW, GET_REVISION, PUT_ENTRY, PUT_META, PROBE, STATEMENTS };
 static const char *const SQL[] = {
     [PUT_ROW] =
         ("INSERT INTO entity(kind, ns, id, uid, revision, value) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
@@ -14,6 +14,9 @@ static const char *const SQL[] = {
          " to_status, hash, text) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"),
     [PUT_META] =
         "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value=?2",
+    [PROBE] = ("INSERT INTO expiring(key, value, number, expires_ms)"
+               " VALUES('probe', randomblob(262144), 0, 0)"
+               " ON CONFLICT(key) DO UPDATE SET value=excluded.value"),
 };
 
 _Static_assert((int)STATEMENTS <= (int)KEYS_FIRST, "the statements overlap");
@@ -85,17 +88,23 @@ static bool write_group(struct writer *w, const struct store_group *g, struct er
     return true;
 }
 
-/* An empty commit asks whether the disk takes writes, so it must write. */
-static bool put_next_uid(struct writer *w, const struct store_commit *c, struct err *e)
+static bool put_next_uid(struct writer *w, uint64_t next_uid, struct err *e)
 {
     struct control_state *now = &w->store->now;
-    if (c->next_uid <= now->next_uid && c->n_groups > 0)
+    if (next_uid <= now->next_uid)
         return true;
-    if (c->next_uid > now->next_uid)
-        now->next_uid = c->next_uid;
+    now->next_uid = next_uid;
     sqlite3_stmt *s = db_statement(&w->db, PUT_META);
     bind_text(s, 1, "next_uid");
-    bind_int(s, 2, (int64_t)now->next_uid);
+    bind_int(s, 2, (int64_t)next_uid);
+    return db_run(&w->db, s, e);
+}
+
+/* An empty commit asks whether the disk takes writes: more than a few bytes, which a full one may
+ * still have room for. What it writes has expired already. */
+static bool probe(struct writer *w, struct err *e)
+{
+    sqlite3_stmt *s = db_statement(&w->db, PROBE);
     return db_run(&w->db, s, e);
 }
 
@@ -113,7 +122,8 @@ static enum outcome commit_run(struct writer *w, struct store_commit *c, struct 
         if (holds < 0 || (holds && !write_group(w, g, e)))
             return OUTCOME_BROKEN;
     }
-    return put_next_uid(w, c, e) ? OUTCOME_DONE : OUTCOME_BROKEN;
+    bool ok = put_next_uid(w, c->next_uid, e) && (c->n_groups > 0 || probe(w, e));
+    return ok ? OUTCOME_DONE : OUTCOME_BROKEN;
 }
 
 enum outcome control_run(struct writer *w, struct job *j, struct err *e)

@@ -64,6 +64,38 @@ static void note_failure(struct writer *w, const struct err *why)
         log_text(LOG_ERROR, "store_write_failed", why->detail);
 }
 
+/* --- turns --- */
+
+static void take(struct turn *t, bool first)
+{
+    pthread_mutex_lock(&t->lock);
+    while (t->taken || (t->claimed && !first)) {
+        t->claimed |= first;
+        pthread_cond_wait(&t->wake, &t->lock);
+    }
+    t->taken = true;
+    t->claimed &= !first;
+    pthread_mutex_unlock(&t->lock);
+}
+
+void turn_take(struct turn *t)
+{
+    take(t, false);
+}
+
+void turn_take_first(struct turn *t)
+{
+    take(t, true);
+}
+
+void turn_give(struct turn *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->taken = false;
+    pthread_cond_broadcast(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+}
+
 /* --- one transaction --- */
 
 static bool run_all(struct writer *w, struct job *list, struct err *e)
@@ -92,7 +124,7 @@ static bool any_writes(struct job *list)
 static bool transact(struct writer *w, struct job *list, bool *disk, struct err *e)
 {
     const char *begin = any_writes(list) ? "BEGIN IMMEDIATE" : "BEGIN";
-    pthread_mutex_lock(&w->turn);
+    turn_take(&w->turn);
     w->begin(w);
     bool ok = db_exec(&w->db, begin, e) && run_all(w, list, e) && db_exec(&w->db, "COMMIT", e);
     if (ok) {
@@ -104,7 +136,7 @@ static bool transact(struct writer *w, struct job *list, bool *disk, struct err 
             sqlite3_exec(w->db.handle, "ROLLBACK", NULL, NULL, NULL);
         w->begin(w);
     }
-    pthread_mutex_unlock(&w->turn);
+    turn_give(&w->turn);
     return ok;
 }
 
@@ -126,10 +158,8 @@ static bool carry_out(struct writer *w, struct job *list, bool *disk)
     int64_t begun = clock_mono_ns(clock);
     if (transact(w, list, disk, &e)) {
         int64_t now = clock_mono_ns(clock);
-        if (any_writes(list)) {
+        if (any_writes(list))
             note_success(w, list, now - begun);
-            atomic_store(&w->last_write_ns, now);
-        }
         end_all(list, NULL);
         return true;
     }
@@ -171,15 +201,22 @@ static int committed(void *arg, sqlite3 *db, const char *name, int pages)
     (void)db;
     (void)name;
     struct writer *w = arg;
+    atomic_store(&w->last_write_ns, clock_mono_ns(w->store->clock));
     atomic_store(&w->log_pages, (uint64_t)pages);
-    if (pages > LOG_QUIET_PAGES)
+    uint64_t copied = atomic_load(&w->copied);
+    if ((uint64_t)pages < copied) { /* the log began anew */
+        copied = 0;
+        atomic_store(&w->copied, 0);
+    }
+    if ((uint64_t)pages - copied > LOG_QUIET_PAGES)
         checkpointer_wake(&w->store->checkpointer);
     return SQLITE_OK;
 }
 
 bool writer_start(struct writer *w, struct err *e)
 {
-    pthread_mutex_init(&w->turn, NULL);
+    pthread_mutex_init(&w->turn.lock, NULL);
+    pthread_cond_init(&w->turn.wake, NULL);
     sqlite3_wal_hook(w->db.handle, committed, w);
     w->mailbox = mailbox_new(MAILBOX_LIMIT, e);
     if (!w->mailbox)
@@ -193,7 +230,8 @@ void writer_stop(struct writer *w)
     if (w->started) {
         mailbox_close(w->mailbox);
         pthread_join(w->thread, NULL);
-        pthread_mutex_destroy(&w->turn);
+        pthread_mutex_destroy(&w->turn.lock);
+        pthread_cond_destroy(&w->turn.wake);
     }
     mailbox_free(w->mailbox);
     db_close(&w->db);

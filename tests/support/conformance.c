@@ -14,7 +14,7 @@ int fixture_open(void **state)
     f->backend = backend;
     manual_clock_init(&f->clock, NOW);
     f->arena = arena_new(64 << 20);
-    temp_dir_make(f->dir);
+    temp_dir_make_fast(f->dir);
     f->store = backend->open(f->dir, &f->clock.clock, &e);
     if (!f->store)
         print_error("cannot open %s: %s\n", backend->name, e.detail);

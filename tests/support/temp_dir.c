@@ -4,15 +4,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-void temp_dir_make(char dir[TEMP_DIR_SIZE])
+static void make_below(const char *base, char dir[TEMP_DIR_SIZE])
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, TEMP_DIR_SIZE, "%s/paddock-XXXXXX", base && base[0] ? base : "/tmp");
+    snprintf(dir, TEMP_DIR_SIZE, "%s/paddock-XXXXXX", base);
     if (!mkdtemp(dir)) {
         perror("mkdtemp");
         abort();
     }
+}
+
+void temp_dir_make(char dir[TEMP_DIR_SIZE])
+{
+    const char *base = getenv("TMPDIR");
+    make_below(base && base[0] ? base : "/tmp", dir);
+}
+
+void temp_dir_make_fast(char dir[TEMP_DIR_SIZE])
+{
+    if (access("/dev/shm", W_OK) == 0)
+        make_below("/dev/shm", dir);
+    else
+        temp_dir_make(dir);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)

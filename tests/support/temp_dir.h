@@ -6,6 +6,9 @@
 
 /* Make one below TMPDIR (or /tmp); ends the program if that fails. */
 void temp_dir_make(char dir[TEMP_DIR_SIZE]);
+/* The same in memory where the machine has such a place: for tests that open many stores, and to
+ * which the disk does not matter. */
+void temp_dir_make_fast(char dir[TEMP_DIR_SIZE]);
 void temp_dir_remove(const char *dir);
 
 #endif

@@ -47,7 +47,7 @@ static int set_up(void **state)
     struct fixture *f = mem_zero(1, sizeof *f);
     struct err e = {0};
     struct calls calls;
-    temp_dir_make(f->dir);
+    temp_dir_make_fast(f->dir);
     struct store *s = open_store(f);
     struct engine_config config = {.store = s, .clock = &CLOCK_SYSTEM, .rules = &TEST_RULES};
     struct engine *en = engine_start(&config, &e);

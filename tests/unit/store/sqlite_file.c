@@ -72,7 +72,7 @@ static void assert_models(struct store *s, int n)
 static int set_up(void **state)
 {
     struct fixture *f = mem_zero(1, sizeof *f);
-    temp_dir_make(f->dir);
+    temp_dir_make_fast(f->dir);
     struct store *s = open_store(f);
     write_models(s, 40);
     s->ops->close(s);
