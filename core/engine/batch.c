@@ -114,7 +114,7 @@ static void put_key(struct batch *b, const struct command *c, struct store_group
 {
     struct kept_answer kept;
     struct bytes form = BYTES_INIT(SIZE_MAX);
-    kept_answer_of(&c->answer, b->arena, &kept);
+    kept_answer_of(&c->answer, b->seq, b->arena, &kept);
     kept_answer_encode(&kept, c->key_body_hash, &form);
     struct store_key *key = arena_zero(b->arena, sizeof *key);
     key->key = arena_printf(b->arena, KEPT_PREFIX "%s", c->key);

@@ -66,9 +66,10 @@ bool engine_listen(struct engine *en, const struct publish_listener *l) MUST_CHE
  * puts all of them that still live into the table, at start. */
 bool engine_restore_keys(struct store *s, struct idempotency *t, int64_t now_ms, struct err *e)
     MUST_CHECK;
-/* The form in which an answer is kept, and in which the API gives it the first time too. Points
- * into `a` and into the answer. */
-void kept_answer_of(const struct answer *answer, struct arena *a, struct kept_answer *out);
+/* The form in which an answer is kept, with the headers that the API gives it the first time too;
+ * `seq` is the journal's after it. Points into `a` and into the answer. */
+void kept_answer_of(const struct answer *answer, uint64_t seq, struct arena *a,
+                    struct kept_answer *out);
 
 struct engine_stats {
     uint64_t commands, refused, batches, batch_commands_max; /* max since the last call */

@@ -5,13 +5,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-void kept_answer_of(const struct answer *answer, struct arena *a, struct kept_answer *out)
+void kept_answer_of(const struct answer *answer, uint64_t seq, struct arena *a,
+                    struct kept_answer *out)
 {
-    const char *headers = "";
-    if (answer->revision)
-        headers = arena_printf(a, "ETag: \"%" PRId64 "\"\r\n", answer->revision);
+    /* A single node never loses what it acknowledged: its epoch is 1. */
+    const char *headers = arena_printf(a, "Paddock-Seq: %" PRIu64 "\r\nPaddock-Epoch: 1\r\n", seq);
     if (answer->location)
         headers = arena_printf(a, "%sLocation: %s\r\n", headers, answer->location);
+    if (answer->revision)
+        headers = arena_printf(a, "%sETag: \"%" PRId64 "\"\r\n", headers, answer->revision);
     *out = (struct kept_answer){
         .status = answer->status,
         .headers = headers,
