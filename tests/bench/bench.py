@@ -231,7 +231,7 @@ def section_models(run):
                        "source_digest": "sha256:" + "0" * 59 + digits})
     got = run.load(paddock, 600, {
         "name": "register", "method": "POST", "path": API + "/registry", "body": body,
-        "count": count, "connections": 16, "depth": 16, "expect": 201})["register"]
+        "count": count, "connections": 256, "expect": 201})["register"]
     run.say("models", f"{count:,} registered in {got['seconds']:.1f} s, "
             f"{got['per_second']:,.0f}/s; RSS {paddock.rss_mb():.0f} MB")
     paddock.stop()
@@ -264,7 +264,7 @@ def section_live(run):
     paddock = Paddock(run).start()
     run.load(paddock, 300, {
         "name": "register", "method": "POST", "path": API + "/registry", "count": count,
-        "body": json.dumps(model("live-<n>")), "connections": 16, "depth": 16, "expect": 201})
+        "body": json.dumps(model("live-<n>")), "connections": 256, "expect": 201})
     before = paddock.rss_mb()
     got = run.load(paddock, seconds, {
         "name": "live", "method": "POST", "path": API + "/inference", "rate": count // 1000,
