@@ -14,8 +14,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -306,6 +308,7 @@ def main():
             parser.error(f"no section {name}: {' '.join(SECTIONS)}")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f} at the start", flush=True)
     run = Run(options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the servers on the way out
     try:
         for name in options.sections or SECTIONS:
             SECTIONS[name](run)
