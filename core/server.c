@@ -240,13 +240,14 @@ static void stop(struct server *s)
         http_drain(s->http, (unsigned)s->settings.config.shutdown_grace_ms);
     pool_stop(s->readers); /* while the loops still take their answers */
     if (s->http)
-        http_free(s->http);
+        http_join(s->http);
     if (s->judge)
         health_judge_stop(s->judge);
     if (s->telemetry)
         telemetry_close(s->telemetry);
     if (s->engine)
         engine_stop(s->engine);
+    http_free(s->http); /* only now does nobody hold a loop any more */
     feed_free(s->feed);
     if (s->keys)
         idempotency_free(s->keys);

@@ -236,14 +236,20 @@ void http_drain(struct http_server *s, unsigned grace_ms)
     wait_drained(s, 1000);
 }
 
-void http_free(struct http_server *s)
+void http_join(struct http_server *s)
 {
-    if (!s)
-        return;
     for (unsigned i = 0; i < s->n_threads; i++)
         mailbox_close(s->loops[i]->mailbox);
     for (unsigned i = 0; i < s->n_threads; i++)
         pthread_join(s->loops[i]->thread, NULL);
+    s->n_threads = 0;
+}
+
+void http_free(struct http_server *s)
+{
+    if (!s)
+        return;
+    http_join(s);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_free(s->loops[i]);
     free(s->loops);

@@ -54,7 +54,10 @@ struct loop *http_loop(const struct http_server *s, unsigned index);
 /* Graceful: stop listening, finish what was accepted (new requests on kept connections get
  * `Connection: close`), end streams, then the loops; at most `grace_ms`. Frees nothing. */
 void http_drain(struct http_server *s, unsigned grace_ms);
-/* End the threads and free the server (after http_drain). */
+/* End the threads (after http_drain). Answers that are posted from now on are not run, but may
+ * still be posted: parts that hold a loop can be stopped in between. */
+void http_join(struct http_server *s);
+/* Free the server, joining first if that was not done. */
 void http_free(struct http_server *s);
 
 #define HTTP_BUCKET_COUNT 11
