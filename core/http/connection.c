@@ -32,9 +32,9 @@ static void on_written(struct bufferevent *bev, void *arg)
     (void)bev;
     struct connection *c = arg;
     struct request *rq = c->request;
-    if (rq && rq->phase == PHASE_STREAM && rq->stream.crowded &&
+    if (rq && rq->phase == PHASE_STREAM && rq->stream.pending &&
         connection_backlog(c) < BACKLOG_LOW) {
-        rq->stream.crowded = false;
+        rq->stream.pending = false;
         if (rq->stream.events.drained)
             rq->stream.events.drained(&rq->stream, rq->stream.ctx);
     }

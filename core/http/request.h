@@ -109,7 +109,8 @@ struct stream;
  */
 struct stream *request_stream(struct request *rq, int status, const char *type);
 struct stream_events {
-    void (*drained)(struct stream *s, void *ctx); /* the backlog fell below 64 KiB: write on */
+    /* What was written has gone out, but for less than 64 KiB: write on. */
+    void (*drained)(struct stream *s, void *ctx);
     void (*closed)(struct stream *s,
                    void *ctx); /* the client left or was cut off; `s` is gone after */
 };

@@ -29,7 +29,7 @@ struct stream {
     bool chunked;
     bool discard; /* HEAD: nothing is sent */
     bool orphan;  /* to be closed when the turn ends: it has nobody to go to */
-    bool crowded; /* the backlog passed 64 KiB since the last `drained` */
+    bool pending; /* something was written since the last `drained` */
 };
 
 struct request_pair {

@@ -96,8 +96,7 @@ bool stream_write(struct stream *s, const void *data, size_t len)
     put_piece(c, s, data, len);
     s->sent += len;
     s->written_ms = loop_mono_ms(rq->loop);
-    if (connection_backlog(c) >= BACKLOG_LOW)
-        s->crowded = true;
+    s->pending = true;
     return c->state != CONN_DEAD;
 }
 

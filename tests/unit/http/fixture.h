@@ -168,7 +168,7 @@ static void write_on(struct stream *s, void *ctx)
     static char row[1000];
     struct export *x = ctx;
     memset(row, 'r', sizeof row);
-    while (x->left && stream_backlog(s) < 64 * 1024) {
+    while (x->left && stream_backlog(s) < 16 * 1024) {
         if (!stream_write(s, row, sizeof row))
             return;
         x->left--;
