@@ -77,6 +77,6 @@ void api_loop_tick(struct loop *l, void *app)
 bool api_authorize(struct request *rq, struct err *e)
 {
     (void)e;
-    request_set_actor(rq, "anonymous", "");
+    request_set_actor(rq, "anonymous", "anonymous");
     return true;
 }

@@ -53,6 +53,7 @@ static bool quantiles_read(struct call *c, struct metrics_query *q, struct err *
     const char *p = c->q.quantiles;
     if (!p) {
         q->quantiles[q->n_quantiles++] = DEFAULT_QUANTILE;
+        q->quantiles_unasked = true;
         return true;
     }
     for (;;) {
@@ -231,7 +232,9 @@ static bool metrics_put(struct work *w, const struct model_key *key, const struc
 bool metrics_put_default(struct work *w, const struct model_key *key)
 {
     struct asked asked = {.window = DEFAULT_WINDOW,
-                          .query = {.quantiles = {DEFAULT_QUANTILE}, .n_quantiles = 1}};
+                          .query = {.quantiles = {DEFAULT_QUANTILE},
+                                    .n_quantiles = 1,
+                                    .quantiles_unasked = true}};
     return span_parse(DEFAULT_WINDOW, &asked.query.window_ms) && metrics_put(w, key, &asked);
 }
 

@@ -151,7 +151,7 @@ static void summarize_latency(const struct metrics_query *q, const struct span_a
     out->p95 = values[1];
     out->p99 = values[2];
     memcpy(out->quantiles, values + 3, q->n_quantiles * sizeof *values);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < (q->quantiles_unasked ? 3 : n); i++)
         needed = fmax(needed, samples_needed(qs[i]));
     out->low_sample = (double)out->count < needed;
 }
