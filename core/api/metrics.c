@@ -231,10 +231,9 @@ static bool metrics_put(struct work *w, const struct model_key *key, const struc
 
 bool metrics_put_default(struct work *w, const struct model_key *key)
 {
-    struct asked asked = {.window = DEFAULT_WINDOW,
-                          .query = {.quantiles = {DEFAULT_QUANTILE},
-                                    .n_quantiles = 1,
-                                    .quantiles_unasked = true}};
+    struct asked asked = {
+        .window = DEFAULT_WINDOW,
+        .query = {.quantiles = {DEFAULT_QUANTILE}, .n_quantiles = 1, .quantiles_unasked = true}};
     return span_parse(DEFAULT_WINDOW, &asked.query.window_ms) && metrics_put(w, key, &asked);
 }
 
