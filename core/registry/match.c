@@ -110,11 +110,15 @@ bool text_contains(const char *text, size_t len, const char *needle, size_t need
 {
     if (needle_len > len)
         return false;
+    const char first = needle_len ? needle[0] : '\0';
+    const char upper = first >= 'a' && first <= 'z' ? (char)(first & ~0x20) : first;
     for (size_t at = 0; at <= len - needle_len; at++) {
-        size_t i = 0;
+        if (needle_len && text[at] != first && text[at] != upper)
+            continue;
+        size_t i = 1;
         while (i < needle_len && lower(text[at + i]) == needle[i])
             i++;
-        if (i == needle_len)
+        if (i >= needle_len)
             return true;
     }
     return false;

@@ -90,6 +90,7 @@ struct entity *model_parse(const char *ns, const char *id, uint64_t uid, const c
     m->held = s[HOLD].at && s[HOLD].at[0] == '{';
     m->promoted = s[PROMOTION].at && s[PROMOTION].at[0] == '{';
     m->description_at = (uint32_t)(s[DESCRIPTION].at - json);
+    m->description_len = (uint32_t)s[DESCRIPTION].len;
     m->labels_at = (uint32_t)(s[LABELS].at - json);
     m->aliases_at = s[ALIASES].len > 2 ? (uint32_t)(s[ALIASES].at - json) : 0;
     if (!read_numbers(m, s) || !read_status(m, s[STATUS]) || strcmp(m->entity.id, id) != 0) {
@@ -108,7 +109,7 @@ static struct slice part(const struct model *m, uint32_t at)
 
 struct slice model_description(const struct model *m)
 {
-    return part(m, m->description_at);
+    return (struct slice){m->entity.json + m->description_at, m->description_len};
 }
 
 struct slice model_labels(const struct model *m)

@@ -17,16 +17,17 @@ int status_parse(const char *text);
 bool status_may(enum model_status from, enum model_status to);
 
 /* The fields that lists filter and sort by, and decisions need; the rest lives in `entity.json`.
- * Laid out so that a pass over all models touches two cache lines of each. */
+ * What a pass over many models reads comes first. */
 struct model {
     struct entity entity; /* id is the model_id */
     enum model_status status;
     bool held;
     bool promoted; /* it has left development once: its frozen fields stay as they are */
     const char *name, *type, *sport, *deployment_target; /* interned; the last two may be NULL */
-    uint64_t version_key;                                /* version_prefix() of the version */
-    int64_t created_at, updated_at;                      /* ms */
-    uint32_t labels_at, description_at, aliases_at;      /* places in entity.json; aliases 0: none */
+    uint32_t labels_at, aliases_at;           /* places in entity.json; aliases 0: none */
+    uint32_t description_at, description_len; /* of the literal with its quotes */
+    uint64_t version_key;                     /* version_prefix() of the version */
+    int64_t created_at, updated_at;           /* ms */
     int64_t status_changed_at;
     int64_t promoted_at; /* when it last became stable; 0: never. Unique within a name */
     const char *version;

@@ -108,11 +108,13 @@ static void consider(struct pass *p, const struct model_row *row, const struct m
 
 /* --- the models concerned --- */
 
-static void prefetch(const struct entity *e)
+/* Ask for the memory that the filters will read of a model to come. */
+static void prefetch(const struct pass *p, const struct model *m)
 {
-    __builtin_prefetch(e);
-    __builtin_prefetch((const char *)e + 64);
-    __builtin_prefetch((const char *)e + 128);
+    __builtin_prefetch(m);
+    __builtin_prefetch((const char *)m + 64);
+    if (p->match.q)
+        __builtin_prefetch(m + 1); /* its id */
 }
 
 /* Places [from, to) of a chunk with rows, in either direction. */
@@ -123,7 +125,7 @@ static void walk_chunk(struct pass *p, const struct chunk *c, size_t from, size_
         size_t at = back ? to - 1 - i : from + i;
         size_t ahead = back ? at - AHEAD : at + AHEAD; /* wraps below 0, then it is no place either */
         if (visits && ahead < c->n)
-            prefetch(c->items[ahead]);
+            prefetch(p, model_of(c->items[ahead]));
         const struct model *m = model_of(c->items[at]);
         if (match_row(&p->match, &c->rows[at], m))
             consider(p, &c->rows[at], m);
