@@ -155,7 +155,7 @@ static void heap_push(struct idempotency *t, struct kept *k)
 {
     if (t->n == t->cap) {
         t->cap = t->cap ? t->cap * 2 : 64;
-        t->heap = mem_resize(t->heap, t->cap, sizeof *t->heap);
+        t->heap = mem_resize(t->heap, t->cap, sizeof(void *));
     }
     size_t i = t->n++;
     for (; i > 0 && t->heap[(i - 1) / 2]->expires_ms > k->expires_ms; i = (i - 1) / 2)

@@ -65,7 +65,7 @@ static void journal_put(struct memory *m, const struct journal_entry *entry)
 {
     if (m->n_journal == m->cap_journal) {
         m->cap_journal = m->cap_journal ? m->cap_journal * 2 : 64;
-        m->journal = mem_resize(m->journal, m->cap_journal, sizeof *m->journal);
+        m->journal = mem_resize(m->journal, m->cap_journal, sizeof(void *));
     }
     m->journal[m->n_journal++] = entry_copy(entry);
 }
@@ -145,7 +145,7 @@ bool memory_load(struct store *s, bool (*row)(void *ctx, const struct store_row 
     struct memory *m = memory_of(s);
     pthread_mutex_lock(&m->lock);
     size_t n = 0, at = 0;
-    struct memory_row **rows = mem_alloc(map_count(m->rows) * sizeof *rows);
+    struct memory_row **rows = mem_alloc(map_count(m->rows) * sizeof(void *));
     void *value;
     while (map_next(m->rows, &at, NULL, NULL, &value))
         rows[n++] = value;

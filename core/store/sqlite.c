@@ -222,6 +222,7 @@ struct store *store_sqlite_open(const char *dir, const struct clock *clock, stru
     s->clock = clock;
     s->dir = mem_text(dir);
     s->control.store = s->series.store = s;
+    s->checkpointer.limits = LOG_LIMITS;
     pthread_mutex_init(&s->stats_lock, NULL);
     pthread_mutex_init(&s->readers_lock, NULL);
     pthread_mutex_init(&s->direct_lock, NULL);

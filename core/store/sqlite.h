@@ -134,7 +134,16 @@ struct reader {
 };
 #define READERS 2
 
+/* In pages of a log. */
+struct log_limits {
+    uint64_t quiet; /* so much is left alone */
+    uint64_t pause; /* past this the writer is held up for a moment */
+    uint64_t hard;  /* past this readers are waited for, too */
+};
+extern const struct log_limits LOG_LIMITS;
+
 struct checkpointer {
+    struct log_limits limits; /* set before the first write */
     pthread_t thread;
     bool started;
     pthread_mutex_t lock;
@@ -208,8 +217,6 @@ bool checkpointer_start(struct sqlite *s, struct err *e) MUST_CHECK;
 void checkpointer_stop(struct sqlite *s);
 /* There is enough to copy. [writers] */
 void checkpointer_wake(struct checkpointer *c);
-/* So much in a log is left alone. */
-#define LOG_QUIET_PAGES 1024 /* 4 MiB */
 
 /* data_dir.c: make the directory if it is not there, so that it outlives a crash. */
 bool data_dir_make(const char *dir, struct err *e) MUST_CHECK;

@@ -1,16 +1,20 @@
 /* Copying the write-ahead log into the file, off the path of commits.
  *
  * A passive checkpoint disturbs nobody, but while the writer goes on it never ends the log: SQLite
- * begins the log anew only when a commit finds all of it copied. So past PAUSE_PAGES a second,
- * short one runs with the writer held up between two transactions: there is only left what was
- * written during the first. A reader that holds an old snapshot can still keep the log from ending;
- * past HARD_PAGES that is waited for, and writers with it. */
+ * begins the log anew only when a commit finds all of it copied. So past the limit `pause` a
+ * second, short one runs with the writer held up between two transactions: there is only left what
+ * was written during the first. A reader that holds an old snapshot can still keep the log from
+ * ending; past `hard` that is waited for, and writers with it. */
 #include "store/sqlite.h"
 
 #include <time.h>
 
-#define PAUSE_PAGES  (16 * 1024)   /* 64 MiB */
-#define HARD_PAGES   (64 * 1024)   /* 256 MiB */
+const struct log_limits LOG_LIMITS = {
+    .quiet = 1024,      /* 4 MiB */
+    .pause = 16 * 1024, /* 64 MiB */
+    .hard = 64 * 1024,  /* 256 MiB */
+};
+
 #define IDLE_NS      30000000000LL /* without a write for so long: give the log's space back */
 #define LOOK_SECONDS 10
 
@@ -31,17 +35,18 @@ static void copy_alone(struct writer *w, struct db *db, int mode)
 
 static void checkpoint(struct writer *w, struct db *db)
 {
+    const struct log_limits *limits = &w->store->checkpointer.limits;
     uint64_t pages = atomic_load(&w->log_pages), copied = atomic_load(&w->copied);
     bool idle = clock_mono_ns(w->store->clock) - atomic_load(&w->last_write_ns) > IDLE_NS;
-    if (idle ? pages == 0 : pages < copied || pages - copied <= LOG_QUIET_PAGES)
+    if (idle ? pages == 0 : pages < copied || pages - copied <= limits->quiet)
         return;
     copy(w, db, SQLITE_CHECKPOINT_PASSIVE);
     pages = atomic_load(&w->log_pages); /* the writer went on meanwhile */
-    if (pages > HARD_PAGES)
+    if (pages > limits->hard)
         copy_alone(w, db, SQLITE_CHECKPOINT_RESTART);
     else if (idle)
         copy_alone(w, db, SQLITE_CHECKPOINT_TRUNCATE);
-    else if (pages > PAUSE_PAGES)
+    else if (pages > limits->pause)
         copy_alone(w, db, SQLITE_CHECKPOINT_PASSIVE);
     if (idle) /* nothing to do until the next commit says how long the log is */
         atomic_compare_exchange_strong(&w->log_pages, &pages, 0);

@@ -208,7 +208,7 @@ static int committed(void *arg, sqlite3 *db, const char *name, int pages)
         copied = 0;
         atomic_store(&w->copied, 0);
     }
-    if ((uint64_t)pages - copied > LOG_QUIET_PAGES)
+    if ((uint64_t)pages - copied > w->store->checkpointer.limits.quiet)
         checkpointer_wake(&w->store->checkpointer);
     return SQLITE_OK;
 }
