@@ -61,7 +61,13 @@ const struct field READ_PARAMETERS[] = {MIN_SEQ, END};
 const struct field PAGE_PARAMETERS[] = {PAGE, MIN_SEQ, END};
 
 const struct field MODELS_PARAMETERS[] = {
-    TEXT("status", status, 256, "One or more statuses: repeated, or a comma list."),
+    {.name = "status",
+     .type = FIELD_STRING,
+     .flags = FIELD_REPEATED,
+     .offset = AT(status),
+     .min = 1,
+     .max = 256,
+     .doc = "One or more statuses: repeated, or a comma list."},
     TEXT("type", type, 128, "Only models of this type."),
     TEXT("sport", sport, 128, "Only models of this sport."),
     TEXT("deployment_target", deployment_target, 128, "Only models deployed there."),

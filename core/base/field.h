@@ -39,6 +39,7 @@ enum field_flag {
     FIELD_SECRET = 1 << 5, /* accepted, never shown: encoded only with hidden=true, for the store */
     FIELD_HIDDEN = 1 << 6, /* kept in the store, not part of the API: encoded only with
                                 hidden=true, decoded only in DECODE_STORED */
+    FIELD_REPEATED = 1 << 7, /* a query parameter that may be given more than once */
 };
 
 struct field {

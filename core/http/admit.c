@@ -105,6 +105,15 @@ static const struct field *query_field(const struct route *route, const char *na
     return NULL;
 }
 
+/* Is the parameter at `i` there before? Which of both is meant nobody knows. */
+static bool given_before(const struct request *rq, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(rq->query[k].name, rq->query[i].name) == 0)
+            return true;
+    return false;
+}
+
 static bool check_given(struct request *rq, struct faults *faults)
 {
     union {
@@ -117,7 +126,9 @@ static bool check_given(struct request *rq, struct faults *faults)
     for (size_t i = 0; i < rq->n_query; i++) {
         const char *name = rq->query[i].name;
         const struct field *f = query_field(rq->route, name);
-        if (f) {
+        if (f && !(f->flags & FIELD_REPEATED) && given_before(rq, i)) {
+            good &= fault_add(faults, &ERR_INVALID, name, "must be given only once");
+        } else if (f) {
             struct field alone = *f;
             alone.offset = 0; /* the handlers' tables point into a struct of their own */
             good &= field_decode_text(&alone, rq->query[i].value, &value, rq->arena, faults);
