@@ -134,7 +134,7 @@ static bool keep_one(struct file *f, const char *line, const struct client_reply
     char name[64], source[256], value[16384] = "";
     if (sscanf(line, "$%63[A-Za-z0-9_] = %255s", name, source) != 2)
         return DIFFERS("cannot read '%s'", line);
-    const json_t *at = json_at(json, source);
+    const json_t *at = json_at(json, strcmp(source, "/") == 0 ? "" : source);
     if (strncmp(source, "header:", 7) == 0) {
         if (!client_header(reply, source + 7, value, sizeof value))
             return DIFFERS("no header %s to keep", source + 7);
