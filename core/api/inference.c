@@ -10,6 +10,7 @@
 #include "api/handlers.h"
 #include "api/keys.h"
 #include "api/loop_state.h"
+#include "api/resolved.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -197,13 +198,7 @@ static void gone(struct request *rq)
 static uint64_t resolve(void *ctx, const char *model_id, size_t len)
 {
     const struct ingest *in = ctx;
-    char id[1024]; /* longer than any id or reference: 193 characters of up to 4 bytes */
-    if (len >= sizeof id)
-        return 0;
-    memcpy(id, model_id, len);
-    id[len] = '\0';
-    const struct model *m = view_resolve(in->view, in->call->ns, id, NULL);
-    return m ? m->entity.uid : 0;
+    return resolved_uid(in->state->resolved, in->view, in->call->ns, model_id, len);
 }
 
 static void start(struct call *made, uint64_t uid, const char *model_id)

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "api/errors.h"
 #include "api/inference.h"
+#include "api/resolved.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
@@ -20,6 +21,7 @@ bool api_loop_start(struct loop *l, void *app, struct err *e)
         return fail(e, &ERR_INTERNAL, "too many threads read views");
     struct loop_state *s = mem_zero(1, sizeof *s);
     s->reader = reader;
+    s->resolved = resolved_new();
     loop_set_state(l, s);
     return true;
 }
@@ -31,6 +33,7 @@ void api_loop_stop(struct loop *l, void *app)
     if (!s)
         return;
     ingests_free(s);
+    resolved_free(s->resolved);
     engine_part(s->reader);
     loop_set_state(l, NULL);
     free(s);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct ingest;
+struct resolved;
 
 /* A read that waits for a change to arrive (?min_seq=). */
 struct waiting {
@@ -22,6 +23,7 @@ struct loop_state {
     struct view_reader *reader;
     struct ingest *ingests; /* recycled, see inference.c */
     size_t n_ingests;
+    struct resolved *resolved; /* models that batches have named */
     struct waiting *waiting;
 };
 
