@@ -373,7 +373,8 @@ static void put_records(const struct batch *b, struct payload_record *records,
                         struct payload_score *scores)
 {
     if (b->uids.n <= 1) {
-        memcpy(records, b->records, b->n * sizeof *records);
+        if (b->n)
+            memcpy(records, b->records, b->n * sizeof *records);
         if (b->n_scores)
             memcpy(scores, b->scores, b->n_scores * sizeof *scores);
         return;
@@ -387,17 +388,16 @@ static void put_records(const struct batch *b, struct payload_record *records,
 }
 
 /* Only groups that have records: a model may have been named by refused ones only. */
-static uint32_t put_groups(const struct batch *b, struct payload_group *out)
+static void put_groups(const struct batch *b, struct payload_group *out)
 {
-    uint32_t n = 0;
     if (b->config.uid) {
-        out[0] = (struct payload_group){b->config.uid, b->n};
-        return 1;
+        if (b->n)
+            *out = (struct payload_group){b->config.uid, b->n};
+        return;
     }
     for (uint32_t g = 0; g < b->uids.n; g++)
         if (b->groups[g].records)
-            out[n++] = b->groups[g];
-    return n;
+            *out++ = b->groups[g];
 }
 
 static char *put_words(const struct words *w, char *ends, uint32_t before)

@@ -33,7 +33,8 @@ static bool plan(const struct telemetry *t, const struct metrics_query *q, struc
             break;
     int64_t oldest = tier_oldest(w->tier, w->now, t->retention_ms);
     w->from = slot_start(w->tier, from) > oldest ? slot_start(w->tier, from) : oldest;
-    w->to = slot_start(w->tier, to - 1) + TIERS[w->tier].slot_ms;
+    /* A window up to now has the open slot, even if that begins just now. */
+    w->to = slot_start(w->tier, to < w->now ? to - 1 : to) + TIERS[w->tier].slot_ms;
     return true;
 }
 
