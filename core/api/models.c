@@ -232,8 +232,8 @@ void model_gate_get(struct request *rq)
     int to = status_parse(c.q.gate_to ? c.q.gate_to : "stable");
     const struct view *v = view_enter(c.reader);
     const struct model *m = view_resolve(v, c.ns, request_param(rq, "model_id"), &e);
-    bool ok = m && gate_resource(v, c.api->rules, c.api->gate, m, (enum model_status)to, false,
-                                 c.arena, &json, &allowed, &e);
+    const struct gate_question q = {v, c.api->rules, c.api->gate, m, (enum model_status)to};
+    bool ok = m && gate_resource(&q, false, c.arena, &json, &allowed, &e);
     view_leave(c.reader);
     if (ok)
         request_reply(rq, 200, NULL, json, strlen(json));

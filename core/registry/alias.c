@@ -20,6 +20,7 @@ static bool listed(const char *const *list, const char *text)
 static bool alias_open(struct family *f, struct command *c, struct head *h, struct changes *out,
                        struct err *e)
 {
+    const struct decision d = {c, h, out};
     struct faults faults;
     if (!addressed_name(c, h, e))
         return false;
@@ -31,7 +32,7 @@ static bool alias_open(struct family *f, struct command *c, struct head *h, stru
                   "must be 1 to 128 of A-Z a-z 0-9 . _ : - and begin with a letter or digit");
         return faults_fail(&faults, e);
     }
-    return family_open(f, c, h, out, c->id, e);
+    return family_open(f, &d, c->id, e);
 }
 
 static void edit_aliases(struct model_fields *f, const void *ctx)
@@ -41,8 +42,8 @@ static void edit_aliases(struct model_fields *f, const void *ctx)
 
 static bool put_aliases_of(struct family *f, const char *model_id, struct err *e)
 {
-    const struct model *m = model_id ? view_model(f->h->view, f->c->ns, model_id) : NULL;
-    return !m || change_model(f->c, f->h, f->out, m, edit_aliases, f, "model.aliases_changed", NULL, e);
+    const struct model *m = model_id ? view_model(f->d.h->view, f->d.c->ns, model_id) : NULL;
+    return !m || change_model(&f->d, m, edit_aliases, f, "model.aliases_changed", NULL, e);
 }
 
 /* The model the body names: it must exist and be a version of the name. */
@@ -69,12 +70,13 @@ static bool protected_allows(struct command *c, struct head *h, const struct mod
                              const char **evidence, struct err *e)
 {
     struct gate_outcome g;
+    const struct gate_question q = question_of(h, m, STATUS_STABLE);
     *evidence = NULL;
     if (!listed(h->rules->protected_aliases, c->id2))
         return true;
     if (m->held)
         return held_refuses(m, e);
-    if (!gate_judge(h->view, h->rules, h->gate, m, STATUS_STABLE, c->arena, &g, e))
+    if (!gate_judge(&q, c->arena, &g, e))
         return false;
     *evidence = gate_evidence(c->arena, m, c->id2, &g, false);
     return g.allowed || gate_refuses(c->arena, m, c->id2, &g, e);
@@ -106,7 +108,8 @@ static bool put(struct command *c, struct head *h, struct changes *out, struct e
     if (found && strcmp(f.aliases[at].model_id, m->entity.id) == 0)
         return answer_alias(c, m->entity.id, &f.before->entity);
     if (!found && f.n_aliases >= ALIASES_MAX)
-        return fail(e, &ERR_INVALID, "'%.128s' has %d aliases; there cannot be more", c->id, ALIASES_MAX);
+        return fail(e, &ERR_INVALID, "'%.128s' has %d aliases; there cannot be more", c->id,
+                    ALIASES_MAX);
     if (!protected_allows(c, h, m, &evidence, e))
         return false;
     if (found)

@@ -4,23 +4,24 @@
 #include <string.h>
 
 const char *const JOURNAL_ACTIONS[] = {
-    "model.registered",      /* a version came */
-    "model.updated",         /* its editable fields changed */
-    "model.promoted",        /* to canary or stable, the return of a former stable included */
-    "model.demoted",         /* canary back to development */
-    "model.deprecated",      /* taken out of service */
-    "model.superseded",      /* deprecated because another version became stable */
-    "model.retired",         /* for ever */
-    "model.rolled_back",     /* made stable again by a rollback */
+    "model.registered",       /* a version came */
+    "model.updated",          /* its editable fields changed */
+    "model.promoted",         /* to canary or stable, the return of a former stable included */
+    "model.demoted",          /* canary back to development */
+    "model.deprecated",       /* taken out of service */
+    "model.superseded",       /* deprecated because another version became stable */
+    "model.retired",          /* for ever */
+    "model.rolled_back",      /* made stable again by a rollback */
     "model.rolled_back_from", /* deprecated and held by a rollback */
-    "model.held",            /* kept from promotion */
-    "model.released",        /* its hold was lifted */
-    "model.aliases_changed", /* it won or lost an alias */
-    "model.renamed",         /* its registered model has a new name */
-    "model.deleted",         /* with its history */
-    "gate.forced",           /* promoted past its gate; evidence holds what the gate said */
+    "model.held",             /* kept from promotion */
+    "model.released",         /* its hold was lifted */
+    "model.aliases_changed",  /* it won or lost an alias */
+    "model.renamed",          /* its registered model has a new name */
+    "model.deleted",          /* with its history */
+    "gate.forced",            /* promoted past its gate; evidence holds what the gate said */
     "registered_model.registered",
-    "registered_model.updated", /* its fields, or its counters and stables after a version changed */
+    "registered_model.updated", /* its fields, or its counters and stables after a version changed
+                                 */
     "registered_model.renamed", /* two entries: the old name goes, the new one comes */
     "registered_model.deleted",
     "alias.set",
@@ -31,8 +32,8 @@ const char *const JOURNAL_ACTIONS[] = {
     NULL,
 };
 
-void changes_put(struct changes *ch, struct arena *a, const char *action, const struct entity *before,
-                 struct entity *after, const char *evidence)
+void changes_put(struct changes *ch, struct arena *a, const char *action,
+                 const struct entity *before, struct entity *after, const char *evidence)
 {
     if (ch->n >= CHANGES_MAX)
         abort(); /* a decision forgot to bound its set */
@@ -44,8 +45,8 @@ void changes_put(struct changes *ch, struct arena *a, const char *action, const 
         ch->list = list;
         ch->cap = cap;
     }
-    ch->list[ch->n++] = (struct change){
-        .action = action, .before = before, .after = after, .evidence = evidence};
+    ch->list[ch->n++] =
+        (struct change){.action = action, .before = before, .after = after, .evidence = evidence};
 }
 
 void changes_discard(struct changes *ch)

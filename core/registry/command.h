@@ -33,15 +33,27 @@ struct rules {
     int64_t nightly_hour_utc;      /* 0..23: what a new registered model gets */
 };
 
+/* May this model go there? */
+struct gate_question {
+    const struct view *view;
+    const struct rules *rules;
+    const struct gate_source *source; /* NULL: GATE_NO_EVIDENCE */
+    const struct model *model;
+    enum model_status to;
+};
+
+/* What is known about it. Texts are in the arena of whoever asked. */
+struct gate_verdict {
+    const char *conditions; /* JSON array text of {"name","status","run_id","detail"} */
+    const char *evidence;   /* "complete", "incomplete", "none" */
+    const char *run_id;     /* of the run that is under way, or NULL */
+};
+
 /* Evidence for a gate, answered by validation in a later issue. */
 struct gate_source {
-    /* Does what is known satisfy `rule`? Fill `conditions` (JSON array text of
-     * {"name","status","run_id", "detail"}, in the arena), `evidence` ("complete", "incomplete",
-     * "none"), and `run_id` if one is under way (else NULL). Hold and lifecycle are not its
-     * business. */
-    bool (*judge)(void *self, const struct view *v, const struct model *m, enum model_status to,
-                  const struct gate_rule *rule, struct arena *a, const char **conditions,
-                  const char **evidence, const char **run_id);
+    /* Does what is known satisfy `rule`? Fills `out`. Hold and lifecycle are not its business. */
+    bool (*judge)(void *self, const struct gate_question *q, const struct gate_rule *rule,
+                  struct arena *a, struct gate_verdict *out);
     void *self;
 };
 /* The source while there is nothing that validates: whatever a rule requires is missing. */
@@ -66,9 +78,10 @@ struct change {
     const char *evidence;        /* JSON text or NULL */
 };
 
-#define CHANGES_MAX      4096
-#define CHANGES_TEXT_MAX ((size_t)64 << 20) /* bytes of entity text that a bulk change may touch \
-                                             */
+#define CHANGES_MAX 4096
+#define CHANGES_TEXT_MAX                                                    \
+    ((size_t)64 << 20) /* bytes of entity text that a bulk change may touch \
+                        */
 
 struct changes {
     struct change *list; /* in the command's arena */
@@ -154,10 +167,8 @@ struct health_change {
 };
 bool health_changed(struct command *c, struct head *h, struct changes *out, struct err *e);
 
-/* GET .../gate: the resource's JSON into the arena. */
-bool gate_resource(const struct view *v, const struct rules *rules,
-                   const struct gate_source *source, const struct model *m, enum model_status to,
-                   bool force, struct arena *a, const char **json, bool *allowed, struct err *e)
-    MUST_CHECK;
+/* GET .../gate: the resource's JSON into the arena. `force`: as it would be with force. */
+bool gate_resource(const struct gate_question *q, bool force, struct arena *a, const char **json,
+                   bool *allowed, struct err *e) MUST_CHECK;
 
 #endif

@@ -11,8 +11,9 @@
 #define CURSOR_MAX 4096 /* bytes of its text; the longest key is under 2,400 */
 
 static const char *const SORTS[] = {
-    [SORT_MODEL_ID] = "model_id",     [SORT_NAME] = "name",             [SORT_VERSION] = "version",
-    [SORT_CREATED_AT] = "created_at", [SORT_UPDATED_AT] = "updated_at", [SORT_STATUS] = "status",
+    [SORT_MODEL_ID] = "model_id",     [SORT_NAME] = "name",
+    [SORT_VERSION] = "version",       [SORT_CREATED_AT] = "created_at",
+    [SORT_UPDATED_AT] = "updated_at", [SORT_STATUS] = "status",
 };
 
 int model_sort_parse(const char *text)
@@ -82,8 +83,8 @@ int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struc
 }
 
 /* --- text ---
- * base64url of: a letter for the order, its direction, and three texts each ending in NUL: the value
- * (text, or a number in hexadecimal), the id, the namespace. */
+ * base64url of: a letter for the order, its direction, and three texts each ending in NUL: the
+ * value (text, or a number in hexadecimal), the id, the namespace. */
 
 static const char *pack(char order, bool descending, const char *const part[3], struct arena *a)
 {
@@ -98,23 +99,26 @@ static const char *pack(char order, bool descending, const char *const part[3], 
     return text;
 }
 
-static bool unpack(const char *text, char order, bool descending, struct arena *a, const char *part[3],
-                   struct err *e)
+static bool unpack(const char *text, char order, bool descending, struct arena *a,
+                   const char *part[3], struct err *e)
 {
     char *data = arena_zero(a, CURSOR_MAX + 1);
     size_t given = strlen(text);
     long len = given <= 2 * CURSOR_MAX ? base64url_decode(text, given, data, CURSOR_MAX) : -1;
-    bool ok = len > 2 && data[0] == order && data[1] == (descending ? '-' : '+') && data[len - 1] == '\0';
+    bool ok =
+        len > 2 && data[0] == order && data[1] == (descending ? '-' : '+') && data[len - 1] == '\0';
     const char *at = data + 2;
     for (int i = 0; ok && i < 3; i++) {
         ok = at < data + len;
         part[i] = at;
         at += ok ? strlen(at) + 1 : 0;
     }
-    return (ok && at == data + len) || fail(e, &ERR_INVALID, "the cursor is not one of this list and order");
+    return (ok && at == data + len) ||
+           fail(e, &ERR_INVALID, "the cursor is not one of this list and order");
 }
 
-const char *cursor_write(enum model_sort sort, bool descending, const struct sort_key *key, struct arena *a)
+const char *cursor_write(enum model_sort sort, bool descending, const struct sort_key *key,
+                         struct arena *a)
 {
     char number[20];
     snprintf(number, sizeof number, "%llx", (unsigned long long)key->prefix);

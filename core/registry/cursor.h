@@ -12,8 +12,8 @@
 
 /* What a model is sorted by: the value, then its id, then its namespace. */
 struct sort_key {
-    uint64_t prefix;           /* a smaller one comes first, equal ones are left to `text` */
-    const char *text;          /* name, version or id; NULL for numbers, which `prefix` holds in full */
+    uint64_t prefix;  /* a smaller one comes first, equal ones are left to `text` */
+    const char *text; /* name, version or id; NULL for numbers, which `prefix` holds in full */
     const char *id, *ns;
     const struct model *model; /* NULL in a cursor */
 };
@@ -23,7 +23,8 @@ struct sort_key sort_key_of(enum model_sort sort, const struct model *m);
 bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t *prefix);
 int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struct sort_key *b);
 
-const char *cursor_write(enum model_sort sort, bool descending, const struct sort_key *key, struct arena *a);
+const char *cursor_write(enum model_sort sort, bool descending, const struct sort_key *key,
+                         struct arena *a);
 /* ERR_INVALID unless it was written for the same order. */
 bool cursor_read(const char *text, enum model_sort sort, bool descending, struct arena *a,
                  struct sort_key *out, struct err *e) MUST_CHECK;

@@ -81,7 +81,7 @@ void patch_unknown(const struct command *c, const struct field *table, struct fa
 {
     const char *name;
     json_t *value;
-    json_object_foreach ((json_t *)c->body, name, value) {
+    json_object_foreach((json_t *)c->body, name, value) {
         size_t i = 0;
         while (table[i].name && strcmp(table[i].name, name) != 0)
             i++;
@@ -115,20 +115,20 @@ const char *actor_json(const struct command *c)
     return text;
 }
 
-bool put_model(struct command *c, struct head *h, struct changes *out, const struct model *before,
-               struct model_fields *f, uint64_t uid, const char *action, const char *evidence,
-               struct err *e)
+bool put_model(const struct decision *d, const struct model *before, struct model_fields *f,
+               const char *action, const char *evidence, struct err *e)
 {
     f->revision = before ? before->entity.revision + 1 : 1;
-    f->updated_at = h->now_ms;
-    struct entity *after = model_fields_write(f, before ? before->entity.uid : uid, h->names, e);
+    f->updated_at = d->h->now_ms;
+    uint64_t uid = before ? before->entity.uid : d->h->next_uid++;
+    struct entity *after = model_fields_write(f, uid, d->h->names, e);
     if (!after)
         return false;
-    changes_put(out, c->arena, action, before ? &before->entity : NULL, after, evidence);
+    changes_put(d->out, d->c->arena, action, before ? &before->entity : NULL, after, evidence);
     return true;
 }
 
-bool change_model(struct command *c, struct head *h, struct changes *out, const struct model *m,
+bool change_model(const struct decision *d, const struct model *m,
                   void (*edit)(struct model_fields *f, const void *ctx), const void *ctx,
                   const char *action, const char *evidence, struct err *e)
 {
@@ -137,7 +137,7 @@ bool change_model(struct command *c, struct head *h, struct changes *out, const 
     bool ok = model_fields_read(m, scratch, &f, e);
     if (ok) {
         edit(&f, ctx);
-        ok = put_model(c, h, out, m, &f, 0, action, evidence, e);
+        ok = put_model(d, m, &f, action, evidence, e);
     } else if (e) {
         e->members = NULL; /* it lay in the scratch memory */
     }
@@ -145,13 +145,12 @@ bool change_model(struct command *c, struct head *h, struct changes *out, const 
     return ok;
 }
 
-void put_model_gone(struct command *c, const struct head *h, struct changes *out,
-                    const struct model *m)
+void put_model_gone(const struct decision *d, const struct model *m)
 {
-    const struct entity *health = view_get(h->view, ENTITY_HEALTH, m->entity.ns, m->entity.id);
-    changes_put(out, c->arena, "model.deleted", &m->entity, NULL, NULL);
+    const struct entity *health = view_get(d->h->view, ENTITY_HEALTH, m->entity.ns, m->entity.id);
+    changes_put(d->out, d->c->arena, "model.deleted", &m->entity, NULL, NULL);
     if (health)
-        changes_put(out, c->arena, "health.removed", health, NULL, NULL);
+        changes_put(d->out, d->c->arena, "health.removed", health, NULL, NULL);
 }
 
 /* --- answers --- */
@@ -194,7 +193,8 @@ bool answer_nothing(struct command *c)
 
 const char *location_of(const struct command *c, const char *base, const char *id)
 {
-    static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@";
+    static const char safe[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@";
     struct bytes b = BYTES_INIT(8192);
     bytes_text(&b, base);
     for (const char *p = id; *p; p++) {

@@ -1,7 +1,7 @@
 /* decide: what the registry's decisions share. Room: registry. Threads: [engine].
  *
- * Every decision has the same order: what is addressed must exist (404), then If-Match must fit (412),
- * then the body must be right (400), then the rules speak (409). */
+ * Every decision has the same order: what is addressed must exist (404), then If-Match must fit
+ * (412), then the body must be right (400), then the rules speak (409). */
 #ifndef PADDOCK_REGISTRY_DECIDE_H
 #define PADDOCK_REGISTRY_DECIDE_H
 
@@ -19,18 +19,21 @@ const struct model *addressed_model(const struct command *c, const struct head *
 const struct registered_model *addressed_name(const struct command *c, const struct head *h,
                                               struct err *e);
 bool if_match_fits(const struct command *c, const struct entity *entity, struct err *e) MUST_CHECK;
-/* A model named in the body, by id or reference; adds a fault of kind BAD_REFERENCE when there is none. */
+/* A model named in the body, by id or reference; adds a fault of kind BAD_REFERENCE when there is
+ * none. */
 const struct model *referenced_model(const struct command *c, const struct head *h,
                                      const char *reference, const char *pointer, struct faults *f);
 
 /* --- bodies --- */
 
 /* Decode the body (none is {}) into `out`. False and `e` with every fault. */
-bool body_decode(const struct command *c, const struct field *table, void *out, struct err *e) MUST_CHECK;
+bool body_decode(const struct command *c, const struct field *table, void *out, struct err *e)
+    MUST_CHECK;
 /* Does the body have this member, null included? */
 bool body_names(const struct command *c, const char *member);
 /* `revision` in the body must be the entity's, if given. */
-bool body_revision_fits(const struct command *c, const struct entity *entity, struct err *e) MUST_CHECK;
+bool body_revision_fits(const struct command *c, const struct entity *entity, struct err *e)
+    MUST_CHECK;
 /* Add a fault for each null of a merge patch whose field the table lacks (the merge hides it). */
 void patch_unknown(const struct command *c, const struct field *table, struct faults *f);
 /* The reason given: the body's, else the header's, else NULL. Sets c->reason. */
@@ -62,18 +65,23 @@ static inline bool refused(struct changes *out)
     return false;
 }
 
-/* Write `f` as the next revision of `before` (NULL: created, with `uid`) and put the change. */
-bool put_model(struct command *c, struct head *h, struct changes *out, const struct model *before,
-               struct model_fields *f, uint64_t uid, const char *action, const char *evidence,
-               struct err *e) MUST_CHECK;
-/* Read a model's fields, let `edit` change them, and put the change. For the commands that change several:
- * what is read lives in memory of its own and only while this runs. */
-bool change_model(struct command *c, struct head *h, struct changes *out, const struct model *m,
+/* One decision on its way. */
+struct decision {
+    struct command *c;
+    struct head *h;
+    struct changes *out;
+};
+
+/* Write `f` as the next revision of `before` (NULL: as a new model) and put the change. */
+bool put_model(const struct decision *d, const struct model *before, struct model_fields *f,
+               const char *action, const char *evidence, struct err *e) MUST_CHECK;
+/* Read a model's fields, let `edit` change them, and put the change. For the commands that change
+ * several: what is read lives in memory of its own and only while this runs. */
+bool change_model(const struct decision *d, const struct model *m,
                   void (*edit)(struct model_fields *f, const void *ctx), const void *ctx,
                   const char *action, const char *evidence, struct err *e) MUST_CHECK;
 /* Put the deletion of a model and of its health. */
-void put_model_gone(struct command *c, const struct head *h, struct changes *out,
-                    const struct model *m);
+void put_model_gone(const struct decision *d, const struct model *m);
 /* `{"kind","id"}` of the actor. */
 const char *actor_json(const struct command *c);
 
@@ -94,34 +102,35 @@ const char *location_of(const struct command *c, const char *base, const char *i
 /* `["a","b"]` of the statuses that may follow. */
 const char *legal_json(struct arena *a, enum model_status from);
 /* Set the fields of a promotion to `to`; `evidence` is the word of the gate. */
-void promote_fields(const struct command *c, struct model_fields *f, enum model_status to, int64_t at,
-                    const char *evidence, bool forced);
+void promote_fields(const struct command *c, struct model_fields *f, enum model_status to,
+                    int64_t at, const char *evidence, bool forced);
 const char *hold_json(const struct command *c, const char *reason, int64_t at);
 
 /* --- gates --- */
 
 struct gate_outcome {
-    bool allowed;           /* as far as the rule goes; force may pass what it blocks */
-    const char *conditions; /* JSON array text */
-    const char *evidence;
-    const char *run_id;     /* under way, or NULL */
-    const char *rule;       /* the rule applied, JSON object text */
+    bool allowed; /* as far as the rule goes; force may pass what it blocks */
+    struct gate_verdict verdict;
+    const char *rule; /* the rule applied, JSON object text */
 };
+/* Where no gate applies. */
+#define GATE_OPEN ((struct gate_outcome){true, {"[]", "none", NULL}, "{}"})
 /* Does the step need a gate? Steps out of service and the return of a former stable do not. */
 bool gate_applies(enum model_status from, enum model_status to);
-/* What the gate of the model's name says about `to`; neither hold nor lifecycle. */
-bool gate_judge(const struct view *v, const struct rules *rules, const struct gate_source *source,
-                const struct model *m, enum model_status to, struct arena *a, struct gate_outcome *out,
+/* What the gate of the model's name says; neither hold nor lifecycle. */
+bool gate_judge(const struct gate_question *q, struct arena *a, struct gate_outcome *out,
                 struct err *e) MUST_CHECK;
+struct gate_question question_of(const struct head *h, const struct model *m, enum model_status to);
 /* `{"allowed","evidence","conditions"}` of it. */
 const char *gate_json(struct arena *a, bool allowed, const char *evidence, const char *conditions);
-/* What the journal entry of a promotion keeps: `{"to","allowed","evidence","conditions","rule","run_id",
- * "experiment","source_digest"}`, the gate's answer before force. */
+/* What the journal entry of a promotion keeps:
+ * `{"to","allowed","evidence","conditions","rule","run_id", "experiment","source_digest"}`, the
+ * gate's answer before force. */
 const char *gate_evidence(struct arena *a, const struct model *m, const char *to,
                           const struct gate_outcome *g, bool forced);
 /* PROMOTION_BLOCKED or VALIDATION_PENDING with the gate. */
-bool gate_refuses(struct arena *a, const struct model *m, const char *to, const struct gate_outcome *g,
-                  struct err *e);
+bool gate_refuses(struct arena *a, const struct model *m, const char *to,
+                  const struct gate_outcome *g, struct err *e);
 bool held_refuses(const struct model *m, struct err *e);
 
 #endif

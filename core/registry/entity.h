@@ -1,8 +1,9 @@
-/* entity: what every stored object has in common. Room: registry. Threads: immutable once applied, [any].
+/* entity: what every stored object has in common. Room: registry. Threads: immutable once applied,
+ * [any].
  *
- * An entity is one heap block: its typed fields, its strings, and `json`, its canonical text, which is at
- * once the API's representation, the store's value and the journal's before/after. A change makes a new
- * entity; the old one is retired when no view holds it. */
+ * An entity is one heap block: its typed fields, its strings, and `json`, its canonical text, which
+ * is at once the API's representation, the store's value and the journal's before/after. A change
+ * makes a new entity; the old one is retired when no view holds it. */
 #ifndef PADDOCK_REGISTRY_ENTITY_H
 #define PADDOCK_REGISTRY_ENTITY_H
 
@@ -15,7 +16,8 @@
 enum entity_kind {
     ENTITY_MODEL,            /* "model" */
     ENTITY_REGISTERED_MODEL, /* "registered_model" */
-    ENTITY_HEALTH,           /* "health": the last judged status of a model, so that its changes are journalled */
+    ENTITY_HEALTH,           /* "health": the last judged status of a model, so that its changes are
+                                journalled */
     ENTITY_KIND_COUNT
 };
 
@@ -24,7 +26,8 @@ struct entity {
     const char *ns; /* namespace, interned */
     const char *id; /* unique within kind and namespace */
     int64_t revision;
-    uint64_t uid; /* incarnation: never reused, so an id registered again starts with empty history */
+    uint64_t
+        uid; /* incarnation: never reused, so an id registered again starts with empty history */
     const char *json; /* NUL-terminated canonical text, with revision */
     size_t json_len;
 };
@@ -34,8 +37,8 @@ struct intern;
 struct entity_type {
     const char *name; /* "model": the journal's `entity` and the store's kind */
     /* Build the typed entity from its stored text. NULL and `e` when it is damaged. */
-    struct entity *(*parse)(const char *ns, const char *id, uint64_t uid, const char *json, size_t len,
-                            struct intern *names, struct err *e);
+    struct entity *(*parse)(const char *ns, const char *id, uint64_t uid, const char *json,
+                            size_t len, struct intern *names, struct err *e);
 };
 
 extern const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT];
@@ -44,8 +47,8 @@ extern const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT];
 int entity_kind_of(const char *name);
 void entity_free(void *entity);
 
-/* Strings that many entities share (namespaces, sports, targets): one copy each, kept until the table
- * is freed. [engine]; what it gave out may be read by [any]. */
+/* Strings that many entities share (namespaces, sports, targets): one copy each, kept until the
+ * table is freed. [engine]; what it gave out may be read by [any]. */
 struct intern *intern_new(void) __attribute__((returns_nonnull));
 void intern_free(struct intern *t);
 const char *intern(struct intern *t, const char *text); /* NULL gives NULL */

@@ -3,92 +3,156 @@
 #include <stddef.h>
 
 const struct err_kind MODEL_NOT_FOUND = {
-    "MODEL_NOT_FOUND", 404, "Model not found",
-    "No model of this namespace has this id, or the name of a name@alias reference has no versions.",
+    "MODEL_NOT_FOUND",
+    404,
+    "Model not found",
+    "No model of this namespace has this id, or the name of a name@alias reference has no "
+    "versions.",
 };
 const struct err_kind MODEL_EXISTS = {
-    "MODEL_EXISTS", 409, "Model exists",
-    "A model with this id, or this version of the name, is registered already. Give another version "
+    "MODEL_EXISTS",
+    409,
+    "Model exists",
+    "A model with this id, or this version of the name, is registered already. Give another "
+    "version "
     "or model_id, or leave the version out to get the next number.",
 };
 const struct err_kind MODEL_IN_SERVICE = {
-    "MODEL_IN_SERVICE", 409, "Model in service",
-    "A model is deleted only in development or once retired. Move it there first; `legal` lists the "
+    "MODEL_IN_SERVICE",
+    409,
+    "Model in service",
+    "A model is deleted only in development or once retired. Move it there first; `legal` lists "
+    "the "
     "transitions open to it.",
 };
 const struct err_kind MODEL_HELD = {
-    "MODEL_HELD", 409, "Model held",
-    "A held model cannot be promoted by anyone or anything, force included, until somebody with the "
+    "MODEL_HELD",
+    409,
+    "Model held",
+    "A held model cannot be promoted by anyone or anything, force included, until somebody with "
+    "the "
     "right to promote lifts the hold (DELETE .../hold).",
 };
 const struct err_kind FIELD_IS_FROZEN = {
-    "FIELD_FROZEN", 409, "Field frozen",
+    "FIELD_FROZEN",
+    409,
+    "Field frozen",
     "Once a model has left development, source, source_digest, runtime, signature and version stay "
-    "as they are, so that the evidence gathered about it stays true. Register a new version instead.",
+    "as they are, so that the evidence gathered about it stays true. Register a new version "
+    "instead.",
 };
 const struct err_kind ILLEGAL_TRANSITION = {
-    "ILLEGAL_TRANSITION", 409, "Illegal transition",
-    "The lifecycle has no step from the model's status to the one asked for; `legal` lists those it has.",
+    "ILLEGAL_TRANSITION",
+    409,
+    "Illegal transition",
+    "The lifecycle has no step from the model's status to the one asked for; `legal` lists those "
+    "it has.",
 };
 const struct err_kind PROMOTION_BLOCKED = {
-    "PROMOTION_BLOCKED", 409, "Promotion blocked",
-    "The gate's conditions are not met; `gate` shows each of them. Meet them, or promote with `force` "
+    "PROMOTION_BLOCKED",
+    409,
+    "Promotion blocked",
+    "The gate's conditions are not met; `gate` shows each of them. Meet them, or promote with "
+    "`force` "
     "and a reason if you may.",
 };
 const struct err_kind VALIDATION_PENDING = {
-    "VALIDATION_PENDING", 409, "Validation pending",
-    "The evidence the gate needs is being gathered by the run `run_id`. Ask again when it has finished.",
+    "VALIDATION_PENDING",
+    409,
+    "Validation pending",
+    "The evidence the gate needs is being gathered by the run `run_id`. Ask again when it has "
+    "finished.",
 };
 const struct err_kind REGISTERED_MODEL_NOT_FOUND = {
-    "REGISTERED_MODEL_NOT_FOUND", 404, "Registered model not found",
+    "REGISTERED_MODEL_NOT_FOUND",
+    404,
+    "Registered model not found",
     "No registered model of this namespace has this name.",
 };
 const struct err_kind REGISTERED_MODEL_EXISTS = {
-    "REGISTERED_MODEL_EXISTS", 409, "Registered model exists",
-    "A registered model of this name exists already. Choose another name, or PATCH the one that exists.",
+    "REGISTERED_MODEL_EXISTS",
+    409,
+    "Registered model exists",
+    "A registered model of this name exists already. Choose another name, or PATCH the one that "
+    "exists.",
 };
 const struct err_kind REGISTERED_MODEL_IN_SERVICE = {
-    "REGISTERED_MODEL_IN_SERVICE", 409, "Registered model in service",
-    "A registered model is deleted only while none of its versions is canary or stable; `in_service` "
+    "REGISTERED_MODEL_IN_SERVICE",
+    409,
+    "Registered model in service",
+    "A registered model is deleted only while none of its versions is canary or stable; "
+    "`in_service` "
     "lists those that are.",
 };
 const struct err_kind ALIAS_NOT_FOUND = {
-    "ALIAS_NOT_FOUND", 404, "Alias not found",
+    "ALIAS_NOT_FOUND",
+    404,
+    "Alias not found",
     "The registered model has no such alias, or no version now answers to the built-in one.",
 };
 const struct err_kind ALIAS_RESERVED = {
-    "ALIAS_RESERVED", 409, "Alias reserved",
-    "stable, canary, previous and latest follow the lifecycle by themselves and cannot be set or removed.",
+    "ALIAS_RESERVED",
+    409,
+    "Alias reserved",
+    "stable, canary, previous and latest follow the lifecycle by themselves and cannot be set or "
+    "removed.",
 };
 const struct err_kind NOTHING_TO_ROLL_BACK_TO = {
-    "NOTHING_TO_ROLL_BACK_TO", 409, "Nothing to roll back to",
-    "A rollback needs a former stable of the name that is now deprecated and not held. The detail says "
+    "NOTHING_TO_ROLL_BACK_TO",
+    409,
+    "Nothing to roll back to",
+    "A rollback needs a former stable of the name that is now deprecated and not held. The detail "
+    "says "
     "what stands in the way.",
 };
 const struct err_kind HOLD_NOT_FOUND = {
-    "HOLD_NOT_FOUND", 404, "Hold not found",
+    "HOLD_NOT_FOUND",
+    404,
+    "Hold not found",
     "The model is not held.",
 };
 const struct err_kind REVISION_MISMATCH = {
-    "REVISION_MISMATCH", 412, "Revision mismatch",
+    "REVISION_MISMATCH",
+    412,
+    "Revision mismatch",
     "The object is at another revision than If-Match (or `revision` in the body) demands: somebody "
     "changed it. Read it again and repeat the change on what you find.",
 };
 const struct err_kind BAD_REFERENCE = {
-    "INVALID_REFERENCE", 400, "Invalid reference",
-    "The body names a model, by id or as name@alias, that does not exist in this namespace or is not "
+    "INVALID_REFERENCE",
+    400,
+    "Invalid reference",
+    "The body names a model, by id or as name@alias, that does not exist in this namespace or is "
+    "not "
     "a version of the name it is meant for.",
 };
 const struct err_kind TOO_MANY_CHANGES = {
-    "TOO_MANY_CHANGES", 409, "Too many changes",
-    "The operation would change more objects at once than one atomic change may hold. Delete or retire "
+    "TOO_MANY_CHANGES",
+    409,
+    "Too many changes",
+    "The operation would change more objects at once than one atomic change may hold. Delete or "
+    "retire "
     "versions in smaller steps first.",
 };
 
 const struct err_kind *const REGISTRY_ERRORS[] = {
-    &MODEL_NOT_FOUND, &MODEL_EXISTS, &MODEL_IN_SERVICE, &MODEL_HELD, &FIELD_IS_FROZEN,
-    &ILLEGAL_TRANSITION, &PROMOTION_BLOCKED, &VALIDATION_PENDING, &REGISTERED_MODEL_NOT_FOUND,
-    &REGISTERED_MODEL_EXISTS, &REGISTERED_MODEL_IN_SERVICE, &ALIAS_NOT_FOUND, &ALIAS_RESERVED,
-    &NOTHING_TO_ROLL_BACK_TO, &HOLD_NOT_FOUND, &REVISION_MISMATCH, &BAD_REFERENCE,
-    &TOO_MANY_CHANGES, NULL,
+    &MODEL_NOT_FOUND,
+    &MODEL_EXISTS,
+    &MODEL_IN_SERVICE,
+    &MODEL_HELD,
+    &FIELD_IS_FROZEN,
+    &ILLEGAL_TRANSITION,
+    &PROMOTION_BLOCKED,
+    &VALIDATION_PENDING,
+    &REGISTERED_MODEL_NOT_FOUND,
+    &REGISTERED_MODEL_EXISTS,
+    &REGISTERED_MODEL_IN_SERVICE,
+    &ALIAS_NOT_FOUND,
+    &ALIAS_RESERVED,
+    &NOTHING_TO_ROLL_BACK_TO,
+    &HOLD_NOT_FOUND,
+    &REVISION_MISMATCH,
+    &BAD_REFERENCE,
+    &TOO_MANY_CHANGES,
+    NULL,
 };

@@ -4,24 +4,26 @@
 
 #include "base/err.h"
 
-extern const struct err_kind MODEL_NOT_FOUND;            /* 404 */
-extern const struct err_kind MODEL_EXISTS;               /* 409 */
-extern const struct err_kind MODEL_IN_SERVICE;           /* 409: deleted only in development or retired */
-extern const struct err_kind MODEL_HELD;                 /* 409 */
-extern const struct err_kind FIELD_IS_FROZEN;            /* 409 FIELD_FROZEN */
-extern const struct err_kind ILLEGAL_TRANSITION;         /* 409, members: "from","to","legal":[...] */
-extern const struct err_kind PROMOTION_BLOCKED;          /* 409, members: "gate":{...} */
-extern const struct err_kind VALIDATION_PENDING;         /* 409, members: "run_id" */
-extern const struct err_kind REGISTERED_MODEL_NOT_FOUND; /* 404 */
-extern const struct err_kind REGISTERED_MODEL_EXISTS;    /* 409 */
-extern const struct err_kind REGISTERED_MODEL_IN_SERVICE;/* 409, members: "in_service":[ids] */
-extern const struct err_kind ALIAS_NOT_FOUND;            /* 404 */
-extern const struct err_kind ALIAS_RESERVED;             /* 409 */
-extern const struct err_kind NOTHING_TO_ROLL_BACK_TO;    /* 409 */
-extern const struct err_kind HOLD_NOT_FOUND;             /* 404 */
-extern const struct err_kind REVISION_MISMATCH;          /* 412 */
-extern const struct err_kind BAD_REFERENCE;              /* 400 INVALID_REFERENCE: a name@alias that leads nowhere in a body */
-extern const struct err_kind TOO_MANY_CHANGES;           /* 409: past CHANGES_MAX or CHANGES_TEXT_MAX at once */
+extern const struct err_kind MODEL_NOT_FOUND;    /* 404 */
+extern const struct err_kind MODEL_EXISTS;       /* 409 */
+extern const struct err_kind MODEL_IN_SERVICE;   /* 409: deleted only in development or retired */
+extern const struct err_kind MODEL_HELD;         /* 409 */
+extern const struct err_kind FIELD_IS_FROZEN;    /* 409 FIELD_FROZEN */
+extern const struct err_kind ILLEGAL_TRANSITION; /* 409, members: "from","to","legal":[...] */
+extern const struct err_kind PROMOTION_BLOCKED;  /* 409, members: "gate":{...} */
+extern const struct err_kind VALIDATION_PENDING; /* 409, members: "run_id" */
+extern const struct err_kind REGISTERED_MODEL_NOT_FOUND;  /* 404 */
+extern const struct err_kind REGISTERED_MODEL_EXISTS;     /* 409 */
+extern const struct err_kind REGISTERED_MODEL_IN_SERVICE; /* 409, members: "in_service":[ids] */
+extern const struct err_kind ALIAS_NOT_FOUND;             /* 404 */
+extern const struct err_kind ALIAS_RESERVED;              /* 409 */
+extern const struct err_kind NOTHING_TO_ROLL_BACK_TO;     /* 409 */
+extern const struct err_kind HOLD_NOT_FOUND;              /* 404 */
+extern const struct err_kind REVISION_MISMATCH;           /* 412 */
+extern const struct err_kind
+    BAD_REFERENCE; /* 400 INVALID_REFERENCE: a name@alias that leads nowhere in a body */
+extern const struct err_kind
+    TOO_MANY_CHANGES; /* 409: past CHANGES_MAX or CHANGES_TEXT_MAX at once */
 
 /* All of the above, NULL-terminated (for /problems and the tests). */
 extern const struct err_kind *const REGISTRY_ERRORS[];

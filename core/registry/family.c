@@ -7,10 +7,11 @@
 
 #include <string.h>
 
-bool family_open(struct family *f, struct command *c, struct head *h, struct changes *out,
-                 const char *name, struct err *e)
+bool family_open(struct family *f, const struct decision *d, const char *name, struct err *e)
 {
-    *f = (struct family){.c = c, .h = h, .out = out};
+    struct command *c = d->c;
+    const struct head *h = d->h;
+    *f = (struct family){.d = *d};
     f->before = view_registered_model(h->view, c->ns, name);
     f->aliases = arena_zero(c->arena, (ALIASES_MAX + 1) * sizeof *f->aliases);
     if (!f->before) {
@@ -68,7 +69,7 @@ const char *family_aliases_of(const struct family *f, const char *model_id)
         json_put_string(&b, f->aliases[i].alias);
     }
     bytes_char(&b, ']');
-    const char *text = arena_copy(f->c->arena, b.data, b.len);
+    const char *text = arena_copy(f->d.c->arena, b.data, b.len);
     bytes_release(&b);
     return text;
 }
@@ -80,7 +81,7 @@ static const char *aliases_json(const struct family *f)
     for (size_t i = 0; i < f->n_aliases; i++)
         json_kv_string(&b, f->aliases[i].alias, f->aliases[i].model_id);
     bytes_char(&b, '}');
-    const char *text = arena_copy(f->c->arena, b.data, b.len);
+    const char *text = arena_copy(f->d.c->arena, b.data, b.len);
     bytes_release(&b);
     return text;
 }
@@ -108,8 +109,8 @@ static bool vote(const struct model *m, void *ctx)
     return true;
 }
 
-/* Does any change put so far bear on the outcome? Registering and editing, the common commands, spare
- * the walk over all versions. */
+/* Does any change put so far bear on the outcome? Registering and editing, the common commands,
+ * spare the walk over all versions. */
 static bool election_due(const struct changes *ch)
 {
     for (size_t i = 0; i < ch->n; i++) {
@@ -127,25 +128,24 @@ static bool election_due(const struct changes *ch)
 static void elect(struct family *f)
 {
     struct election el = {.changed = map_new()};
-    for (size_t i = 0; i < f->out->n; i++) {
-        struct change *change = &f->out->list[i];
+    for (size_t i = 0; i < f->d.out->n; i++) {
+        struct change *change = &f->d.out->list[i];
         if (change->before && change->before->kind == ENTITY_MODEL) {
             const struct model *key = model_of(change->before);
             map_set(el.changed, &key, sizeof key, change);
         }
     }
-    view_versions(f->h->view, f->c->ns, f->fields.name, vote, &el);
+    view_versions(f->d.h->view, f->d.c->ns, f->fields.name, vote, &el);
     map_free(el.changed);
-    f->fields.stable_model_id =
-        el.stable ? arena_text(f->c->arena, el.stable->entity.id) : NULL;
+    f->fields.stable_model_id = el.stable ? arena_text(f->d.c->arena, el.stable->entity.id) : NULL;
     f->fields.previous_stable_model_id =
-        el.previous ? arena_text(f->c->arena, el.previous->entity.id) : NULL;
+        el.previous ? arena_text(f->d.c->arena, el.previous->entity.id) : NULL;
 }
 
 static bool unchanged(const struct family *f, bool *same, struct err *e)
 {
     struct registered_model_fields was;
-    if (!registered_model_fields_read(f->before, f->c->arena, &was, e))
+    if (!registered_model_fields_read(f->before, f->d.c->arena, &was, e))
         return false;
     *same = fields_diff(REGISTERED_MODEL_FIELDS, &was, &f->fields) == 0;
     return true;
@@ -156,7 +156,7 @@ bool family_close(struct family *f, const char *action, const char *evidence,
 {
     bool same = false;
     const struct entity *before = f->before ? &f->before->entity : NULL;
-    if (election_due(f->out))
+    if (election_due(f->d.out))
         elect(f);
     f->fields.aliases = aliases_json(f);
     if (f->before && !unchanged(f, &same, e))
@@ -165,13 +165,13 @@ bool family_close(struct family *f, const char *action, const char *evidence,
         *now = before;
     if (same)
         return true;
-    uint64_t uid = before ? before->uid : f->h->next_uid++;
+    uint64_t uid = before ? before->uid : f->d.h->next_uid++;
     f->fields.revision = before ? before->revision + 1 : 1;
-    f->fields.updated_at = f->h->now_ms;
-    struct entity *after = registered_model_fields_write(&f->fields, uid, f->h->names, e);
+    f->fields.updated_at = f->d.h->now_ms;
+    struct entity *after = registered_model_fields_write(&f->fields, uid, f->d.h->names, e);
     if (!after)
         return false;
-    changes_put(f->out, f->c->arena, action, before, after, evidence);
+    changes_put(f->d.out, f->d.c->arena, action, before, after, evidence);
     if (now)
         *now = after;
     return true;
@@ -188,8 +188,8 @@ static bool latest_promotion(const struct model *m, void *ctx)
 int64_t family_promotion_time(const struct family *f)
 {
     int64_t latest = 0;
-    view_versions(f->h->view, f->c->ns, f->fields.name, latest_promotion, &latest);
-    return f->h->now_ms > latest ? f->h->now_ms : latest + 1;
+    view_versions(f->d.h->view, f->d.c->ns, f->fields.name, latest_promotion, &latest);
+    return f->d.h->now_ms > latest ? f->d.h->now_ms : latest + 1;
 }
 
 /* --- bulk --- */
@@ -208,13 +208,14 @@ static bool gather(const struct model *m, void *ctx)
     return ++g->n <= g->room && g->bytes <= CHANGES_TEXT_MAX;
 }
 
-bool family_versions(const struct command *c, const struct head *h, const char *name,
-                     const struct model ***list, size_t *n, struct err *e)
+bool family_versions(const struct decision *d, const char *name, const struct model ***list,
+                     size_t *n, struct err *e)
 {
+    const struct command *c = d->c;
     /* Each version may bring its health with it; the rest is for the registered model itself. */
     struct gathering g = {.room = (CHANGES_MAX - 8) / 2};
     g.list = arena_zero(c->arena, g.room * sizeof *g.list);
-    view_versions(h->view, c->ns, name, gather, &g);
+    view_versions(d->h->view, c->ns, name, gather, &g);
     if (g.n > g.room || g.bytes > CHANGES_TEXT_MAX)
         return fail(e, &TOO_MANY_CHANGES,
                     "'%.200s' has too many versions to change at once (at most %zu, and %zu MiB of "

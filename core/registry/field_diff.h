@@ -1,4 +1,5 @@
-/* field_diff: what differs between two structs of one field table. Room: registry. Threads: pure, [any]. */
+/* field_diff: what differs between two structs of one field table. Room: registry. Threads: pure,
+ * [any]. */
 #ifndef PADDOCK_REGISTRY_FIELD_DIFF_H
 #define PADDOCK_REGISTRY_FIELD_DIFF_H
 

@@ -25,25 +25,23 @@ static void put_condition(struct bytes *b, const char *prefix, const char *name,
     bytes_char(b, '}');
 }
 
-static bool nothing_known(void *self, const struct view *v, const struct model *m, enum model_status to,
-                          const struct gate_rule *rule, struct arena *a, const char **conditions,
-                          const char **evidence, const char **run_id)
+static bool nothing_known(void *self, const struct gate_question *q, const struct gate_rule *rule,
+                          struct arena *a, struct gate_verdict *out)
 {
-    (void)self, (void)v, (void)m, (void)to;
+    (void)self, (void)q;
     struct bytes b = BYTES_INIT(65536);
     size_t i;
     json_t *type, *types = json_read(rule->require_types, strlen(rule->require_types), NULL);
     bytes_char(&b, '[');
-    json_array_foreach (types, i, type)
-        put_condition(&b, "test:", json_string_value(type), "missing", "no run has tested the model");
+    json_array_foreach(types, i, type)
+        put_condition(&b, "test:", json_string_value(type), "missing",
+                      "no run has tested the model");
     if (rule->require_experiment)
         put_condition(&b, "", "experiment", "missing", "no experiment has compared the model");
     bytes_char(&b, ']');
     bool pass = b.len == 2;
     json_decref(types);
-    *conditions = arena_copy(a, b.data, b.len);
-    *evidence = "none";
-    *run_id = NULL;
+    *out = (struct gate_verdict){arena_copy(a, b.data, b.len), "none", NULL};
     bytes_release(&b);
     return pass;
 }
@@ -67,7 +65,7 @@ static const char *required_types(const struct gate_rule *own, enum model_status
         size_t i;
         json_t *type;
         bool there = false;
-        json_array_foreach (types, i, type)
+        json_array_foreach(types, i, type)
             there |= strcmp(json_string_value(type), *more) == 0;
         if (!there)
             json_array_append_new(types, json_string(*more));
@@ -96,20 +94,24 @@ static const char *rule_json(const struct gate_rule *rule, struct arena *a)
     return text;
 }
 
-bool gate_judge(const struct view *v, const struct rules *rules, const struct gate_source *source,
-                const struct model *m, enum model_status to, struct arena *a, struct gate_outcome *out,
+struct gate_question question_of(const struct head *h, const struct model *m, enum model_status to)
+{
+    return (struct gate_question){h->view, h->rules, h->gate, m, to};
+}
+
+bool gate_judge(const struct gate_question *q, struct arena *a, struct gate_outcome *out,
                 struct err *e)
 {
-    const struct registered_model *r = view_registered_model(v, m->entity.ns, m->name);
+    const struct model *m = q->model;
+    const struct registered_model *r = view_registered_model(q->view, m->entity.ns, m->name);
+    const struct gate_source *source =
+        q->source && q->source->judge ? q->source : &GATE_NO_EVIDENCE;
     if (!r)
         return fail(e, &ERR_CORRUPT, "model '%.200s' has no registered model", m->entity.id);
-    struct gate_rule rule = to == STATUS_CANARY ? r->gate_canary : r->gate_stable;
-    rule.require_types = required_types(&rule, to, rules, a);
-    if (!source || !source->judge)
-        source = &GATE_NO_EVIDENCE;
+    struct gate_rule rule = q->to == STATUS_CANARY ? r->gate_canary : r->gate_stable;
+    rule.require_types = required_types(&rule, q->to, q->rules, a);
     *out = (struct gate_outcome){.rule = rule_json(&rule, a)};
-    out->allowed = source->judge(source->self, v, m, to, &rule, a, &out->conditions, &out->evidence,
-                                 &out->run_id);
+    out->allowed = source->judge(source->self, q, &rule, a, &out->verdict);
     return true;
 }
 
@@ -128,10 +130,10 @@ const char *gate_evidence(struct arena *a, const struct model *m, const char *to
     bytes_char(&b, '{');
     json_kv_string(&b, "to", to);
     json_kv_bool(&b, "allowed", g->allowed);
-    json_kv_string(&b, "evidence", forced ? "forced" : g->evidence);
-    json_kv_raw(&b, "conditions", g->conditions);
+    json_kv_string(&b, "evidence", forced ? "forced" : g->verdict.evidence);
+    json_kv_raw(&b, "conditions", g->verdict.conditions);
     json_kv_raw(&b, "rule", g->rule);
-    json_kv_string(&b, "run_id", g->run_id);
+    json_kv_string(&b, "run_id", g->verdict.run_id);
     json_kv_raw(&b, "experiment", NULL);
     json_kv_string(&b, "source_digest", m->source_digest);
     bytes_char(&b, '}');
@@ -140,15 +142,15 @@ const char *gate_evidence(struct arena *a, const struct model *m, const char *to
     return text;
 }
 
-bool gate_refuses(struct arena *a, const struct model *m, const char *to, const struct gate_outcome *g,
-                  struct err *e)
+bool gate_refuses(struct arena *a, const struct model *m, const char *to,
+                  const struct gate_outcome *g, struct err *e)
 {
-    const char *gate = gate_json(a, false, g->evidence, g->conditions);
-    if (g->run_id) {
-        fail(e, &VALIDATION_PENDING, "run '%.128s' gathers the evidence that '%.200s' needs", g->run_id,
-             m->entity.id);
+    const char *gate = gate_json(a, false, g->verdict.evidence, g->verdict.conditions);
+    if (g->verdict.run_id) {
+        fail(e, &VALIDATION_PENDING, "run '%.128s' gathers the evidence that '%.200s' needs",
+             g->verdict.run_id, m->entity.id);
         if (e)
-            e->members = arena_printf(a, "\"run_id\":\"%s\",\"gate\":%s", g->run_id, gate);
+            e->members = arena_printf(a, "\"run_id\":\"%s\",\"gate\":%s", g->verdict.run_id, gate);
         return false;
     }
     fail(e, &PROMOTION_BLOCKED, "the gate of '%.128s' does not let '%.200s' become %s", m->name,
@@ -176,24 +178,27 @@ static const char *joined(struct arena *a, struct bytes *own, const char *condit
     return arena_copy(a, own->data, own->len);
 }
 
-bool gate_resource(const struct view *v, const struct rules *rules, const struct gate_source *source,
-                   const struct model *m, enum model_status to, bool force, struct arena *a,
-                   const char **json, bool *allowed, struct err *e)
+bool gate_resource(const struct gate_question *q, bool force, struct arena *a, const char **json,
+                   bool *allowed, struct err *e)
 {
-    struct gate_outcome g = {true, "[]", "none", NULL, "{}"};
-    bool gated = m->status != to && gate_applies(m->status, to);
-    bool legal = m->status == to || status_may(m->status, to);
-    bool held = m->held && m->status != to && (to == STATUS_CANARY || to == STATUS_STABLE);
+    const struct model *m = q->model;
+    struct gate_outcome g = GATE_OPEN;
+    bool moves = m->status != q->to;
+    bool gated = moves && gate_applies(m->status, q->to);
+    bool legal = !moves || status_may(m->status, q->to);
+    bool held = moves && m->held && (q->to == STATUS_CANARY || q->to == STATUS_STABLE);
     struct bytes own = BYTES_INIT(1 << 20);
-    if (gated && !gate_judge(v, rules, source, m, to, a, &g, e))
+    if (gated && !gate_judge(q, a, &g, e))
         return false;
     bytes_char(&own, '[');
     if (!legal)
-        put_condition(&own, "", "lifecycle", "fail", "no transition leads there from the model's status");
+        put_condition(&own, "", "lifecycle", "fail",
+                      "no transition leads there from the model's status");
     if (held)
         put_condition(&own, "", "hold", "fail", "the model is held; force does not pass a hold");
     *allowed = legal && !held && (g.allowed || force);
-    *json = gate_json(a, *allowed, gated && force ? "forced" : g.evidence, joined(a, &own, g.conditions));
+    *json = gate_json(a, *allowed, gated && force ? "forced" : g.verdict.evidence,
+                      joined(a, &own, g.verdict.conditions));
     bytes_release(&own);
     return true;
 }

@@ -21,14 +21,26 @@ struct health_fields {
 const struct field HEALTH_FIELDS[] = {
     {.name = "namespace", .type = FIELD_STRING, .flags = FIELD_SERVER, .offset = REF(ns)},
     {.name = "model_id", .type = FIELD_STRING, .flags = FIELD_SERVER, .offset = REF(model_id)},
-    {.name = "status", .type = FIELD_ENUM, .flags = FIELD_SERVER, .offset = REF(status),
+    {.name = "status",
+     .type = FIELD_ENUM,
+     .flags = FIELD_SERVER,
+     .offset = REF(status),
      .choices = HEALTH_STATUSES},
-    {.name = "previous_status", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_NULLABLE,
-     .offset = REF(previous_status), .choices = HEALTH_STATUSES},
-    {.name = "summary", .type = FIELD_STRING, .flags = FIELD_SERVER | FIELD_NULLABLE,
+    {.name = "previous_status",
+     .type = FIELD_ENUM,
+     .flags = FIELD_SERVER | FIELD_NULLABLE,
+     .offset = REF(previous_status),
+     .choices = HEALTH_STATUSES},
+    {.name = "summary",
+     .type = FIELD_STRING,
+     .flags = FIELD_SERVER | FIELD_NULLABLE,
      .offset = REF(summary)},
     {.name = "changed_at", .type = FIELD_TIME, .flags = FIELD_SERVER, .offset = REF(changed_at)},
-    {.name = "revision", .type = FIELD_INT, .flags = FIELD_SERVER, .offset = REF(revision), .min = 1,
+    {.name = "revision",
+     .type = FIELD_INT,
+     .flags = FIELD_SERVER,
+     .offset = REF(revision),
+     .min = 1,
      .max = 9007199254740992.0},
     {0},
 };
@@ -36,12 +48,12 @@ const struct field HEALTH_FIELDS[] = {
 enum { MODEL_ID, STATUS, CHANGED_AT, REVISION, MEMBERS };
 static const char *const NAMES[MEMBERS] = {"model_id", "status", "changed_at", "revision"};
 
-struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const char *json, size_t len,
-                            struct intern *names, struct err *e)
+struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const char *json,
+                            size_t len, struct intern *names, struct err *e)
 {
     struct slice s[MEMBERS];
-    bool ok = scan_pick((struct slice){json, len}, NAMES, MEMBERS, s) && slice_is_string(s[MODEL_ID]) &&
-              slice_is_string(s[STATUS]);
+    bool ok = scan_pick((struct slice){json, len}, NAMES, MEMBERS, s) &&
+              slice_is_string(s[MODEL_ID]) && slice_is_string(s[STATUS]);
     if (!ok) {
         fail(e, &ERR_CORRUPT, "the stored health of '%.200s' is damaged", id);
         return NULL;
@@ -55,8 +67,8 @@ struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const 
     h->entity.json = pack_raw(&p, json, len);
     h->entity.json_len = len;
     h->status = slice_intern(s[STATUS], names);
-    if (!slice_int(s[REVISION], &h->entity.revision) || !slice_time(s[CHANGED_AT], &h->changed_at) ||
-        strcmp(h->entity.id, id) != 0) {
+    if (!slice_int(s[REVISION], &h->entity.revision) ||
+        !slice_time(s[CHANGED_AT], &h->changed_at) || strcmp(h->entity.id, id) != 0) {
         fail(e, &ERR_CORRUPT, "the stored health of '%.200s' contradicts itself", id);
         entity_free(h);
         return NULL;
@@ -64,8 +76,8 @@ struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const 
     return &h->entity;
 }
 
-static struct entity *write_health(const struct health_fields *f, uint64_t uid, struct intern *names,
-                                   struct err *e)
+static struct entity *write_health(const struct health_fields *f, uint64_t uid,
+                                   struct intern *names, struct err *e)
 {
     struct bytes b = BYTES_INIT(65536);
     bytes_char(&b, '{');
@@ -97,11 +109,15 @@ bool health_changed(struct command *c, struct head *h, struct changes *out, stru
     if (!m || m->entity.uid != change->uid)
         return answer_nothing(c); /* the model that was judged is gone */
     const struct entity *before = view_get(h->view, ENTITY_HEALTH, c->ns, change->model_id);
-    if (before && before->uid == m->entity.uid && strcmp(health_of(before)->status, change->status) == 0)
+    if (before && before->uid == m->entity.uid &&
+        strcmp(health_of(before)->status, change->status) == 0)
         return answer_nothing(c);
-    struct health_fields f = {.ns = m->entity.ns, .model_id = m->entity.id, .status = change->status,
+    struct health_fields f = {.ns = m->entity.ns,
+                              .model_id = m->entity.id,
+                              .status = change->status,
                               .previous_status = before ? health_of(before)->status : NULL,
-                              .summary = change->summary, .changed_at = h->now_ms,
+                              .summary = change->summary,
+                              .changed_at = h->now_ms,
                               .revision = before ? before->revision + 1 : 1};
     struct entity *after = write_health(&f, m->entity.uid, h->names, e);
     if (!after)

@@ -1,5 +1,5 @@
-/* health: the last judged status of a model, an entity of its own so that the model's revision stays.
- * Room: registry. Threads: immutable, [any]. */
+/* health: the last judged status of a model, an entity of its own so that the model's revision
+ * stays. Room: registry. Threads: immutable, [any]. */
 #ifndef PADDOCK_REGISTRY_HEALTH_H
 #define PADDOCK_REGISTRY_HEALTH_H
 
@@ -14,13 +14,16 @@ struct health {
     int64_t changed_at;   /* ms */
 };
 
-static inline const struct health *health_of(const struct entity *e) { return (const struct health *)(const void *)e; }
+static inline const struct health *health_of(const struct entity *e)
+{
+    return (const struct health *)(const void *)e;
+}
 
 extern const char *const HEALTH_STATUSES[]; /* NULL-terminated */
 /* {"namespace","model_id","status","previous_status","summary","changed_at","revision"} */
 extern const struct field HEALTH_FIELDS[];
 
-struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const char *json, size_t len,
-                            struct intern *names, struct err *e);
+struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const char *json,
+                            size_t len, struct intern *names, struct err *e);
 
 #endif

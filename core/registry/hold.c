@@ -42,17 +42,17 @@ static bool held_for(const char *hold, const char *reason)
     return same;
 }
 
-static bool put_hold(struct command *c, struct head *h, struct changes *out, const struct model *m,
-                     struct model_fields *f, const char *action, struct err *e)
+static bool put_hold(const struct decision *d, const struct model *m, struct model_fields *f,
+                     const char *action, struct err *e)
 {
     struct family family; /* a hold decides who may be @previous */
-    return family_open(&family, c, h, out, m->name, e) &&
-           put_model(c, h, out, m, f, 0, action, NULL, e) &&
+    return family_open(&family, d, m->name, e) && put_model(d, m, f, action, NULL, e) &&
            family_close(&family, "registered_model.updated", NULL, NULL, e);
 }
 
 static bool hold(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
+    const struct decision d = {c, h, out};
     struct model_fields f;
     const struct model *m = addressed_model(c, h, e);
     if (!m || !required_reason(c, e) || !model_fields_read(m, c->arena, &f, e))
@@ -60,7 +60,7 @@ static bool hold(struct command *c, struct head *h, struct changes *out, struct 
     if (m->held && held_for(f.hold, c->reason))
         return answer_entity(c, 200, &m->entity, NULL, e);
     f.hold = hold_json(c, c->reason, h->now_ms);
-    return put_hold(c, h, out, m, &f, "model.held", e) &&
+    return put_hold(&d, m, &f, "model.held", e) &&
            answer_entity(c, 200, out->list[0].after, NULL, e);
 }
 
@@ -71,6 +71,7 @@ bool model_hold(struct command *c, struct head *h, struct changes *out, struct e
 
 static bool release(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
+    const struct decision d = {c, h, out};
     struct model_fields f;
     const struct model *m = addressed_model(c, h, e);
     if (!m)
@@ -80,7 +81,7 @@ static bool release(struct command *c, struct head *h, struct changes *out, stru
     if (!model_fields_read(m, c->arena, &f, e))
         return false;
     f.hold = NULL;
-    return put_hold(c, h, out, m, &f, "model.released", e) && answer_nothing(c);
+    return put_hold(&d, m, &f, "model.released", e) && answer_nothing(c);
 }
 
 bool model_release(struct command *c, struct head *h, struct changes *out, struct err *e)

@@ -32,7 +32,8 @@ static size_t chunk_seek(const struct chunk *c, index_order *order, const struct
     return low;
 }
 
-struct position directory_seek(const struct directory *d, index_order *order, const struct index_key *key)
+struct position directory_seek(const struct directory *d, index_order *order,
+                               const struct index_key *key)
 {
     size_t low = 0, high = d->n; /* the first chunk whose last item is not before the key */
     while (low < high) {
@@ -86,7 +87,8 @@ static struct chunk *chunk_new(struct generation *g, bool rows)
 }
 
 /* Move `n` places from one chunk to another, or within one. */
-static void move(struct chunk *to, size_t to_at, const struct chunk *from, size_t from_at, size_t n, bool rows)
+static void move(struct chunk *to, size_t to_at, const struct chunk *from, size_t from_at, size_t n,
+                 bool rows)
 {
     memmove(to->items + to_at, from->items + from_at, n * sizeof *to->items);
     if (rows)
@@ -116,7 +118,8 @@ struct directory *directory_new(struct generation *g, bool rows)
     return d;
 }
 
-/* A directory of this generation with a gap of `gap` chunks before `at`, or without `-gap` chunks from `at`. */
+/* A directory of this generation with a gap of `gap` chunks before `at`, or without `-gap` chunks
+ * from `at`. */
 static void reshape(struct directory **d, struct generation *g, size_t at, int gap)
 {
     struct directory *old = *d;
@@ -176,7 +179,8 @@ static void split(struct directory **d, struct generation *g, struct position *p
         *p = (struct position){p->chunk + 1, p->at - keep};
 }
 
-static void insert(struct directory **d, struct generation *g, struct position p, const struct entity *e)
+static void insert(struct directory **d, struct generation *g, struct position p,
+                   const struct entity *e)
 {
     if ((*d)->n == 0) {
         reshape(d, g, 0, 1);

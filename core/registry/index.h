@@ -3,8 +3,8 @@
  *
  * A directory is an array of chunks, a chunk an array of up to CHUNK_MAX entities. Both carry the
  * generation that made them: those of the current one belong to the head alone and change in place,
- * older ones are shared with views and are copied first. What a generation made and what it replaced
- * is listed, so that a publish retires the replaced and a revert frees the made. */
+ * older ones are shared with views and are copied first. What a generation made and what it
+ * replaced is listed, so that a publish retires the replaced and a revert frees the made. */
 #ifndef PADDOCK_REGISTRY_INDEX_H
 #define PADDOCK_REGISTRY_INDEX_H
 
@@ -58,8 +58,12 @@ struct position {
 
 struct directory *directory_new(struct generation *g, bool rows) __attribute__((returns_nonnull));
 /* The first entity that is not before the key. */
-struct position directory_seek(const struct directory *d, index_order *order, const struct index_key *key);
-static inline bool position_valid(const struct directory *d, struct position p) { return p.chunk < d->n; }
+struct position directory_seek(const struct directory *d, index_order *order,
+                               const struct index_key *key);
+static inline bool position_valid(const struct directory *d, struct position p)
+{
+    return p.chunk < d->n;
+}
 static inline const struct entity *directory_at(const struct directory *d, struct position p)
 {
     return d->chunks[p.chunk]->items[p.at];
@@ -71,7 +75,8 @@ bool position_back(const struct directory *d, struct position *p);
 const struct entity *directory_find(const struct directory *d, index_order *order,
                                     const struct index_key *key);
 
-/* Put an entity at its key's place, replacing what equals it; returns what was replaced, or NULL. */
+/* Put an entity at its key's place, replacing what equals it; returns what was replaced, or NULL.
+ */
 const struct entity *index_put(struct directory **d, struct generation *g, index_order *order,
                                const struct index_key *key, const struct entity *e);
 /* Take out what equals the key; returns it, or NULL. */

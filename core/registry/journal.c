@@ -68,10 +68,16 @@ void journal_entry_make(const struct command *c, const struct change *ch, uint64
 {
     const struct entity *e = ch->after ? ch->after : ch->before;
     *out = (struct journal_entry){
-        .seq = seq, .at = at, .ns = arena_text(a, e->ns), .action = ch->action,
-        .entity = ENTITY_TYPES[e->kind].name, .entity_id = arena_text(a, e->id),
-        .name = arena_text(a, name_of(e)), .actor_id = arena_text(a, c->actor.id),
-        .request_id = arena_text(a, c->request_id), .to_status = to_status(ch),
+        .seq = seq,
+        .at = at,
+        .ns = arena_text(a, e->ns),
+        .action = ch->action,
+        .entity = ENTITY_TYPES[e->kind].name,
+        .entity_id = arena_text(a, e->id),
+        .name = arena_text(a, name_of(e)),
+        .actor_id = arena_text(a, c->actor.id),
+        .request_id = arena_text(a, c->request_id),
+        .to_status = to_status(ch),
     };
     struct bytes b = BYTES_INIT(TEXT_MAX);
     put_text(&b, c, ch, out, prev_hash);
@@ -92,8 +98,8 @@ void journal_entry_json(const struct journal_entry *entry, struct bytes *out)
 /* --- verifying --- */
 
 enum { SEQ, AT, NS, ACTION, ENTITY, ENTITY_ID, PREV_HASH, MEMBERS };
-static const char *const NAMES[MEMBERS] = {"seq", "at", "namespace", "action", "entity", "entity_id",
-                                           "prev_hash"};
+static const char *const NAMES[MEMBERS] = {"seq",    "at",        "namespace", "action",
+                                           "entity", "entity_id", "prev_hash"};
 
 /* Is the member the string that the column holds? */
 static bool says(struct slice literal, const char *column)
@@ -123,8 +129,8 @@ static bool columns_agree(const struct journal_entry *entry, const struct slice 
     int64_t seq;
     time_format(entry->at, at);
     return slice_int(s[SEQ], &seq) && (uint64_t)seq == entry->seq && says(s[AT], at) &&
-           says(s[NS], entry->ns) && says(s[ACTION], entry->action) && says(s[ENTITY], entry->entity) &&
-           says(s[ENTITY_ID], entry->entity_id);
+           says(s[NS], entry->ns) && says(s[ACTION], entry->action) &&
+           says(s[ENTITY], entry->entity) && says(s[ENTITY_ID], entry->entity_id);
 }
 
 bool journal_entry_verify(const struct journal_entry *entry, const char *prev_hash, struct err *e)

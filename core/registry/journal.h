@@ -1,8 +1,9 @@
 /* journal: the text of an entry, and the chain of hashes. Room: registry. Threads: pure, [any].
  *
- * An entry's text is the JSON object the API shows, without its last member `hash`. hash = lower-case hex
- * SHA-256 of exactly that text, which contains `prev_hash`; so anybody can check an export with any SHA-256
- * tool. There is one chain per namespace; the first entry's prev_hash is 64 zeros. */
+ * An entry's text is the JSON object the API shows, without its last member `hash`. hash =
+ * lower-case hex SHA-256 of exactly that text, which contains `prev_hash`; so anybody can check an
+ * export with any SHA-256 tool. There is one chain per namespace; the first entry's prev_hash is 64
+ * zeros. */
 #ifndef PADDOCK_REGISTRY_JOURNAL_H
 #define PADDOCK_REGISTRY_JOURNAL_H
 
@@ -18,7 +19,7 @@ struct journal_entry {
     int64_t at;   /* ms */
     const char *ns;
     const char *action, *entity, *entity_id;
-    const char *name;      /* the registered model it belongs to, for timelines; NULL: none */
+    const char *name; /* the registered model it belongs to, for timelines; NULL: none */
     const char *actor_id;
     const char *request_id; /* or NULL */
     const char *to_status;  /* the status it ends in, if it changed one; else NULL */
@@ -33,7 +34,8 @@ void journal_entry_make(const struct command *c, const struct change *ch, uint64
 /* Append the entry as the API shows it: the text with `"hash":"..."` as last member. */
 void journal_entry_json(const struct journal_entry *entry, struct bytes *out);
 /* Check one entry against the hash before it; false says what does not fit. */
-bool journal_entry_verify(const struct journal_entry *entry, const char *prev_hash, struct err *e) MUST_CHECK;
+bool journal_entry_verify(const struct journal_entry *entry, const char *prev_hash, struct err *e)
+    MUST_CHECK;
 
 #define JOURNAL_FIRST_HASH "0000000000000000000000000000000000000000000000000000000000000000"
 

@@ -27,7 +27,8 @@ static struct slice inside(struct slice literal)
     return (struct slice){literal.at + 1, literal.len - 2};
 }
 
-const struct label_literal *label_literals(const struct label_filter *labels, size_t n, struct arena *a)
+const struct label_literal *label_literals(const struct label_filter *labels, size_t n,
+                                           struct arena *a)
 {
     struct label_literal *list = arena_zero(a, (n + 1) * sizeof *list);
     for (size_t i = 0; i < n; i++)
@@ -68,8 +69,8 @@ void match_init(struct match *m, const struct model_query *q, struct arena *a)
     m->q_len = m->q ? strlen(m->q) : 0;
 }
 
-/* Does the shared text of this number pass? `text` is where the model keeps it: read only if the number
- * is a new one. */
+/* Does the shared text of this number pass? `text` is where the model keeps it: read only if the
+ * number is a new one. */
 static bool shared_text_is(struct text_filter *f, uint32_t id, const char *const *text)
 {
     if (!f->want || (id && id == f->yes))
@@ -178,7 +179,8 @@ bool match_row(struct match *m, const struct model_row *row, const struct model 
     return shared_text_is(&m->type, row->type, &model->type) &&
            shared_text_is(&m->sport, row->sport, &model->sport) &&
            shared_text_is(&m->target, row->deployment_target, &model->deployment_target) &&
-           shared_text_is(&m->name, row->name, &model->name) && (!m->visit || match_texts(m, model));
+           shared_text_is(&m->name, row->name, &model->name) &&
+           (!m->visit || match_texts(m, model));
 }
 
 bool match_model(struct match *m, const struct model *model)

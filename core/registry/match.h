@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A filter by a shared text: the numbers of texts compared so far, so that a comparison of texts happens
- * once for each text and not for each model. */
+/* A filter by a shared text: the numbers of texts compared so far, so that a comparison of texts
+ * happens once for each text and not for each model. */
 #define TEXTS_REMEMBERED 16
 struct text_filter {
     const char *want; /* NULL: any */
@@ -31,14 +31,14 @@ struct match {
     const char *alias;                  /* literal with its quotes, or NULL */
     const struct label_literal *labels; /* n_labels of the query */
     size_t n_labels;
-    uint64_t label_bits;                /* of all of them */
+    uint64_t label_bits;                     /* of all of them */
     uint32_t source_digest, training_run_id; /* marks */
-    bool visit;                         /* the row alone cannot say yes */
-    const char *q;                      /* in lower case, or NULL */
+    bool visit;                              /* the row alone cannot say yes */
+    const char *q;                           /* in lower case, or NULL */
     size_t q_len;
-    const char *q_name;                 /* the last name searched, and what came of it */
+    const char *q_name; /* the last name searched, and what came of it */
     bool q_name_found;
-    struct arena *arena;                /* the query's; for descriptions with escapes */
+    struct arena *arena; /* the query's; for descriptions with escapes */
 };
 
 void match_init(struct match *m, const struct model_query *q, struct arena *a);
@@ -47,7 +47,8 @@ bool match_model(struct match *m, const struct model *model);
 bool match_row(struct match *m, const struct model_row *row, const struct model *model);
 
 /* Parts that lists of registered models use too. */
-const struct label_literal *label_literals(const struct label_filter *labels, size_t n, struct arena *a);
+const struct label_literal *label_literals(const struct label_filter *labels, size_t n,
+                                           struct arena *a);
 bool labels_match(struct slice object, const struct label_literal *want, size_t n);
 /* `needle` in lower case ASCII; other bytes compare as they are. */
 bool text_contains(const char *text, size_t len, const char *needle, size_t needle_len);

@@ -9,14 +9,49 @@
 
 /* The members read from a model's text, in its order. */
 enum {
-    MODEL_ID, NAME, VERSION, TYPE, SPORT, STATUS, DEPLOYMENT_TARGET, DESCRIPTION, LABELS,
-    SOURCE_DIGEST, TRAINING_RUN_ID, ALIASES, BASELINE, HOLD, CREATED_AT, UPDATED_AT,
-    STATUS_CHANGED_AT, PROMOTED_AT, PROMOTION, REVISION, MEMBERS
+    MODEL_ID,
+    NAME,
+    VERSION,
+    TYPE,
+    SPORT,
+    STATUS,
+    DEPLOYMENT_TARGET,
+    DESCRIPTION,
+    LABELS,
+    SOURCE_DIGEST,
+    TRAINING_RUN_ID,
+    ALIASES,
+    BASELINE,
+    HOLD,
+    CREATED_AT,
+    UPDATED_AT,
+    STATUS_CHANGED_AT,
+    PROMOTED_AT,
+    PROMOTION,
+    REVISION,
+    MEMBERS
 };
 static const char *const NAMES[MEMBERS] = {
-    "model_id", "name", "version", "type", "sport", "status", "deployment_target", "description",
-    "labels", "source_digest", "training_run_id", "aliases", "baseline_model_id", "hold",
-    "created_at", "updated_at", "status_changed_at", "promoted_at", "promotion", "revision",
+    "model_id",
+    "name",
+    "version",
+    "type",
+    "sport",
+    "status",
+    "deployment_target",
+    "description",
+    "labels",
+    "source_digest",
+    "training_run_id",
+    "aliases",
+    "baseline_model_id",
+    "hold",
+    "created_at",
+    "updated_at",
+    "status_changed_at",
+    "promoted_at",
+    "promotion",
+    "revision",
 };
 
 /* Those that must be strings: without one of them the text is damaged. */
@@ -28,8 +63,8 @@ static const int OWNED[] = {MODEL_ID, VERSION, SOURCE_DIGEST, TRAINING_RUN_ID, B
 
 static bool read_numbers(struct model *m, const struct slice *s)
 {
-    return slice_int(s[REVISION], &m->entity.revision) && slice_time(s[CREATED_AT], &m->created_at) &&
-           slice_time(s[UPDATED_AT], &m->updated_at) &&
+    return slice_int(s[REVISION], &m->entity.revision) &&
+           slice_time(s[CREATED_AT], &m->created_at) && slice_time(s[UPDATED_AT], &m->updated_at) &&
            slice_time(s[STATUS_CHANGED_AT], &m->status_changed_at) &&
            slice_time(s[PROMOTED_AT], &m->promoted_at);
 }
@@ -67,8 +102,8 @@ static void lay_out(struct model *m, struct pack *p, const struct slice *s, stru
     m->deployment_target = slice_intern(s[DEPLOYMENT_TARGET], names);
 }
 
-struct entity *model_parse(const char *ns, const char *id, uint64_t uid, const char *json, size_t len,
-                           struct intern *names, struct err *e)
+struct entity *model_parse(const char *ns, const char *id, uint64_t uid, const char *json,
+                           size_t len, struct intern *names, struct err *e)
 {
     struct slice s[MEMBERS];
     if (!scan_pick((struct slice){json, len}, NAMES, MEMBERS, s) || !well_formed(s, json, len)) {

@@ -9,7 +9,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum model_status { STATUS_DEVELOPMENT, STATUS_CANARY, STATUS_STABLE, STATUS_DEPRECATED, STATUS_RETIRED, STATUS_COUNT };
+enum model_status {
+    STATUS_DEVELOPMENT,
+    STATUS_CANARY,
+    STATUS_STABLE,
+    STATUS_DEPRECATED,
+    STATUS_RETIRED,
+    STATUS_COUNT
+};
 const char *status_name(enum model_status s);
 /* -1 if `text` is none. */
 int status_parse(const char *text);
@@ -34,10 +41,13 @@ struct model {
     const char *source_digest, *training_run_id, *baseline_model_id; /* may be NULL */
 };
 
-static inline const struct model *model_of(const struct entity *e) { return (const struct model *)(const void *)e; }
+static inline const struct model *model_of(const struct entity *e)
+{
+    return (const struct model *)(const void *)e;
+}
 
-struct entity *model_parse(const char *ns, const char *id, uint64_t uid, const char *json, size_t len,
-                           struct intern *names, struct err *e);
+struct entity *model_parse(const char *ns, const char *id, uint64_t uid, const char *json,
+                           size_t len, struct intern *names, struct err *e);
 /* Has it ever left development? From then on its frozen fields stay as they are. */
 static inline bool model_left_development(const struct model *m)
 {

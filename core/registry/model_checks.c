@@ -76,12 +76,13 @@ static void check_pairs(const json_t *value, const char *pointer, struct faults 
     if (json_object_size(value) > most)
         fault_add(f, &ERR_INVALID, pointer, "must have at most %zu members, got %zu", most,
                   json_object_size(value));
-    json_object_foreach ((json_t *)value, key, member) {
+    json_object_foreach((json_t *)value, key, member) {
         char at[POINTER_MAX];
         const char *what = wrong(member);
         pointer_join(at, sizeof at, pointer, key);
         if (!key_good(key))
-            fault_add(f, &ERR_INVALID, at, "its key must be 1 to %d printable characters", KEY_CHARS);
+            fault_add(f, &ERR_INVALID, at, "its key must be 1 to %d printable characters",
+                      KEY_CHARS);
         if (what)
             fault_add(f, &ERR_INVALID, at, "%s", what);
     }
@@ -89,9 +90,9 @@ static void check_pairs(const json_t *value, const char *pointer, struct faults 
 
 static const char *label_fault(const json_t *value)
 {
-    return !json_is_string(value)                      ? "must be a string"
+    return !json_is_string(value)                    ? "must be a string"
            : json_string_length(value) > LABEL_BYTES ? "must have at most 8192 bytes"
-                                                       : NULL;
+                                                     : NULL;
 }
 
 static const char *metric_fault(const json_t *value)
@@ -132,9 +133,10 @@ static const char *command_fault(const json_t *value)
 {
     size_t i;
     json_t *word;
-    if (!json_is_array(value) || json_array_size(value) == 0 || json_array_size(value) > COMMAND_WORDS)
+    if (!json_is_array(value) || json_array_size(value) == 0 ||
+        json_array_size(value) > COMMAND_WORDS)
         return "must be an array of 1 to 64 strings";
-    json_array_foreach (value, i, word)
+    json_array_foreach(value, i, word)
         if (!json_is_string(word) || json_string_length(word) > RUNTIME_TEXT_MAX)
             return "must be an array of strings of at most 4096 bytes";
     return text_fault(json_array_get(value, 0)) ? "its first string must name the program" : NULL;
@@ -175,7 +177,8 @@ static bool kind_known(const char *kind)
 static bool member_known(const char *kind, const char *name)
 {
     for (size_t i = 0; i < RUNTIME_ROWS; i++)
-        if (strcmp(RUNTIME_MEMBERS[i].kind, kind) == 0 && strcmp(RUNTIME_MEMBERS[i].name, name) == 0)
+        if (strcmp(RUNTIME_MEMBERS[i].kind, kind) == 0 &&
+            strcmp(RUNTIME_MEMBERS[i].name, name) == 0)
             return true;
     return strcmp(name, "kind") == 0;
 }
@@ -206,7 +209,7 @@ void runtime_check(const json_t *value, const char *pointer, struct faults *f)
         fault_add(f, &ERR_INVALID, at, "must be one of 'openinference', 'exec', 'xgboost'");
         return;
     }
-    json_object_foreach ((json_t *)value, name, member) {
+    json_object_foreach((json_t *)value, name, member) {
         pointer_join(at, sizeof at, pointer, name);
         if (!member_known(kind, name))
             fault_add(f, &ERR_UNKNOWN_FIELD, at, "is not a member of a runtime of kind '%s'", kind);

@@ -11,21 +11,21 @@
 
 #include <stdint.h>
 
-#define MODEL_ID_CHARS 193
-#define MODEL_NAME_CHARS 128
+#define MODEL_ID_CHARS      193
+#define MODEL_NAME_CHARS    128
 #define MODEL_VERSION_CHARS 64
-#define ENTITY_TEXT_MAX ((size_t)2 << 20) /* bytes of any entity's canonical text */
+#define ENTITY_TEXT_MAX     ((size_t)2 << 20) /* bytes of any entity's canonical text */
 
 struct model_fields {
-    const char *ns, *model_id, *name, *version, *type, *sport, *status, *deployment_target, *endpoint,
-        *description;
+    const char *ns, *model_id, *name, *version, *type, *sport, *status, *deployment_target,
+        *endpoint, *description;
     const char *labels; /* JSON object */
     const char *source, *source_digest, *training_run_id;
-    const char *training_metrics; /* JSON object */
+    const char *training_metrics;    /* JSON object */
     const char *signature, *runtime; /* JSON or NULL */
-    const char *aliases; /* JSON array of strings */
+    const char *aliases;             /* JSON array of strings */
     const char *baseline_model_id;
-    const char *hold; /* {"reason","at","by"} or NULL */
+    const char *hold;       /* {"reason","at","by"} or NULL */
     const char *created_by; /* {"kind","id"} */
     int64_t created_at, updated_at, status_changed_at, promoted_at;
     const char *promotion; /* {"to","at","evidence","forced","actor"} or NULL */

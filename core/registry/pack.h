@@ -1,7 +1,8 @@
 /* pack: lay out an entity and its texts in one heap block. Room: registry. Threads: one owner.
  *
  * One block an entity, because 100,000 of them must fit into memory: no allocator overhead for each
- * text, and one free(). First the space is added up, then the texts are laid down behind the struct. */
+ * text, and one free(). First the space is added up, then the texts are laid down behind the
+ * struct. */
 #ifndef PADDOCK_REGISTRY_PACK_H
 #define PADDOCK_REGISTRY_PACK_H
 

@@ -1,7 +1,7 @@
-/* Lists. A page is made by one pass over the models concerned: what passes the filters is counted, what
- * lies beyond the cursor competes for the page in a heap whose root is the worst of the best. The key of
- * the order is the sort value and then the id, so it is never a draw and a cursor is exact: what was
- * there all the time is given once, whatever came or went between two pages. */
+/* Lists. A page is made by one pass over the models concerned: what passes the filters is counted,
+ * what lies beyond the cursor competes for the page in a heap whose root is the worst of the best.
+ * The key of the order is the sort value and then the id, so it is never a draw and a cursor is
+ * exact: what was there all the time is given once, whatever came or went between two pages. */
 #include "registry/query.h"
 
 #include "registry/cursor.h"
@@ -16,7 +16,7 @@
 struct pass {
     const struct model_query *query;
     struct match match;
-    struct sort_key after; /* of the cursor */
+    struct sort_key after;   /* of the cursor */
     bool has_after, ordered; /* ordered: models come in the order asked for */
     struct sort_key *heap;
     size_t n, cap;
@@ -123,7 +123,8 @@ static void walk_chunk(struct pass *p, const struct chunk *c, size_t from, size_
     bool visits = p->match.visit || p->query->sort == SORT_NAME;
     for (size_t i = 0; i < to - from; i++) {
         size_t at = back ? to - 1 - i : from + i;
-        size_t ahead = back ? at - AHEAD : at + AHEAD; /* wraps below 0, then it is no place either */
+        size_t ahead =
+            back ? at - AHEAD : at + AHEAD; /* wraps below 0, then it is no place either */
         if (visits && ahead < c->n)
             prefetch(p, model_of(c->items[ahead]));
         const struct model *m = model_of(c->items[at]);
@@ -133,8 +134,8 @@ static void walk_chunk(struct pass *p, const struct chunk *c, size_t from, size_
 }
 
 /* The places [from, to) of the index by id. */
-static void walk_rows(struct pass *p, const struct directory *d, struct position from, struct position to,
-                      bool back)
+static void walk_rows(struct pass *p, const struct directory *d, struct position from,
+                      struct position to, bool back)
 {
     size_t last = to.at ? to.chunk + 1 : to.chunk; /* chunks [from.chunk, last) */
     for (size_t i = from.chunk; i < last; i++) {

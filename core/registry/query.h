@@ -15,22 +15,30 @@ struct label_filter {
     const char *key, *value;
 };
 
-enum model_sort { SORT_MODEL_ID, SORT_NAME, SORT_VERSION, SORT_CREATED_AT, SORT_UPDATED_AT, SORT_STATUS };
+enum model_sort {
+    SORT_MODEL_ID,
+    SORT_NAME,
+    SORT_VERSION,
+    SORT_CREATED_AT,
+    SORT_UPDATED_AT,
+    SORT_STATUS
+};
 /* -1 if `text` (without '-') is none. */
 int model_sort_parse(const char *text);
 
 struct model_query {
-    const char *ns; /* "*": all */
+    const char *ns;    /* "*": all */
     unsigned statuses; /* bit per enum model_status; 0: any */
     const char *type, *sport, *deployment_target, *name, *alias, *source_digest, *training_run_id;
     const struct label_filter *labels;
     size_t n_labels;
     int64_t created_from, created_to; /* ms, from <= t < to; 0: open */
-    const char *q;                    /* substring of id, name, description; ASCII case is ignored */
+    const char *q; /* substring of id, name, description; ASCII case is ignored */
     enum model_sort sort;
     bool descending;
     size_t limit;
-    const char *after; /* opaque text of the last key seen, as `next` gave it; NULL: from the start */
+    const char
+        *after; /* opaque text of the last key seen, as `next` gave it; NULL: from the start */
 };
 
 struct model_page {
@@ -59,7 +67,8 @@ struct registered_model_page {
     uint64_t total;
     const char *next;
 };
-bool query_registered_models(const struct view *v, const struct registered_model_query *q, struct arena *a,
-                             struct registered_model_page *out, struct err *e) MUST_CHECK;
+bool query_registered_models(const struct view *v, const struct registered_model_query *q,
+                             struct arena *a, struct registered_model_page *out, struct err *e)
+    MUST_CHECK;
 
 #endif

@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* A page of registered models in the making. They lie in the index by namespace and name. Within one
- * namespace that is the order asked for; across all of them (`*`) it is the order too: by namespace. */
+/* A page of registered models in the making. They lie in the index by namespace and name. Within
+ * one namespace that is the order asked for; across all of them (`*`) it is the order too: by
+ * namespace. */
 struct names_pass {
     const struct registered_model_query *query;
     const struct label_literal *labels;
@@ -67,8 +68,8 @@ static void walk(struct names_pass *p, const struct directory *d)
         consider(p, registered_model_of(directory_at(d, at)));
 }
 
-bool query_registered_models(const struct view *v, const struct registered_model_query *q, struct arena *a,
-                             struct registered_model_page *out, struct err *e)
+bool query_registered_models(const struct view *v, const struct registered_model_query *q,
+                             struct arena *a, struct registered_model_page *out, struct err *e)
 {
     struct names_pass p = {.query = q, .out = out};
     *out = (struct registered_model_page){0};

@@ -8,12 +8,31 @@
 #include <string.h>
 
 enum {
-    NAME, ALIASES, VERSIONS, LAST_NUMBER, STABLE, PREVIOUS, SLO, GATE, CREATED_AT, UPDATED_AT,
-    REVISION, MEMBERS
+    NAME,
+    ALIASES,
+    VERSIONS,
+    LAST_NUMBER,
+    STABLE,
+    PREVIOUS,
+    SLO,
+    GATE,
+    CREATED_AT,
+    UPDATED_AT,
+    REVISION,
+    MEMBERS
 };
 static const char *const NAMES[MEMBERS] = {
-    "name", "aliases", "versions", "last_version_number", "stable_model_id",
-    "previous_stable_model_id", "slo", "gate", "created_at", "updated_at", "revision",
+    "name",
+    "aliases",
+    "versions",
+    "last_version_number",
+    "stable_model_id",
+    "previous_stable_model_id",
+    "slo",
+    "gate",
+    "created_at",
+    "updated_at",
+    "revision",
 };
 
 static const char *const SLO_NAMES[4] = {"latency_p95_ms", "latency_p99_ms", "error_rate_ratio",
@@ -111,8 +130,9 @@ static bool read_numbers(struct registered_model *r, const struct slice *s)
            slice_time(s[CREATED_AT], &r->created_at) && slice_time(s[UPDATED_AT], &r->updated_at);
 }
 
-struct entity *registered_model_parse(const char *ns, const char *id, uint64_t uid, const char *json,
-                                      size_t len, struct intern *names, struct err *e)
+struct entity *registered_model_parse(const char *ns, const char *id, uint64_t uid,
+                                      const char *json, size_t len, struct intern *names,
+                                      struct err *e)
 {
     struct parts parts;
     if (!find_parts(&parts, json, len)) {
@@ -130,7 +150,8 @@ struct entity *registered_model_parse(const char *ns, const char *id, uint64_t u
     r->entity.json = pack_raw(&p, json, len);
     r->entity.json_len = len;
     if (!read_numbers(r, parts.top) || strcmp(r->entity.id, id) != 0) {
-        fail(e, &ERR_CORRUPT, "the stored text of registered model '%.200s' contradicts itself", id);
+        fail(e, &ERR_CORRUPT, "the stored text of registered model '%.200s' contradicts itself",
+             id);
         entity_free(r);
         return NULL;
     }

@@ -1,5 +1,5 @@
-/* registered_model: what the versions of a name share; the aggregate that every change of one of them
- * also touches. Room: registry. Threads: immutable, [any]. */
+/* registered_model: what the versions of a name share; the aggregate that every change of one of
+ * them also touches. Room: registry. Threads: immutable, [any]. */
 #ifndef PADDOCK_REGISTRY_REGISTERED_MODEL_H
 #define PADDOCK_REGISTRY_REGISTERED_MODEL_H
 
@@ -17,9 +17,9 @@ struct slo {
 
 /* What a promotion to one status demands. */
 struct gate_rule {
-    const char *require_types;   /* JSON array text */
-    int64_t max_age_seconds;     /* INT64_MIN: no maximum */
-    const char *max_severity;    /* "none" | "low" | "medium" (the default: below high) | "high" */
+    const char *require_types; /* JSON array text */
+    int64_t max_age_seconds;   /* INT64_MIN: no maximum */
+    const char *max_severity;  /* "none" | "low" | "medium" (the default: below high) | "high" */
     bool require_experiment;
 };
 
@@ -33,8 +33,8 @@ struct registered_model {
     struct gate_rule gate_canary, gate_stable;
     const struct alias *aliases; /* sorted by alias */
     size_t n_aliases;
-    int64_t versions;             /* how many models of this name exist */
-    int64_t last_version_number;  /* greatest whole number ever assigned or given as a version */
+    int64_t versions;            /* how many models of this name exist */
+    int64_t last_version_number; /* greatest whole number ever assigned or given as a version */
     const char *stable_model_id, *previous_stable_model_id; /* may be NULL */
     int64_t created_at, updated_at;
 };
@@ -44,8 +44,9 @@ static inline const struct registered_model *registered_model_of(const struct en
     return (const struct registered_model *)(const void *)e;
 }
 
-struct entity *registered_model_parse(const char *ns, const char *id, uint64_t uid, const char *json,
-                                      size_t len, struct intern *names, struct err *e);
+struct entity *registered_model_parse(const char *ns, const char *id, uint64_t uid,
+                                      const char *json, size_t len, struct intern *names,
+                                      struct err *e);
 
 extern const struct field REGISTERED_MODEL_FIELDS[];
 extern const struct field ALIAS_FIELDS[];    /* {"model_id"} */

@@ -20,7 +20,8 @@ static bool decode_body(const struct command *c, const json_t *body,
                         struct registered_model_fields *out, struct faults *f)
 {
     json_t *given = body ? without_nulls(body) : json_object();
-    bool ok = fields_decode(REGISTERED_MODEL_FIELDS, given, "", DECODE_CREATE, out, c->arena, NULL, f);
+    bool ok =
+        fields_decode(REGISTERED_MODEL_FIELDS, given, "", DECODE_CREATE, out, c->arena, NULL, f);
     json_decref(given);
     return ok;
 }
@@ -43,6 +44,7 @@ static bool exists(const struct command *c, const struct head *h, const char *na
 
 static bool create(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
+    const struct decision d = {c, h, out};
     struct faults faults;
     struct family f;
     struct registered_model_fields want;
@@ -53,7 +55,7 @@ static bool create(struct command *c, struct head *h, struct changes *out, struc
         check_namespace(c, want.ns, &faults);
     if (faults.total)
         return faults_fail(&faults, e);
-    if (exists(c, h, want.name, e) || !family_open(&f, c, h, out, want.name, e))
+    if (exists(c, h, want.name, e) || !family_open(&f, &d, want.name, e))
         return false;
     fields_copy(REGISTERED_MODEL_FIELDS, ~fields_flagged(REGISTERED_MODEL_FIELDS, FIELD_SERVER),
                 &f.fields, &want);
@@ -76,27 +78,28 @@ static void edit_name(struct model_fields *f, const void *ctx)
 }
 
 /* The versions take the new name; their ids, and so aliases and baselines, stay as they are. */
-static bool rename_versions(struct command *c, struct head *h, struct changes *out, const char *to,
-                            struct err *e)
+static bool rename_versions(const struct decision *d, const char *to, struct err *e)
 {
     const struct model **list;
     size_t n;
-    if (!family_versions(c, h, c->id, &list, &n, e))
+    if (!family_versions(d, d->c->id, &list, &n, e))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!change_model(c, h, out, list[i], edit_name, to, "model.renamed", NULL, e))
+        if (!change_model(d, list[i], edit_name, to, "model.renamed", NULL, e))
             return false;
     return true;
 }
 
-/* An entity's key is its name, so the old one goes and the new one comes: two entries, one incarnation. */
-static bool rename_name(struct command *c, struct head *h, struct changes *out,
-                        const struct registered_model *r, struct registered_model_fields *want,
-                        const struct entity **now, struct err *e)
+/* An entity's key is its name, so the old one goes and the new one comes: two entries, one
+ * incarnation. */
+static bool rename_name(const struct decision *d, const struct registered_model *r,
+                        struct registered_model_fields *want, const struct entity **now,
+                        struct err *e)
 {
+    struct arena *a = d->c->arena;
     want->revision = r->entity.revision + 1;
-    want->updated_at = h->now_ms;
-    struct entity *after = registered_model_fields_write(want, r->entity.uid, h->names, e);
+    want->updated_at = d->h->now_ms;
+    struct entity *after = registered_model_fields_write(want, r->entity.uid, d->h->names, e);
     if (!after)
         return false;
     struct bytes b = BYTES_INIT(8192);
@@ -104,19 +107,20 @@ static bool rename_name(struct command *c, struct head *h, struct changes *out,
     json_kv_string(&b, "from", r->entity.id);
     json_kv_string(&b, "to", want->name);
     bytes_char(&b, '}');
-    const char *evidence = arena_copy(c->arena, b.data, b.len);
+    const char *evidence = arena_copy(a, b.data, b.len);
     bytes_release(&b);
-    changes_put(out, c->arena, "registered_model.renamed", &r->entity, NULL, evidence);
-    changes_put(out, c->arena, "registered_model.renamed", NULL, after, evidence);
+    changes_put(d->out, a, "registered_model.renamed", &r->entity, NULL, evidence);
+    changes_put(d->out, a, "registered_model.renamed", NULL, after, evidence);
     *now = after;
-    return rename_versions(c, h, out, want->name, e);
+    return rename_versions(d, want->name, e);
 }
 
 /* The document a PATCH asks for; what only the server sets stays. */
-static bool decode_patch(const struct command *c, const struct registered_model *r,
-                         const struct head *h, struct registered_model_fields *old,
-                         struct registered_model_fields *want, struct err *e)
+static bool decode_patch(const struct family *family, struct registered_model_fields *want,
+                         struct err *e)
 {
+    const struct command *c = family->d.c;
+    const struct registered_model *r = family->before;
     struct faults faults;
     faults_init(&faults, c->arena);
     json_t *text = json_read(r->entity.json, r->entity.json_len, e);
@@ -124,29 +128,30 @@ static bool decode_patch(const struct command *c, const struct registered_model 
         return false;
     json_t *merged = c->body ? json_merge(text, c->body) : json_incref(text);
     json_decref(text);
-    registered_model_fields_init(want, c->ns, h->rules);
+    registered_model_fields_init(want, c->ns, family->d.h->rules);
     patch_unknown(c, REGISTERED_MODEL_FIELDS, &faults);
     if (decode_body(c, merged, want, &faults))
         check_namespace(c, want->ns, &faults);
     json_decref(merged);
     if (faults.total)
         return faults_fail(&faults, e);
-    fields_copy(REGISTERED_MODEL_FIELDS, fields_flagged(REGISTERED_MODEL_FIELDS, FIELD_SERVER), want,
-                old);
+    fields_copy(REGISTERED_MODEL_FIELDS, fields_flagged(REGISTERED_MODEL_FIELDS, FIELD_SERVER),
+                want, &family->fields);
     return true;
 }
 
 static bool patch(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
+    const struct decision d = {c, h, out};
     struct family f;
     struct registered_model_fields want;
     const struct entity *now;
     const struct registered_model *r = addressed_name(c, h, e);
-    if (!r || !body_revision_fits(c, &r->entity, e) || !family_open(&f, c, h, out, c->id, e) ||
-        !decode_patch(c, r, h, &f.fields, &want, e))
+    if (!r || !body_revision_fits(c, &r->entity, e) || !family_open(&f, &d, c->id, e) ||
+        !decode_patch(&f, &want, e))
         return false;
     if (strcmp(want.name, c->id) != 0) {
-        if (exists(c, h, want.name, e) || !rename_name(c, h, out, r, &want, &now, e))
+        if (exists(c, h, want.name, e) || !rename_name(&d, r, &want, &now, e))
             return false;
     } else {
         f.fields = want;
@@ -182,10 +187,11 @@ static const char *in_service(const struct command *c, const struct model *const
 
 static bool delete_name(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
+    const struct decision d = {c, h, out};
     const struct model **list;
     size_t n;
     const struct registered_model *r = addressed_name(c, h, e);
-    if (!r || !family_versions(c, h, c->id, &list, &n, e))
+    if (!r || !family_versions(&d, c->id, &list, &n, e))
         return false;
     const char *serving = in_service(c, list, n);
     if (serving) {
@@ -195,7 +201,7 @@ static bool delete_name(struct command *c, struct head *h, struct changes *out, 
         return false;
     }
     for (size_t i = 0; i < n; i++)
-        put_model_gone(c, h, out, list[i]);
+        put_model_gone(&d, list[i]);
     changes_put(out, c->arena, "registered_model.deleted", &r->entity, NULL, NULL);
     return answer_nothing(c);
 }

@@ -1,5 +1,5 @@
-/* registered_model_fields: a registered model with all its fields, while a command decides about it.
- * Room: registry. Threads: pure, [any]. The C side of REGISTERED_MODEL_FIELDS. */
+/* registered_model_fields: a registered model with all its fields, while a command decides about
+ * it. Room: registry. Threads: pure, [any]. The C side of REGISTERED_MODEL_FIELDS. */
 #ifndef PADDOCK_REGISTRY_REGISTERED_MODEL_FIELDS_H
 #define PADDOCK_REGISTRY_REGISTERED_MODEL_FIELDS_H
 
@@ -32,7 +32,8 @@ struct registered_model_fields {
     int64_t created_at, updated_at, revision;
 };
 
-/* The values of what a client does not give; the gate's and the night's come from the configuration. */
+/* The values of what a client does not give; the gate's and the night's come from the
+ * configuration. */
 void registered_model_fields_init(struct registered_model_fields *f, const char *ns,
                                   const struct rules *rules);
 bool registered_model_fields_read(const struct registered_model *r, struct arena *a,

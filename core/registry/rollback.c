@@ -7,9 +7,7 @@
 #include <string.h>
 
 struct rollback {
-    struct command *c;
-    struct head *h;
-    struct changes *out;
+    struct decision d;
     struct rollback_body body;
     struct family family;
     const struct model *winner, *loser; /* no loser: nothing is stable now */
@@ -31,9 +29,9 @@ static const char *unfit(const struct model *m)
 static bool given_target(struct rollback *r, struct err *e)
 {
     struct faults faults;
-    struct command *c = r->c;
+    struct command *c = r->d.c;
     faults_init(&faults, c->arena);
-    r->winner = referenced_model(c, r->h, r->body.to, "/to", &faults);
+    r->winner = referenced_model(c, r->d.h, r->body.to, "/to", &faults);
     if (r->winner && strcmp(r->winner->name, c->id) != 0)
         fault_add(&faults, &BAD_REFERENCE, "/to", "is a version of '%.128s', not of '%.128s'",
                   r->winner->name, c->id);
@@ -42,10 +40,12 @@ static bool given_target(struct rollback *r, struct err *e)
     const char *why = unfit(r->winner);
     if (!why)
         return true;
-    fail(e, &NOTHING_TO_ROLL_BACK_TO, "'%.200s' cannot be rolled back to: %s", r->winner->entity.id, why);
+    fail(e, &NOTHING_TO_ROLL_BACK_TO, "'%.200s' cannot be rolled back to: %s", r->winner->entity.id,
+         why);
     if (e)
-        e->members = arena_printf(c->arena, "\"model_status\":\"%s\",\"held\":%s",
-                                  status_name(r->winner->status), r->winner->held ? "true" : "false");
+        e->members =
+            arena_printf(c->arena, "\"model_status\":\"%s\",\"held\":%s",
+                         status_name(r->winner->status), r->winner->held ? "true" : "false");
     return false;
 }
 
@@ -68,13 +68,14 @@ static bool previous_target(struct rollback *r, struct err *e)
 {
     struct formers f = {0};
     const char *id = r->family.before->previous_stable_model_id;
-    r->winner = id ? view_model(r->h->view, r->c->ns, id) : NULL;
+    r->winner = id ? view_model(r->d.h->view, r->d.c->ns, id) : NULL;
     if (r->winner)
         return true;
-    view_versions(r->h->view, r->c->ns, r->c->id, count_former, &f);
-    return fail(e, &NOTHING_TO_ROLL_BACK_TO,
-                "'%.128s' has no former stable that is deprecated and not held (%zu held, %zu retired)",
-                r->c->id, f.deprecated_held, f.retired);
+    view_versions(r->d.h->view, r->d.c->ns, r->d.c->id, count_former, &f);
+    return fail(
+        e, &NOTHING_TO_ROLL_BACK_TO,
+        "'%.128s' has no former stable that is deprecated and not held (%zu held, %zu retired)",
+        r->d.c->id, f.deprecated_held, f.retired);
 }
 
 /* --- the answer --- */
@@ -105,13 +106,13 @@ static const char *warnings_json(const struct rollback *r)
 {
     struct warnings w = {BYTES_INIT(1 << 20), r};
     bytes_char(&w.json, '[');
-    view_versions(r->h->view, r->c->ns, r->c->id, warn_other_stable, &w);
+    view_versions(r->d.h->view, r->d.c->ns, r->d.c->id, warn_other_stable, &w);
     for (size_t i = 0; r->loser && i < r->family.n_aliases; i++)
         if (strcmp(r->family.aliases[i].model_id, r->loser->entity.id) == 0)
             warn(&w.json, "the alias", r->family.aliases[i].alias,
                  "still points at the version that is taken out of service");
     bytes_char(&w.json, ']');
-    const char *text = arena_text(r->c->arena, w.json.full ? "[]" : w.json.data);
+    const char *text = arena_text(r->d.c->arena, w.json.full ? "[]" : w.json.data);
     bytes_release(&w.json);
     return text;
 }
@@ -126,9 +127,9 @@ static bool answer_rollback(struct rollback *r)
     json_kv_raw(&b, "experiments_stopped", "[]");
     json_kv_raw(&b, "warnings", warnings);
     bytes_char(&b, '}');
-    const char *text = arena_copy(r->c->arena, b.data, b.len);
+    const char *text = arena_copy(r->d.c->arena, b.data, b.len);
     bytes_release(&b);
-    return answer_text(r->c, 200, text);
+    return answer_text(r->d.c, 200, text);
 }
 
 /* --- the changes --- */
@@ -136,16 +137,16 @@ static bool answer_rollback(struct rollback *r)
 static void edit_winner(struct model_fields *f, const void *ctx)
 {
     const struct rollback *r = ctx;
-    promote_fields(r->c, f, STATUS_STABLE, r->at, "none", false);
+    promote_fields(r->d.c, f, STATUS_STABLE, r->at, "none", false);
 }
 
 static void edit_loser(struct model_fields *f, const void *ctx)
 {
     const struct rollback *r = ctx;
-    const char *reason = r->c->reason ? r->c->reason : "rolled back";
+    const char *reason = r->d.c->reason ? r->d.c->reason : "rolled back";
     f->status = status_name(STATUS_DEPRECATED);
     f->status_changed_at = r->at;
-    f->hold = hold_json(r->c, reason, r->h->now_ms);
+    f->hold = hold_json(r->d.c, reason, r->d.h->now_ms);
 }
 
 static const char *rollback_evidence(const struct rollback *r)
@@ -155,35 +156,36 @@ static const char *rollback_evidence(const struct rollback *r)
     json_kv_string(&b, "from", r->loser ? r->loser->entity.id : NULL);
     json_kv_string(&b, "to", r->winner->entity.id);
     bytes_text(&b, "}}");
-    const char *text = arena_copy(r->c->arena, b.data, b.len);
+    const char *text = arena_copy(r->d.c->arena, b.data, b.len);
     bytes_release(&b);
     return text;
 }
 
 static bool roll_back(struct rollback *r, struct err *e)
 {
-    struct command *c = r->c;
-    if (!addressed_name(c, r->h, e) || !body_decode(c, ROLLBACK_FIELDS, &r->body, e) ||
-        !family_open(&r->family, c, r->h, r->out, c->id, e))
+    struct command *c = r->d.c;
+    if (!addressed_name(c, r->d.h, e) || !body_decode(c, ROLLBACK_FIELDS, &r->body, e) ||
+        !family_open(&r->family, &r->d, c->id, e))
         return false;
     take_reason(c, r->body.reason);
     if (!(r->body.to ? given_target(r, e) : previous_target(r, e)))
         return false;
     const char *stable = r->family.before->stable_model_id;
-    r->loser = stable ? view_model(r->h->view, c->ns, stable) : NULL;
+    r->loser = stable ? view_model(r->d.h->view, c->ns, stable) : NULL;
     const char *evidence = rollback_evidence(r);
     if (r->body.dry_run)
         return answer_rollback(r);
     r->at = family_promotion_time(&r->family);
-    if (!change_model(c, r->h, r->out, r->winner, edit_winner, r, "model.rolled_back", evidence, e) ||
-        (r->loser && !change_model(c, r->h, r->out, r->loser, edit_loser, r, "model.rolled_back_from",
-                                   evidence, e)))
+    if (!change_model(&r->d, r->winner, edit_winner, r, "model.rolled_back", evidence, e) ||
+        (r->loser &&
+         !change_model(&r->d, r->loser, edit_loser, r, "model.rolled_back_from", evidence, e)))
         return false;
-    return family_close(&r->family, "registered_model.updated", NULL, NULL, e) && answer_rollback(r);
+    return family_close(&r->family, "registered_model.updated", NULL, NULL, e) &&
+           answer_rollback(r);
 }
 
 bool name_rollback(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
-    struct rollback r = {.c = c, .h = h, .out = out};
+    struct rollback r = {.d = {c, h, out}};
     return roll_back(&r, e) || refused(out);
 }

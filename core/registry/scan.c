@@ -215,7 +215,8 @@ static char *put_utf8(char *out, uint32_t code)
     return out;
 }
 
-/* One \uXXXX, or a pair of them; `*at` stands on the 'u'. A lone surrogate and NUL become U+FFFD. */
+/* One \uXXXX, or a pair of them; `*at` stands on the 'u'. A lone surrogate and NUL become U+FFFD.
+ */
 static uint32_t read_unicode(const char **at, const char *end)
 {
     uint32_t code = hex4(*at + 1);

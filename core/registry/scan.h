@@ -1,4 +1,5 @@
-/* scan: read our own compact JSON text without building a tree. Room: registry. Threads: pure, [any].
+/* scan: read our own compact JSON text without building a tree. Room: registry. Threads: pure,
+ * [any].
  *
  * Entities keep their canonical text; loading 100,000 of them, searching descriptions and matching
  * labels look at single members of it, which this does without an allocation. The text is the one
@@ -24,8 +25,8 @@ struct scan {
 
 /* Begin reading an object or an array; a text that is none is `bad` at the first step. */
 struct scan scan_open(struct slice text, char opener);
-/* The next member: its key as written between the quotes (still escaped), and its value. False at the
- * end or at damage: scan_ended() tells which. */
+/* The next member: its key as written between the quotes (still escaped), and its value. False at
+ * the end or at damage: scan_ended() tells which. */
 bool scan_member(struct scan *s, struct slice *key, struct slice *value);
 /* The next item of an array. */
 bool scan_item(struct scan *s, struct slice *value);
@@ -38,7 +39,10 @@ bool scan_pick(struct slice object, const char *const *names, size_t n, struct s
 
 /* The JSON value that begins at `at`; {NULL, 0} at damage. */
 struct slice scan_value(const char *at, const char *end);
-static inline bool slice_is_string(struct slice s) { return s.len >= 2 && s.at[0] == '"'; }
+static inline bool slice_is_string(struct slice s)
+{
+    return s.len >= 2 && s.at[0] == '"';
+}
 bool slice_is(struct slice s, const char *text);
 /* Write a string literal's characters, unescaped and NUL-terminated, to `out`, which has room for
  * literal.len - 1 bytes at least. Returns the length. */

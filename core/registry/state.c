@@ -1,10 +1,10 @@
 /* The state's head and its views.
  *
- * A view is five pointers to directories and the journal's sequence. The head is a view that only the
- * engine's thread sees; applying an entity copies the chunk it falls into (once between two publishes)
- * and the directory above it. Publishing copies the five pointers. Everything a reader can reach from a
- * view is immutable from then on, and lives until the caller's retire() says that nobody can hold the
- * view any more. */
+ * A view is five pointers to directories and the journal's sequence. The head is a view that only
+ * the engine's thread sees; applying an entity copies the chunk it falls into (once between two
+ * publishes) and the directory above it. Publishing copies the five pointers. Everything a reader
+ * can reach from a view is immutable from then on, and lives until the caller's retire() says that
+ * nobody can hold the view any more. */
 #include "registry/state.h"
 
 #include "base/mem.h"

@@ -2,8 +2,8 @@
  * Room: registry. Threads: `struct state` [engine]; `struct view` immutable, [any] inside an epoch.
  *
  * Indexes are sorted arrays in chunks, copied on write: a change copies one chunk and the array of
- * chunks, a view is a handful of pointers, and publishing costs nothing that grows with the number of
- * models but that array. What a new view no longer reaches is retired through the caller. */
+ * chunks, a view is a handful of pointers, and publishing costs nothing that grows with the number
+ * of models but that array. What a new view no longer reaches is retired through the caller. */
 #ifndef PADDOCK_REGISTRY_STATE_H
 #define PADDOCK_REGISTRY_STATE_H
 
@@ -20,7 +20,8 @@ struct view;
 
 /* `retire(ctx, object, destroy)` is called for what was replaced, when the view that replaces it is
  * published (engine: epoch_retire). */
-struct state *state_new(void (*retire)(void *ctx, void *object, void (*destroy)(void *)), void *ctx);
+struct state *state_new(void (*retire)(void *ctx, void *object, void (*destroy)(void *)),
+                        void *ctx);
 /* Frees the head and everything it holds (views must be gone). */
 void state_free(struct state *s);
 
@@ -38,9 +39,11 @@ struct intern *state_names(struct state *s);
 
 /* --- reading a view --- */
 uint64_t view_seq(const struct view *v);
-const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns, const char *id);
+const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns,
+                              const char *id);
 const struct model *view_model(const struct view *v, const char *ns, const char *model_id);
-const struct registered_model *view_registered_model(const struct view *v, const char *ns, const char *name);
+const struct registered_model *view_registered_model(const struct view *v, const char *ns,
+                                                     const char *name);
 size_t view_count(const struct view *v, enum entity_kind kind); /* all namespaces */
 /* Versions of a name, oldest first: calls `fn` for each until it returns false. */
 void view_versions(const struct view *v, const char *ns, const char *name,
@@ -52,11 +55,12 @@ void view_versions_back(const struct view *v, const char *ns, const char *name,
 const struct model *view_version(const struct view *v, const char *ns, const char *name,
                                  const char *version);
 /* Every entity of a kind in key order (namespace, id). */
-void view_each(const struct view *v, enum entity_kind kind, bool (*fn)(const struct entity *e, void *ctx),
-               void *ctx);
+void view_each(const struct view *v, enum entity_kind kind,
+               bool (*fn)(const struct entity *e, void *ctx), void *ctx);
 
 /* A model id, or `name@alias` with a built-in (@stable @canary @previous @latest) or a set alias.
  * NULL and MODEL_NOT_FOUND / ALIAS_NOT_FOUND in `e` when it leads nowhere. */
-const struct model *view_resolve(const struct view *v, const char *ns, const char *reference, struct err *e);
+const struct model *view_resolve(const struct view *v, const char *ns, const char *reference,
+                                 struct err *e);
 
 #endif

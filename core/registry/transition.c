@@ -7,9 +7,7 @@
 
 /* A status change on its way. */
 struct transition {
-    struct command *c;
-    struct head *h;
-    struct changes *out;
+    struct decision d;
     const struct model *model;
     enum model_status to;
     struct status_body body;
@@ -33,11 +31,11 @@ const char *legal_json(struct arena *a, enum model_status from)
 
 static bool illegal(const struct transition *t, struct err *e)
 {
-    struct arena *a = t->c->arena;
+    struct arena *a = t->d.c->arena;
     const char *from = status_name(t->model->status), *to = status_name(t->to);
     const char *legal = legal_json(a, t->model->status);
-    fail(e, &ILLEGAL_TRANSITION, "'%.200s' is %s and cannot become %s; legal: %s", t->model->entity.id,
-         from, to, legal);
+    fail(e, &ILLEGAL_TRANSITION, "'%.200s' is %s and cannot become %s; legal: %s",
+         t->model->entity.id, from, to, legal);
     if (e)
         e->members = arena_printf(a, "\"from\":\"%s\",\"to\":\"%s\",\"legal\":%s", from, to, legal);
     return false;
@@ -51,8 +49,8 @@ static bool was_forced(const struct model_fields *f)
     return f->promotion && strstr(f->promotion, "\"forced\":true") != NULL;
 }
 
-void promote_fields(const struct command *c, struct model_fields *f, enum model_status to, int64_t at,
-                    const char *evidence, bool forced)
+void promote_fields(const struct command *c, struct model_fields *f, enum model_status to,
+                    int64_t at, const char *evidence, bool forced)
 {
     struct bytes b = BYTES_INIT(16384);
     bytes_char(&b, '{');
@@ -80,7 +78,7 @@ static void edit_status(struct model_fields *f, const void *ctx)
 static void edit_promote(struct model_fields *f, const void *ctx)
 {
     const struct transition *t = ctx;
-    promote_fields(t->c, f, t->to, t->at, t->gate.evidence, t->gated && t->body.force);
+    promote_fields(t->d.c, f, t->to, t->at, t->gate.verdict.evidence, t->gated && t->body.force);
 }
 
 static void edit_supersede(struct model_fields *f, const void *ctx)
@@ -107,14 +105,13 @@ static bool supersede(struct transition *t, struct err *e)
 {
     if (t->to != STATUS_STABLE || !t->body.supersede)
         return true;
-    t->others = arena_zero(t->c->arena, (CHANGES_MAX - 8) * sizeof(void *));
-    view_versions(t->h->view, t->c->ns, t->model->name, gather_stable, t);
+    t->others = arena_zero(t->d.c->arena, (CHANGES_MAX - 8) * sizeof(void *));
+    view_versions(t->d.h->view, t->d.c->ns, t->model->name, gather_stable, t);
     if (t->n_others > CHANGES_MAX - 8)
-        return fail(e, &TOO_MANY_CHANGES, "'%.128s' has too many stable versions to supersede at once",
-                    t->model->name);
+        return fail(e, &TOO_MANY_CHANGES,
+                    "'%.128s' has too many stable versions to supersede at once", t->model->name);
     for (size_t i = 0; i < t->n_others; i++)
-        if (!change_model(t->c, t->h, t->out, t->others[i], edit_supersede, t, "model.superseded", NULL,
-                          e))
+        if (!change_model(&t->d, t->others[i], edit_supersede, t, "model.superseded", NULL, e))
             return false;
     return true;
 }
@@ -129,7 +126,7 @@ static const char *superseded_member(const struct transition *t)
         json_put_string(&b, t->others[i]->entity.id);
     }
     bytes_char(&b, ']');
-    const char *text = arena_copy(t->c->arena, b.data, b.len);
+    const char *text = arena_copy(t->d.c->arena, b.data, b.len);
     bytes_release(&b);
     return text;
 }
@@ -140,39 +137,39 @@ static bool check_body(struct transition *t, struct err *e)
 {
     struct faults faults;
     t->body.supersede = true;
-    if (!body_decode(t->c, STATUS_FIELDS, &t->body, e))
+    if (!body_decode(t->d.c, STATUS_FIELDS, &t->body, e))
         return false;
-    take_reason(t->c, t->body.reason);
+    take_reason(t->d.c, t->body.reason);
     t->to = (enum model_status)status_parse(t->body.status);
-    if (!t->body.force || t->c->reason)
+    if (!t->body.force || t->d.c->reason)
         return true;
-    faults_init(&faults, t->c->arena);
+    faults_init(&faults, t->d.c->arena);
     fault_add(&faults, &ERR_INVALID, "/reason", "is required with force");
     return faults_fail(&faults, e);
 }
 
 static bool pass_gate(struct transition *t, struct err *e)
 {
-    const struct head *h = t->h;
     bool promotion = t->to == STATUS_CANARY || t->to == STATUS_STABLE;
-    t->gate = (struct gate_outcome){true, "[]", "none", NULL, "{}"};
+    const struct gate_question q = question_of(t->d.h, t->model, t->to);
+    t->gate = GATE_OPEN;
     t->gated = gate_applies(t->model->status, t->to);
     if (promotion && t->model->held)
         return held_refuses(t->model, e);
     if (!t->gated)
         return true;
-    if (!gate_judge(h->view, h->rules, h->gate, t->model, t->to, t->c->arena, &t->gate, e))
+    if (!gate_judge(&q, t->d.c->arena, &t->gate, e))
         return false;
     return t->gate.allowed || t->body.force ||
-           gate_refuses(t->c->arena, t->model, t->body.status, &t->gate, e);
+           gate_refuses(t->d.c->arena, t->model, t->body.status, &t->gate, e);
 }
 
 /* How each arrival is called in the journal. */
 static const char *action_of(const struct transition *t)
 {
     static const char *const actions[STATUS_COUNT] = {
-        [STATUS_DEVELOPMENT] = "model.demoted",   [STATUS_CANARY] = "model.promoted",
-        [STATUS_STABLE] = "model.promoted",       [STATUS_DEPRECATED] = "model.deprecated",
+        [STATUS_DEVELOPMENT] = "model.demoted", [STATUS_CANARY] = "model.promoted",
+        [STATUS_STABLE] = "model.promoted",     [STATUS_DEPRECATED] = "model.deprecated",
         [STATUS_RETIRED] = "model.retired",
     };
     return t->gated && t->body.force ? "gate.forced" : actions[t->to];
@@ -180,28 +177,29 @@ static const char *action_of(const struct transition *t)
 
 static bool put_transition(struct transition *t, struct err *e)
 {
-    struct command *c = t->c;
+    struct command *c = t->d.c;
     bool promotion = t->to == STATUS_CANARY || t->to == STATUS_STABLE;
     const char *evidence =
-        t->gated ? gate_evidence(c->arena, t->model, t->body.status, &t->gate, t->body.force) : NULL;
-    if (!family_open(&t->family, c, t->h, t->out, t->model->name, e))
+        t->gated ? gate_evidence(c->arena, t->model, t->body.status, &t->gate, t->body.force)
+                 : NULL;
+    if (!family_open(&t->family, &t->d, t->model->name, e))
         return false;
-    t->at = t->to == STATUS_STABLE ? family_promotion_time(&t->family) : t->h->now_ms;
-    if (!change_model(c, t->h, t->out, t->model, promotion ? edit_promote : edit_status, t, action_of(t),
+    t->at = t->to == STATUS_STABLE ? family_promotion_time(&t->family) : t->d.h->now_ms;
+    if (!change_model(&t->d, t->model, promotion ? edit_promote : edit_status, t, action_of(t),
                       evidence, e))
         return false;
-    const struct entity *after = t->out->list[0].after;
+    const struct entity *after = t->d.out->list[0].after;
     return supersede(t, e) && family_close(&t->family, "registered_model.updated", NULL, NULL, e) &&
            answer_entity(c, 200, after, superseded_member(t), e);
 }
 
 static bool transition(struct transition *t, struct err *e)
 {
-    t->model = addressed_model(t->c, t->h, e);
+    t->model = addressed_model(t->d.c, t->d.h, e);
     if (!t->model || !check_body(t, e))
         return false;
     if (t->to == t->model->status)
-        return answer_entity(t->c, 200, &t->model->entity, "\"superseded\":[]", e);
+        return answer_entity(t->d.c, 200, &t->model->entity, "\"superseded\":[]", e);
     if (!status_may(t->model->status, t->to))
         return illegal(t, e);
     return pass_gate(t, e) && put_transition(t, e);
@@ -209,6 +207,6 @@ static bool transition(struct transition *t, struct err *e)
 
 bool model_transition(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
-    struct transition t = {.c = c, .h = h, .out = out};
+    struct transition t = {.d = {c, h, out}};
     return transition(&t, e) || refused(out);
 }

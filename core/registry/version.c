@@ -41,7 +41,8 @@ int version_compare(const char *a, const char *b)
 }
 
 /* A run of digits becomes the count of its significant ones, written as a digit (so that it stands
- * to other characters as digits do), and then these. From nine on they are left to the comparison. */
+ * to other characters as digits do), and then these. From nine on they are left to the comparison.
+ */
 uint64_t version_prefix(const char *text)
 {
     unsigned char out[8] = {0};

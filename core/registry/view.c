@@ -34,11 +34,8 @@ static int order_version(const struct index_key *key, const struct entity *e)
 _Static_assert(INDEX_VERSIONS == (int)ENTITY_KIND_COUNT, "each kind has its index by id");
 
 index_order *const VIEW_ORDERS[INDEX_COUNT] = {
-    [INDEX_MODELS] = order_id,
-    [INDEX_REGISTERED_MODELS] = order_id,
-    [INDEX_HEALTHS] = order_id,
-    [INDEX_VERSIONS] = order_age,
-    [INDEX_NUMBERS] = order_version,
+    [INDEX_MODELS] = order_id,    [INDEX_REGISTERED_MODELS] = order_id, [INDEX_HEALTHS] = order_id,
+    [INDEX_VERSIONS] = order_age, [INDEX_NUMBERS] = order_version,
 };
 
 struct index_key view_key(enum view_index index, const struct entity *e)
@@ -56,7 +53,8 @@ uint64_t view_seq(const struct view *v)
     return v->seq;
 }
 
-const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns, const char *id)
+const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns,
+                              const char *id)
 {
     struct index_key key = {.ns = ns, .first = id};
     return directory_find(v->index[kind], VIEW_ORDERS[kind], &key);
@@ -68,7 +66,8 @@ const struct model *view_model(const struct view *v, const char *ns, const char 
     return e ? model_of(e) : NULL;
 }
 
-const struct registered_model *view_registered_model(const struct view *v, const char *ns, const char *name)
+const struct registered_model *view_registered_model(const struct view *v, const char *ns,
+                                                     const char *name)
 {
     const struct entity *e = view_get(v, ENTITY_REGISTERED_MODEL, ns, name);
     return e ? registered_model_of(e) : NULL;
@@ -113,8 +112,8 @@ void view_versions_back(const struct view *v, const char *ns, const char *name,
     }
 }
 
-void view_each(const struct view *v, enum entity_kind kind, bool (*fn)(const struct entity *e, void *ctx),
-               void *ctx)
+void view_each(const struct view *v, enum entity_kind kind,
+               bool (*fn)(const struct entity *e, void *ctx), void *ctx)
 {
     const struct directory *d = v->index[kind];
     for (struct position p = {0}; position_valid(d, p); position_next(d, &p))

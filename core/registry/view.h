@@ -1,4 +1,5 @@
-/* view: the inside of a view, for this room's readers. Room: registry. Threads: immutable, [any]. */
+/* view: the inside of a view, for this room's readers. Room: registry. Threads: immutable, [any].
+ */
 #ifndef PADDOCK_REGISTRY_VIEW_H
 #define PADDOCK_REGISTRY_VIEW_H
 

@@ -18,17 +18,19 @@ static int teardown(void **state)
 static void sets_moves_and_removes(void **state)
 {
     struct world *w = *state;
-    world_ok(w, 200, "model.aliases_changed,alias.set", alias_put, "a", "best", "{\"model_id\":\"a:1\"}");
+    world_ok(w, 200, "model.aliases_changed,alias.set", alias_put, "a", "best",
+             "{\"model_id\":\"a:1\"}");
     assert_string_equal(w->c.answer.body, "{\"alias\":\"best\",\"model_id\":\"a:1\"}");
     assert_int_equal(w->c.answer.revision, world_name(w, "a")->entity.revision);
     world_ok(w, 200, "", alias_put, "a", "best", "{\"model_id\":\"a:1\"}");
     world_ok(w, 200, NULL, alias_put, "a", "alt", "{\"model_id\":\"a@best\"}");
     assert_non_null(strstr(world_model(w, "a:1")->entity.json, "\"aliases\":[\"alt\",\"best\"]"));
-    world_ok(w, 200, "model.aliases_changed,model.aliases_changed,alias.moved", alias_put, "a", "best",
-             "{\"model_id\":\"a@latest\"}");
+    world_ok(w, 200, "model.aliases_changed,model.aliases_changed,alias.moved", alias_put, "a",
+             "best", "{\"model_id\":\"a@latest\"}");
     assert_non_null(strstr(world_model(w, "a:1")->entity.json, "\"aliases\":[\"alt\"]"));
     assert_non_null(strstr(world_model(w, "a:2")->entity.json, "\"aliases\":[\"best\"]"));
-    assert_non_null(strstr(world_name(w, "a")->entity.json, "\"aliases\":{\"alt\":\"a:1\",\"best\":\"a:2\"}"));
+    assert_non_null(
+        strstr(world_name(w, "a")->entity.json, "\"aliases\":{\"alt\":\"a:1\",\"best\":\"a:2\"}"));
     world_ok(w, 204, "model.aliases_changed,alias.removed", alias_delete, "a", "best", NULL);
     world_no(w, &ALIAS_NOT_FOUND, alias_delete, "a", "best", NULL);
     assert_non_null(strstr(world_model(w, "a:2")->entity.json, "\"aliases\":[]"));
@@ -64,7 +66,8 @@ static void protected_ones_follow_the_gate(void **state)
     world_ok(w, 200, NULL, registered_model_patch, "a", NULL, "{\"gate\":null}");
     world_ok(w, 200, NULL, model_hold, "a:1", NULL, "{\"reason\":\"x\"}");
     world_no(w, &MODEL_HELD, alias_put, "a", "champion", "{\"model_id\":\"a:1\"}");
-    world_ok(w, 200, "model.aliases_changed,alias.set", alias_put, "a", "champion", "{\"model_id\":\"a:2\"}");
+    world_ok(w, 200, "model.aliases_changed,alias.set", alias_put, "a", "champion",
+             "{\"model_id\":\"a:2\"}");
     assert_non_null(strstr(w->changes.list[1].evidence, "{\"to\":\"champion\",\"allowed\":true"));
 }
 
@@ -111,7 +114,8 @@ static void references(void **state)
     assert_string_equal(leads_to(w, "", &MODEL_NOT_FOUND), "");
     world_move(w, "a:2", "canary");
     world_move(w, "a:1", "canary");
-    assert_string_equal(leads_to(w, "a@canary", NULL), "a:2"); /* the newest, not the one promoted last */
+    assert_string_equal(leads_to(w, "a@canary", NULL),
+                        "a:2"); /* the newest, not the one promoted last */
     world_move(w, "a:1", "stable");
     world_move(w, "a:2", "stable");
     assert_string_equal(leads_to(w, "a@stable", NULL), "a:2");
@@ -123,7 +127,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(sets_moves_and_removes), T(refusals), T(protected_ones_follow_the_gate), T(at_most_256), T(references),
+        T(sets_moves_and_removes),
+        T(refusals),
+        T(protected_ones_follow_the_gate),
+        T(at_most_256),
+        T(references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,13 +18,19 @@ static int setup(void **state)
     const struct entity *m = &world_model(w, "a \"q\":1")->entity;
     struct change changes[3] = {
         {.action = "model.registered", .after = (struct entity *)(uintptr_t)m},
-        {.action = "model.updated", .before = m, .after = (struct entity *)(uintptr_t)m, .reason = "of its own",
+        {.action = "model.updated",
+         .before = m,
+         .after = (struct entity *)(uintptr_t)m,
+         .reason = "of its own",
          .evidence = "{\"x\":1}"},
         {.action = "model.deleted", .before = m},
     };
-    struct command c = {.actor = {"token", "ci \xc3\xa9", "boss"}, .request_id = "r\"1", .reason = "of the command"};
+    struct command c = {.actor = {"token", "ci \xc3\xa9", "boss"},
+                        .request_id = "r\"1",
+                        .reason = "of the command"};
     for (int i = 0; i < 3; i++) {
-        journal_entry_make(&c, &changes[i], (uint64_t)(41 + i), 1700000000123, prev, f->a, &f->entries[i]);
+        journal_entry_make(&c, &changes[i], (uint64_t)(41 + i), 1700000000123, prev, f->a,
+                           &f->entries[i]);
         prev = f->entries[i].hash;
     }
     return 0;
@@ -45,12 +51,15 @@ static void text_and_columns(void **state)
     const struct journal_entry *e = &f->entries[0];
     const char *model = world_model(f->w, "a \"q\":1")->entity.json;
     struct bytes b = BYTES_INIT(65536);
-    bytes_printf(&b,
-                 "{\"seq\":41,\"at\":\"2023-11-14T22:13:20.123Z\",\"namespace\":\"default\",\"actor\":{\"kind\":"
-                 "\"token\",\"id\":\"ci \xc3\xa9\",\"on_behalf_of\":\"boss\"},\"request_id\":\"r\\\"1\",\"action\":"
-                 "\"model.registered\",\"entity\":\"model\",\"entity_id\":\"a \\\"q\\\":1\",\"before\":null,"
-                 "\"after\":%s,\"reason\":\"of the command\",\"evidence\":null,\"prev_hash\":\"%s\"}",
-                 model, JOURNAL_FIRST_HASH);
+    bytes_printf(
+        &b,
+        "{\"seq\":41,\"at\":\"2023-11-14T22:13:20.123Z\",\"namespace\":\"default\",\"actor\":{"
+        "\"kind\":"
+        "\"token\",\"id\":\"ci "
+        "\xc3\xa9\",\"on_behalf_of\":\"boss\"},\"request_id\":\"r\\\"1\",\"action\":"
+        "\"model.registered\",\"entity\":\"model\",\"entity_id\":\"a \\\"q\\\":1\",\"before\":null,"
+        "\"after\":%s,\"reason\":\"of the command\",\"evidence\":null,\"prev_hash\":\"%s\"}",
+        model, JOURNAL_FIRST_HASH);
     assert_string_equal(e->text, b.data);
     bytes_clear(&b);
     journal_entry_json(e, &b);
@@ -89,7 +98,8 @@ static void chain_holds(void **state)
     }
 }
 
-/* Change any one byte of the text: it is noticed. Make the hash fit again: the next entry notices. */
+/* Change any one byte of the text: it is noticed. Make the hash fit again: the next entry notices.
+ */
 static void tampering_is_seen(void **state)
 {
     struct fixture *f = *state;
@@ -118,12 +128,12 @@ static void columns_must_agree(void **state)
     struct err err = {0};
     const struct journal_entry good = f->entries[0];
     struct journal_entry e = good;
-#define SPOIL(change)                                                           \
-    do {                                                                        \
-        e = good;                                                               \
-        change;                                                                 \
-        assert_false(journal_entry_verify(&e, JOURNAL_FIRST_HASH, &err));       \
-        assert_non_null(strstr(err.detail, "columns"));                         \
+#define SPOIL(change)                                                     \
+    do {                                                                  \
+        e = good;                                                         \
+        change;                                                           \
+        assert_false(journal_entry_verify(&e, JOURNAL_FIRST_HASH, &err)); \
+        assert_non_null(strstr(err.detail, "columns"));                   \
     } while (0)
     SPOIL(e.seq++);
     SPOIL(e.at++);
@@ -162,7 +172,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(text_and_columns),   T(hash_is_of_the_text), T(chain_holds),        T(tampering_is_seen),
+        T(text_and_columns),   T(hash_is_of_the_text), T(chain_holds),         T(tampering_is_seen),
         T(columns_must_agree), T(actions_are_a_set),   T(errors_are_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,9 +29,9 @@ static void table(void **state)
     (void)state;
     for (int from = 0; from < STATUS_COUNT; from++)
         for (int to = 0; to < STATUS_COUNT; to++)
-            assert_int_equal(status_may((enum model_status)from, (enum model_status)to),
-                             legal(status_name((enum model_status)from),
-                                   status_name((enum model_status)to)));
+            assert_int_equal(
+                status_may((enum model_status)from, (enum model_status)to),
+                legal(status_name((enum model_status)from), status_name((enum model_status)to)));
 }
 
 /* Steps that bring a fresh model to each status. */
@@ -64,8 +64,8 @@ static void step(enum model_status from, enum model_status to)
         assert_int_equal(world_model(w, "a:1")->entity.revision, revision + 1);
     } else {
         world_no(w, &ILLEGAL_TRANSITION, model_transition, "a:1", NULL, body);
-        snprintf(expect, sizeof expect, "\"from\":\"%s\",\"to\":\"%s\",\"legal\":[", status_name(from),
-                 status_name(to));
+        snprintf(expect, sizeof expect, "\"from\":\"%s\",\"to\":\"%s\",\"legal\":[",
+                 status_name(from), status_name(to));
         assert_non_null(strstr(w->c.err.members, expect));
         for (int s = 0; s < STATUS_COUNT; s++) {
             const char *list = strstr(w->c.err.members, "\"legal\"");

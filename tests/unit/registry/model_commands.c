@@ -24,23 +24,29 @@ static void registers_with_defaults(void **state)
              "{\"name\":\"nba-props\"" TYPED);
     assert_string_equal(
         w->c.answer.body,
-        "{\"namespace\":\"default\",\"model_id\":\"nba-props:1\",\"name\":\"nba-props\",\"version\":\"1\","
-        "\"type\":\"classifier\",\"sport\":null,\"status\":\"development\",\"deployment_target\":null,"
-        "\"endpoint\":null,\"description\":\"\",\"labels\":{},\"source\":null,\"source_digest\":null,"
+        "{\"namespace\":\"default\",\"model_id\":\"nba-props:1\",\"name\":\"nba-props\","
+        "\"version\":\"1\","
+        "\"type\":\"classifier\",\"sport\":null,\"status\":\"development\",\"deployment_target\":"
+        "null,"
+        "\"endpoint\":null,\"description\":\"\",\"labels\":{},\"source\":null,\"source_digest\":"
+        "null,"
         "\"training_run_id\":null,\"training_metrics\":{},\"signature\":null,\"runtime\":null,"
         "\"aliases\":[],\"baseline_model_id\":null,\"hold\":null,"
         "\"created_by\":{\"kind\":\"token\",\"id\":\"tester\"},"
         "\"created_at\":\"2023-11-14T22:13:20.000Z\",\"updated_at\":\"2023-11-14T22:13:20.000Z\","
-        "\"status_changed_at\":\"2023-11-14T22:13:20.000Z\",\"promoted_at\":null,\"promotion\":null,"
+        "\"status_changed_at\":\"2023-11-14T22:13:20.000Z\",\"promoted_at\":null,\"promotion\":"
+        "null,"
         "\"revision\":1}");
     assert_string_equal(w->c.answer.location, "/api/models/enterprise/registry/nba-props:1");
     assert_int_equal(w->c.answer.revision, 1);
     const struct registered_model *r = world_name(w, "nba-props");
     assert_string_equal(
         r->entity.json,
-        "{\"namespace\":\"default\",\"name\":\"nba-props\",\"description\":\"\",\"labels\":{},\"aliases\":{},"
+        "{\"namespace\":\"default\",\"name\":\"nba-props\",\"description\":\"\",\"labels\":{},"
+        "\"aliases\":{},"
         "\"versions\":1,\"last_version_number\":1,\"stable_model_id\":null,"
-        "\"previous_stable_model_id\":null,\"slo\":{\"latency_p95_ms\":null,\"latency_p99_ms\":null,"
+        "\"previous_stable_model_id\":null,\"slo\":{\"latency_p95_ms\":null,\"latency_p99_ms\":"
+        "null,"
         "\"error_rate_ratio\":null,\"min_inferences_per_minute\":null},\"gate\":{\"canary\":"
         "{\"require_types\":[],\"max_age_seconds\":null,\"max_severity\":\"medium\","
         "\"require_experiment\":false},\"stable\":{\"require_types\":[],\"max_age_seconds\":null,"
@@ -66,7 +72,8 @@ static void numbers_are_never_assigned_twice(void **state)
     assert_int_equal(world_name(w, "a")->last_version_number, 9);
 }
 
-/* After a rename the ids stay, so a new name of the old spelling finds some of its default ids taken. */
+/* After a rename the ids stay, so a new name of the old spelling finds some of its default ids
+ * taken. */
 static void default_ids_pass_over_what_is_taken(void **state)
 {
     struct world *w = *state;
@@ -80,154 +87,26 @@ static void same_again_is_refused(void **state)
 {
     struct world *w = *state;
     world_register(w, "a", "1");
-    world_no(w, &MODEL_EXISTS, model_register, NULL, NULL, "{\"name\":\"a\",\"version\":\"1\"" TYPED);
+    world_no(w, &MODEL_EXISTS, model_register, NULL, NULL,
+             "{\"name\":\"a\",\"version\":\"1\"" TYPED);
     world_no(w, &MODEL_EXISTS, model_register, NULL, NULL,
              "{\"name\":\"a\",\"version\":\"1\",\"model_id\":\"x\"" TYPED);
-    world_no(w, &MODEL_EXISTS, model_register, NULL, NULL, "{\"name\":\"b\",\"model_id\":\"a:1\"" TYPED);
+    world_no(w, &MODEL_EXISTS, model_register, NULL, NULL,
+             "{\"name\":\"b\",\"model_id\":\"a:1\"" TYPED);
     w->ns = "other";
     world_register(w, "a", "1"); /* names and ids are each namespace's own */
 }
 
-struct bad {
-    const char *body;
-    const struct err_kind *kind;
-    const char *says;
-};
-
-static const struct bad BAD[] = {
-    {"{}", &ERR_INVALID, "\"/type\""},
-    {"{\"name\":\"a\"}", &ERR_INVALID, "\"field\":\"/type\",\"detail\":\"is required\""},
-    {"{\"name\":\"a\",\"type\":\"x\"}", &ERR_INVALID, "must be one of 'classifier', 'regressor'"},
-    {"{\"name\":\"a/b\"" TYPED, &ERR_INVALID, "/name"},
-    {"{\"name\":\"a:b\"" TYPED, &ERR_INVALID, "/name"},
-    {"{\"name\":\"a@b\"" TYPED, &ERR_INVALID, "/name"},
-    {"{\"name\":\" a\"" TYPED, &ERR_INVALID, "/name"},
-    {"{\"name\":\"\"" TYPED, &ERR_INVALID, "/name"},
-    {"{\"name\":\"..\"" TYPED, &ERR_INVALID, "/name"},
-    {"{\"name\":\"a\",\"version\":\"1:2\"" TYPED, &ERR_INVALID, "/version"},
-    {"{\"name\":\"a\",\"model_id\":\"..\"" TYPED, &ERR_INVALID, "/model_id"},
-    {"{\"name\":\"a\",\"model_id\":\".\"" TYPED, &ERR_INVALID, "/model_id"},
-    {"{\"name\":\"a\",\"model_id\":\"x@y\"" TYPED, &ERR_INVALID, "/model_id"},
-    {"{\"name\":\"a\",\"model_id\":\"x/y\"" TYPED, &ERR_INVALID, "/model_id"},
-    {"{\"name\":\"a\",\"namespace\":\"x\"" TYPED, &ERR_READ_ONLY_FIELD, "/namespace"},
-    {"{\"name\":\"a\",\"colour\":1" TYPED, &ERR_UNKNOWN_FIELD, "/colour"},
-    {"{\"name\":\"a\",\"sport\":1" TYPED, &ERR_INVALID, "/sport"},
-    {"{\"name\":\"a\",\"labels\":{\"k\":1}" TYPED, &ERR_INVALID, "/labels/k"},
-    {"{\"name\":\"a\",\"labels\":{\"\":\"v\"}" TYPED, &ERR_INVALID, "/labels/"},
-    {"{\"name\":\"a\",\"labels\":{\"a\\u0007\":\"v\"}" TYPED, &ERR_INVALID, "printable"},
-    {"{\"name\":\"a\",\"training_metrics\":{\"auc\":\"x\"}" TYPED, &ERR_INVALID, "/training_metrics/auc"},
-    {"{\"name\":\"a\",\"runtime\":{}" TYPED, &ERR_INVALID, "/runtime/kind"},
-    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"lua\"}" TYPED, &ERR_INVALID, "'openinference', 'exec'"},
-    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"exec\"}" TYPED, &ERR_INVALID, "/runtime/command"},
-    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"exec\",\"command\":[1]}" TYPED, &ERR_INVALID, "array of strings"},
-    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"exec\",\"command\":[\"/x\"],\"path\":\"y\"}" TYPED,
-     &ERR_UNKNOWN_FIELD, "/runtime/path"},
-    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"openinference\",\"url\":\"ftp://x\",\"model_name\":\"m\"}" TYPED,
-     &ERR_INVALID, "/runtime/url"},
-    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"openinference\",\"url\":\"http://x\",\"model_name\":\"m\","
-     "\"secret\":\"/etc/passwd\"}" TYPED, &ERR_INVALID, "/runtime/secret"},
-    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"xgboost\",\"path\":\"\"}" TYPED, &ERR_INVALID, "/runtime/path"},
-    {"{\"name\":\"a\",\"baseline_model_id\":\"b:1\"" TYPED, &BAD_REFERENCE, "/baseline_model_id"},
-    {"{\"name\":\"a\",\"baseline_model_id\":\"b@stable\"" TYPED, &BAD_REFERENCE, "/baseline_model_id"},
-    {"{\"name\":\"a/b\",\"type\":\"x\",\"sport\":7,\"labels\":{\"k\":1},\"nope\":true}", &ERR_INVALID, "5 faults"},
-    {"[1]", &ERR_INVALID, "must be an object"},
-};
-
-static void faults_of_a_body(void **state)
-{
-    struct world *w = *state;
-    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        world_no(w, BAD[i].kind, model_register, NULL, NULL, BAD[i].body);
-        if (!problem_says(w, BAD[i].says))
-            fail_msg("%s: %s {%s} does not say %s", BAD[i].body, w->c.err.detail, w->c.err.members, BAD[i].says);
-    }
-    assert_int_equal(view_count(world_view(w), ENTITY_MODEL), 0);
-}
-
-/* A body with one member `head` + `n` times `c` + `tail`; a '#' in `c` becomes a running number. */
-static char *long_body(const char *head, size_t n, const char *c, const char *tail)
-{
-    struct bytes b = BYTES_INIT(1 << 24);
-    bytes_text(&b, "{\"name\":\"a\",");
-    bytes_text(&b, head);
-    size_t before = strcspn(c, "#");
-    for (size_t i = 0; i < n; i++) {
-        bytes_add(&b, c, before);
-        if (c[before]) {
-            bytes_uint(&b, i);
-            bytes_text(&b, c + before + 1);
-        }
-    }
-    bytes_text(&b, tail);
-    bytes_text(&b, TYPED);
-    return bytes_take(&b, NULL);
-}
-
-struct limit {
-    const char *head, *each, *tail;
-    size_t most;
-    const char *pointer;
-};
-
-static const struct limit LIMITS[] = {
-    {"\"sport\":\"", "s", "\"", 128, "/sport"},
-    {"\"sport\":\"", "\xc3\xa9", "\"", 128, "/sport"}, /* characters, not bytes */
-    {"\"deployment_target\":\"", "s", "\"", 128, "/deployment_target"},
-    {"\"version\":\"", "1", "\"", 64, "/version"},
-    {"\"model_id\":\"", "1", "\"", 193, "/model_id"},
-    {"\"model_id\":\"", "\xf0\x9f\x8f\x80", "\"", 193, "/model_id"},
-    {"\"source_digest\":\"", "1", "\"", 256, "/source_digest"},
-    {"\"description\":\"", "d", "\"", 65536, "/description"},
-    {"\"description\":\"", "\xc3\xa9", "\"", 32768, "/description"},
-    {"\"signature\":\"", "d", "\"", 65534, "/signature"},
-    {"\"labels\":{\"k\":\"", "v", "\"}", 8192, "/labels/k"},
-    {"\"labels\":{\"", "k", "\":\"v\"}", 250, "/labels/k"},
-    {"\"labels\":{\"last\":\"\"", ",\"k#\":\"v\"", "}", 255, "/labels"},
-    {"\"training_metrics\":{\"last\":1", ",\"k#\":0.5", "}", 63, "/training_metrics"},
-};
-
-static void limits(void **state)
-{
-    struct world *w = *state;
-    w->unchecked = true;
-    for (size_t i = 0; i < sizeof LIMITS / sizeof *LIMITS; i++) {
-        const struct limit *l = &LIMITS[i];
-        char *fits = long_body(l->head, l->most, l->each, l->tail);
-        char *not = long_body(l->head, l->most + 1, l->each, l->tail);
-        world_ok(w, 201, NULL, model_register, NULL, NULL, fits);
-        char *id = strdup(answer_member(w, "model_id"));
-        world_ok(w, 204, NULL, model_delete, id, NULL, NULL);
-        world_no(w, &ERR_INVALID, model_register, NULL, NULL, not);
-        if (!problem_says(w, l->pointer))
-            fail_msg("%s: %s", l->pointer, w->c.err.detail);
-        free(fits);
-        free(not);
-        free(id);
-    }
-    char *name = long_body("\"model_id\":\"x\",\"sport\":\"", 1, "s", "\"");
-    world_ok(w, 201, NULL, model_register, NULL, NULL, name);
-    free(name);
-}
-
-static void longest_name_and_version(void **state)
-{
-    struct world *w = *state;
-    char body[400], name[129], version[65];
-    memset(name, 'n', 128);
-    memset(version, 'v', 64);
-    name[128] = version[64] = '\0';
-    snprintf(body, sizeof body, "{\"name\":\"%s\",\"version\":\"%s\"" TYPED, name, version);
-    world_ok(w, 201, NULL, model_register, NULL, NULL, body);
-    assert_int_equal(strlen(answer_member(w, "model_id")), 193);
-}
-
 static const char FULL[] =
     "{\"name\":\"nba\",\"version\":\"2.1.0\",\"type\":\"classifier\",\"sport\":\"nba\","
-    "\"deployment_target\":\"prod\",\"endpoint\":\"https://nba:1\",\"description\":\"d \\\"q\\\" \\n\\u00e9\","
-    "\"labels\":{\"team\":\"odds\",\"a\":\"b\"},\"source\":\"s3://m\",\"source_digest\":\"sha256:1\","
+    "\"deployment_target\":\"prod\",\"endpoint\":\"https://nba:1\",\"description\":\"d \\\"q\\\" "
+    "\\n\\u00e9\","
+    "\"labels\":{\"team\":\"odds\",\"a\":\"b\"},\"source\":\"s3://"
+    "m\",\"source_digest\":\"sha256:1\","
     "\"training_run_id\":\"run\",\"training_metrics\":{\"auc\":0.93,\"n\":3,\"whole\":1.0},"
     "\"signature\":{\"in\":[1,null,{\"x\":true}]},"
-    "\"runtime\":{\"kind\":\"openinference\",\"url\":\"http://10.0.0.7:8080\",\"model_name\":\"nba\"}}";
+    "\"runtime\":{\"kind\":\"openinference\",\"url\":\"http://"
+    "10.0.0.7:8080\",\"model_name\":\"nba\"}}";
 
 /* What GET gave may be PUT back, PATCHed back or, one by one, sent again: no change. */
 static void what_get_gave_may_be_put_back(void **state)
@@ -235,12 +114,14 @@ static void what_get_gave_may_be_put_back(void **state)
     struct world *w = *state;
     world_register(w, "base", "1");
     world_ok(w, 201, NULL, model_register, NULL, NULL, FULL);
-    world_ok(w, 200, NULL, model_patch, "nba:2.1.0", NULL, "{\"baseline_model_id\":\"base@latest\"}");
+    world_ok(w, 200, NULL, model_patch, "nba:2.1.0", NULL,
+             "{\"baseline_model_id\":\"base@latest\"}");
     assert_string_equal(answer_member(w, "baseline_model_id"), "base:1");
     world_ok(w, 200, NULL, alias_put, "nba", "best", "{\"model_id\":\"nba:2.1.0\"}");
     world_move(w, "nba:2.1.0", "canary");
     world_ok(w, 200, NULL, model_hold, "nba:2.1.0", NULL, "{\"reason\":\"smells\"}");
-    world_ok(w, 204, NULL, model_delete, "base:1", NULL, NULL); /* the baseline is gone: still no change */
+    world_ok(w, 204, NULL, model_delete, "base:1", NULL,
+             NULL); /* the baseline is gone: still no change */
     w->now_ms += 5000;
     const struct model *m = world_model(w, "nba:2.1.0");
     int64_t revision = m->entity.revision;
@@ -249,7 +130,8 @@ static void what_get_gave_may_be_put_back(void **state)
     world_ok(w, 200, "", model_patch, "nba:2.1.0", NULL, text);
     assert_string_equal(w->c.answer.body, text);
     assert_int_equal(w->c.answer.revision, revision);
-    world_ok(w, 200, "", model_patch, "nba:2.1.0", NULL, "{\"labels\":{\"a\":\"b\",\"team\":\"odds\"}}");
+    world_ok(w, 200, "", model_patch, "nba:2.1.0", NULL,
+             "{\"labels\":{\"a\":\"b\",\"team\":\"odds\"}}");
     world_ok(w, 200, "", model_patch, "nba:2.1.0", NULL, "{\"training_metrics\":{\"whole\":1}}");
     world_ok(w, 200, "", model_patch, "nba:2.1.0", NULL, "{}");
     world_ok(w, 200, "", model_patch, "nba:2.1.0", NULL, NULL);
@@ -264,13 +146,15 @@ static void patch_merges(void **state)
     w->now_ms += 1000;
     world_ok(w, 200, "model.updated", model_patch, "nba:2.1.0", NULL,
              "{\"description\":\"new\",\"labels\":{\"team\":null,\"c\":\"d\"},\"sport\":null,"
-             "\"runtime\":{\"model_version\":\"3\"},\"status\":\"stable\",\"created_at\":5,\"aliases\":7}");
+             "\"runtime\":{\"model_version\":\"3\"},\"status\":\"stable\",\"created_at\":5,"
+             "\"aliases\":7}");
     assert_string_equal(answer_member(w, "labels"), "{\"a\":\"b\",\"c\":\"d\"}");
     assert_string_equal(answer_member(w, "sport"), "null");
     assert_string_equal(answer_member(w, "status"), "development");
-    assert_string_equal(answer_member(w, "runtime"),
-                        "{\"kind\":\"openinference\",\"url\":\"http://10.0.0.7:8080\",\"model_name\":\"nba\","
-                        "\"model_version\":\"3\"}");
+    assert_string_equal(
+        answer_member(w, "runtime"),
+        "{\"kind\":\"openinference\",\"url\":\"http://10.0.0.7:8080\",\"model_name\":\"nba\","
+        "\"model_version\":\"3\"}");
     assert_string_equal(answer_member(w, "updated_at"), "2023-11-14T22:13:21.000Z");
     assert_string_equal(answer_member(w, "created_at"), "2023-11-14T22:13:20.000Z");
     assert_int_equal(w->c.answer.revision, 2);
@@ -289,8 +173,10 @@ static void fixed_fields(void **state)
     assert_true(problem_says(w, "\"field\":\"/name\""));
     world_no(w, &ERR_READ_ONLY_FIELD, model_patch, "a:1", NULL, "{\"model_id\":\"b\"}");
     world_no(w, &ERR_READ_ONLY_FIELD, model_patch, "a:1", NULL, "{\"namespace\":\"b\"}");
-    world_no(w, &ERR_READ_ONLY_FIELD, model_replace, "a:1", NULL, "{\"name\":\"a\",\"model_id\":\"z\"" TYPED);
-    world_no(w, &ERR_READ_ONLY_FIELD, model_replace, "z", NULL, "{\"name\":\"a\",\"model_id\":\"y\"" TYPED);
+    world_no(w, &ERR_READ_ONLY_FIELD, model_replace, "a:1", NULL,
+             "{\"name\":\"a\",\"model_id\":\"z\"" TYPED);
+    world_no(w, &ERR_READ_ONLY_FIELD, model_replace, "z", NULL,
+             "{\"name\":\"a\",\"model_id\":\"y\"" TYPED);
 }
 
 static void revisions(void **state)
@@ -302,7 +188,8 @@ static void revisions(void **state)
     world_no(w, &ERR_INVALID, model_patch, "a:1", NULL, "{\"sport\":\"y\",\"revision\":\"2\"}");
     world_ok(w, 200, NULL, model_patch, "a:1", NULL, "{\"sport\":\"y\",\"revision\":2}");
     w->if_match = 2;
-    world_no(w, &REVISION_MISMATCH, model_patch, "a:1", NULL, "{\"nonsense\":1}"); /* before the body */
+    world_no(w, &REVISION_MISMATCH, model_patch, "a:1", NULL,
+             "{\"nonsense\":1}"); /* before the body */
     w->if_match = 3;
     world_ok(w, 200, NULL, model_patch, "a:1", NULL, "{\"sport\":\"z\"}");
     w->if_match = -2;
@@ -361,13 +248,16 @@ static void frozen_after_development(void **state)
     assert_string_equal(w->c.err.members, "\"fields\":[\"version\",\"source\"]");
     world_no(w, &FIELD_IS_FROZEN, model_patch, "nba:2.1.0", NULL, "{\"runtime\":null}");
     world_no(w, &FIELD_IS_FROZEN, model_patch, "nba:2.1.0", NULL, "{\"signature\":null}");
-    world_no(w, &FIELD_IS_FROZEN, model_patch, "nba:2.1.0", NULL, "{\"source_digest\":\"sha256:2\"}");
+    world_no(w, &FIELD_IS_FROZEN, model_patch, "nba:2.1.0", NULL,
+             "{\"source_digest\":\"sha256:2\"}");
     world_no(w, &FIELD_IS_FROZEN, model_replace, "nba:2.1.0", NULL,
              "{\"name\":\"nba\",\"type\":\"classifier\",\"source\":null}");
     world_ok(w, 200, NULL, model_patch, "nba:2.1.0", NULL,
-             "{\"endpoint\":\"e\",\"labels\":{\"n\":\"m\"},\"description\":\"d\",\"source\":\"s3://m\"}");
+             "{\"endpoint\":\"e\",\"labels\":{\"n\":\"m\"},\"description\":\"d\",\"source\":\"s3://"
+             "m\"}");
     /* A PUT without them leaves what is frozen and resets the rest. */
-    world_ok(w, 200, NULL, model_replace, "nba:2.1.0", NULL, "{\"name\":\"nba\",\"type\":\"classifier\"}");
+    world_ok(w, 200, NULL, model_replace, "nba:2.1.0", NULL,
+             "{\"name\":\"nba\",\"type\":\"classifier\"}");
     assert_string_equal(answer_member(w, "source"), "s3://m");
     assert_string_equal(answer_member(w, "version"), "2.1.0");
     assert_string_equal(answer_member(w, "endpoint"), "null");
@@ -382,7 +272,8 @@ static void version_changes_in_development(void **state)
     world_register(w, "a", "1");
     world_register(w, "a", "2");
     world_no(w, &MODEL_EXISTS, model_patch, "a:1", NULL, "{\"version\":\"2\"}");
-    world_ok(w, 200, "model.updated,registered_model.updated", model_patch, "a:1", NULL, "{\"version\":\"9\"}");
+    world_ok(w, 200, "model.updated,registered_model.updated", model_patch, "a:1", NULL,
+             "{\"version\":\"9\"}");
     assert_string_equal(answer_member(w, "model_id"), "a:1");
     world_ok(w, 200, "model.updated", model_patch, "a:1", NULL, "{\"version\":\"4\"}");
     world_register(w, "a", "1x");
@@ -417,8 +308,9 @@ static void deletes(void **state)
     world_ok(w, 200, NULL, alias_put, "a", "best", "{\"model_id\":\"a:1\"}");
     world_move(w, "a:1", "canary");
     world_no(w, &MODEL_IN_SERVICE, model_delete, "a:1", NULL, NULL);
-    assert_string_equal(w->c.err.members,
-                        "\"model_status\":\"canary\",\"legal\":[\"development\",\"stable\",\"retired\"]");
+    assert_string_equal(
+        w->c.err.members,
+        "\"model_status\":\"canary\",\"legal\":[\"development\",\"stable\",\"retired\"]");
     world_move(w, "a:1", "stable");
     world_no(w, &MODEL_IN_SERVICE, model_delete, "a:1", NULL, NULL);
     world_move(w, "a:1", "deprecated");
@@ -429,7 +321,8 @@ static void deletes(void **state)
     w->c.args = &hc;
     world_ok(w, 204, "health.changed", health_changed, NULL, NULL, NULL);
     w->header_reason = "spring cleaning";
-    world_ok(w, 204, "model.deleted,health.removed,registered_model.updated", model_delete, "a:1", NULL, NULL);
+    world_ok(w, 204, "model.deleted,health.removed,registered_model.updated", model_delete, "a:1",
+             NULL, NULL);
     assert_string_equal(w->reason, "spring cleaning");
     assert_null(view_model(world_view(w), "default", "a:1"));
     assert_int_equal(world_name(w, "a")->versions, 1);
@@ -444,7 +337,8 @@ static void field_table(void **state)
 {
     (void)state;
     uint64_t frozen = 0;
-    static const char *const contract[] = {"source", "source_digest", "runtime", "signature", "version"};
+    static const char *const contract[] = {"source", "source_digest", "runtime", "signature",
+                                           "version"};
     for (size_t i = 0; i < 5; i++)
         frozen |= field_bit(MODEL_FIELDS, contract[i]);
     assert_true(fields_flagged(MODEL_FIELDS, FIELD_FROZEN) == frozen);
@@ -455,11 +349,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(registers_with_defaults), T(numbers_are_never_assigned_twice),
-        T(default_ids_pass_over_what_is_taken), T(same_again_is_refused), T(faults_of_a_body), T(limits),
-        T(longest_name_and_version), T(what_get_gave_may_be_put_back), T(patch_merges), T(fixed_fields),
-        T(revisions), T(put_replaces), T(put_creates), T(frozen_after_development),
-        T(version_changes_in_development), T(a_model_is_not_its_own_baseline), T(dropped_type), T(deletes),
+        T(registers_with_defaults),
+        T(numbers_are_never_assigned_twice),
+        T(default_ids_pass_over_what_is_taken),
+        T(same_again_is_refused),
+        T(what_get_gave_may_be_put_back),
+        T(patch_merges),
+        T(fixed_fields),
+        T(revisions),
+        T(put_replaces),
+        T(put_creates),
+        T(frozen_after_development),
+        T(version_changes_in_development),
+        T(a_model_is_not_its_own_baseline),
+        T(dropped_type),
+        T(deletes),
         T(field_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

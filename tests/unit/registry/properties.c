@@ -1,6 +1,6 @@
-/* Thousands of random commands. After each, world_check() holds the whole state against the rules that must
- * always be true: the aggregate's counters, who is @stable and @previous, the aliases on both sides, the
- * texts, the journal's chain. */
+/* Thousands of random commands. After each, world_check() holds the whole state against the rules
+ * that must always be true: the aggregate's counters, who is @stable and @previous, the aliases on
+ * both sides, the texts, the journal's chain. */
 #include "world.h"
 
 #include "dice.h"
@@ -23,10 +23,20 @@ static const char *some_id(uint64_t *r)
 static void random_edit(uint64_t *r, char *body, size_t size)
 {
     static const char *const edits[] = {
-        "\"sport\":\"nba\"", "\"sport\":null", "\"description\":\"d\\n\\\"\"", "\"labels\":{\"a\":\"b\"}",
-        "\"labels\":{\"a\":null}", "\"source\":\"s3://x\"", "\"version\":\"9\"", "\"version\":\"v1\"",
-        "\"runtime\":{\"kind\":\"exec\",\"command\":[\"/bin/x\"]}", "\"runtime\":null", "\"signature\":[1,{}]",
-        "\"training_metrics\":{\"auc\":0.5}", "\"type\":\"ranker\"", "\"baseline_model_id\":\"a:1\"",
+        "\"sport\":\"nba\"",
+        "\"sport\":null",
+        "\"description\":\"d\\n\\\"\"",
+        "\"labels\":{\"a\":\"b\"}",
+        "\"labels\":{\"a\":null}",
+        "\"source\":\"s3://x\"",
+        "\"version\":\"9\"",
+        "\"version\":\"v1\"",
+        "\"runtime\":{\"kind\":\"exec\",\"command\":[\"/bin/x\"]}",
+        "\"runtime\":null",
+        "\"signature\":[1,{}]",
+        "\"training_metrics\":{\"auc\":0.5}",
+        "\"type\":\"ranker\"",
+        "\"baseline_model_id\":\"a:1\"",
     };
     snprintf(body, size, "{%s}", edits[dice(r, sizeof edits / sizeof *edits)]);
 }
@@ -45,11 +55,10 @@ static bool one(struct world *w, uint64_t *r)
     case 1:
         snprintf(body, sizeof body, "{\"name\":\"%s\",\"type\":\"classifier\"}", name);
         return world_run(w, model_register, NULL, NULL, body);
-    case 2:
-        random_edit(r, body, sizeof body);
-        return world_run(w, model_patch, id, NULL, body);
+    case 2: random_edit(r, body, sizeof body); return world_run(w, model_patch, id, NULL, body);
     case 3:
-        snprintf(body, sizeof body, "{\"name\":\"%s\",\"type\":\"ranker\",\"sport\":\"nfl\"}", name);
+        snprintf(body, sizeof body, "{\"name\":\"%s\",\"type\":\"ranker\",\"sport\":\"nfl\"}",
+                 name);
         return world_run(w, model_replace, id, NULL, body);
     case 4: return world_run(w, model_delete, id, NULL, NULL);
     case 5:
@@ -57,7 +66,8 @@ static bool one(struct world *w, uint64_t *r)
     case 7:
     case 8:
         snprintf(body, sizeof body, "{\"status\":\"%s\",\"supersede\":%s%s}", STATUSES[dice(r, 5)],
-                 dice(r, 3) ? "true" : "false", dice(r, 6) ? "" : ",\"force\":true,\"reason\":\"r\"");
+                 dice(r, 3) ? "true" : "false",
+                 dice(r, 6) ? "" : ",\"force\":true,\"reason\":\"r\"");
         return world_run(w, model_transition, id, NULL, body);
     case 9: return world_run(w, model_hold, id, NULL, "{\"reason\":\"why\"}");
     case 10: return world_run(w, model_release, id, NULL, NULL);
@@ -65,14 +75,16 @@ static bool one(struct world *w, uint64_t *r)
         snprintf(body, sizeof body, "{\"model_id\":\"%s\"}", id);
         return dice(r, 4) ? world_run(w, alias_put, name, ALIASES[dice(r, 4)], body)
                           : world_run(w, alias_delete, name, ALIASES[dice(r, 4)], NULL);
-    case 12: return world_run(w, name_rollback, name, NULL, dice(r, 2) ? "{}" : "{\"dry_run\":true}");
+    case 12:
+        return world_run(w, name_rollback, name, NULL, dice(r, 2) ? "{}" : "{\"dry_run\":true}");
     default:
         if (dice(r, 12) == 0)
             return world_run(w, registered_model_delete, name, NULL, NULL);
         if (dice(r, 2))
             snprintf(body, sizeof body, "{\"name\":\"%s\"}", NAMES[dice(r, 4)]);
         else
-            snprintf(body, sizeof body, "{\"gate\":{\"stable\":{\"require_types\":[%s]}}}", dice(r, 3) ? "" : "\"unit\"");
+            snprintf(body, sizeof body, "{\"gate\":{\"stable\":{\"require_types\":[%s]}}}",
+                     dice(r, 3) ? "" : "\"unit\"");
         return world_run(w, registered_model_patch, name, NULL, body);
     }
 }

@@ -17,20 +17,26 @@ static void creates(void **state)
     struct world *w = *state;
     world_ok(w, 201, "registered_model.registered", registered_model_create, NULL, NULL,
              "{\"name\":\"nfl team\",\"description\":\"football\",\"labels\":{\"team\":\"odds\"},"
-             "\"slo\":{\"latency_p95_ms\":50,\"error_rate_ratio\":0.01},\"versions\":7,\"aliases\":{\"x\":\"y\"}}");
-    assert_string_equal(w->c.answer.location, "/api/models/enterprise/registered-models/nfl%20team");
+             "\"slo\":{\"latency_p95_ms\":50,\"error_rate_ratio\":0.01},\"versions\":7,\"aliases\":"
+             "{\"x\":\"y\"}}");
+    assert_string_equal(w->c.answer.location,
+                        "/api/models/enterprise/registered-models/nfl%20team");
     assert_string_equal(answer_member(w, "versions"), "0");
     assert_string_equal(answer_member(w, "aliases"), "{}");
     assert_string_equal(answer_member(w, "slo"),
                         "{\"latency_p95_ms\":50,\"latency_p99_ms\":null,\"error_rate_ratio\":0.01,"
                         "\"min_inferences_per_minute\":null}");
     const struct registered_model *r = world_name(w, "nfl team");
-    assert_true(r->slo.latency_p95_ms == 50 && r->slo.error_rate_ratio == 0.01 && isnan(r->slo.latency_p99_ms));
-    world_no(w, &REGISTERED_MODEL_EXISTS, registered_model_create, NULL, NULL, "{\"name\":\"nfl team\"}");
+    assert_true(r->slo.latency_p95_ms == 50 && r->slo.error_rate_ratio == 0.01 &&
+                isnan(r->slo.latency_p99_ms));
+    world_no(w, &REGISTERED_MODEL_EXISTS, registered_model_create, NULL, NULL,
+             "{\"name\":\"nfl team\"}");
     world_no(w, &ERR_INVALID, registered_model_create, NULL, NULL, "{}");
     world_no(w, &ERR_INVALID, registered_model_create, NULL, NULL, "{\"name\":\"a/b\"}");
-    world_no(w, &ERR_UNKNOWN_FIELD, registered_model_create, NULL, NULL, "{\"name\":\"a\",\"x\":1}");
-    world_no(w, &ERR_READ_ONLY_FIELD, registered_model_create, NULL, NULL, "{\"name\":\"a\",\"namespace\":\"b\"}");
+    world_no(w, &ERR_UNKNOWN_FIELD, registered_model_create, NULL, NULL,
+             "{\"name\":\"a\",\"x\":1}");
+    world_no(w, &ERR_READ_ONLY_FIELD, registered_model_create, NULL, NULL,
+             "{\"name\":\"a\",\"namespace\":\"b\"}");
     world_ok(w, 201, "model.registered,registered_model.updated", model_register, NULL, NULL,
              "{\"name\":\"nfl team\",\"type\":\"ranker\"}");
     assert_string_equal(answer_member(w, "model_id"), "nfl team:1");
@@ -52,8 +58,10 @@ static void patches(void **state)
     assert_true(r->gate_stable.require_experiment);
     assert_string_equal(r->gate_canary.require_types, "[]");
     assert_int_equal(r->gate_canary.max_age_seconds, INT64_MIN);
-    assert_string_equal(answer_member(w, "nightly"), "{\"enabled\":false,\"hour_utc\":2,\"end_hour_utc\":5}");
-    world_ok(w, 200, "", registered_model_patch, "a", NULL, "{\"gate\":{\"stable\":{\"max_severity\":\"low\"}}}");
+    assert_string_equal(answer_member(w, "nightly"),
+                        "{\"enabled\":false,\"hour_utc\":2,\"end_hour_utc\":5}");
+    world_ok(w, 200, "", registered_model_patch, "a", NULL,
+             "{\"gate\":{\"stable\":{\"max_severity\":\"low\"}}}");
     world_ok(w, 200, "registered_model.updated", registered_model_patch, "a", NULL,
              "{\"slo\":{\"latency_p95_ms\":1.5},\"labels\":{\"a\":null}}");
     r = world_name(w, "a");
@@ -61,7 +69,8 @@ static void patches(void **state)
     char *text = strdup(r->entity.json);
     world_ok(w, 200, "", registered_model_patch, "a", NULL, text); /* what GET gave */
     free(text);
-    world_ok(w, 200, NULL, registered_model_patch, "a", NULL, "{\"slo\":null,\"gate\":null,\"nightly\":null}");
+    world_ok(w, 200, NULL, registered_model_patch, "a", NULL,
+             "{\"slo\":null,\"gate\":null,\"nightly\":null}");
     r = world_name(w, "a");
     assert_true(isnan(r->slo.latency_p99_ms) && r->gate_stable.max_age_seconds == INT64_MIN);
 }
@@ -70,9 +79,11 @@ static void patch_faults(void **state)
 {
     struct world *w = *state;
     world_register(w, "a", "1");
-    world_no(w, &ERR_INVALID, registered_model_patch, "a", NULL, "{\"slo\":{\"error_rate_ratio\":2}}");
+    world_no(w, &ERR_INVALID, registered_model_patch, "a", NULL,
+             "{\"slo\":{\"error_rate_ratio\":2}}");
     assert_true(problem_says(w, "/slo/error_rate_ratio"));
-    world_no(w, &ERR_INVALID, registered_model_patch, "a", NULL, "{\"gate\":{\"stable\":{\"max_severity\":\"bad\"}}}");
+    world_no(w, &ERR_INVALID, registered_model_patch, "a", NULL,
+             "{\"gate\":{\"stable\":{\"max_severity\":\"bad\"}}}");
     assert_true(problem_says(w, "/gate/stable/max_severity"));
     world_no(w, &ERR_UNKNOWN_FIELD, registered_model_patch, "a", NULL, "{\"gate\":{\"stble\":{}}}");
     world_no(w, &ERR_UNKNOWN_FIELD, registered_model_patch, "a", NULL, "{\"nope\":null}");
@@ -96,10 +107,12 @@ static void renames(void **state)
     world_move(w, "a:1", "canary");
     world_move(w, "a:1", "stable");
     uint64_t uid = world_name(w, "a")->entity.uid, model_uid = world_model(w, "a:1")->entity.uid;
-    world_no(w, &REGISTERED_MODEL_EXISTS, registered_model_patch, "a", NULL, "{\"name\":\"taken\"}");
+    world_no(w, &REGISTERED_MODEL_EXISTS, registered_model_patch, "a", NULL,
+             "{\"name\":\"taken\"}");
     world_no(w, &ERR_INVALID, registered_model_patch, "a", NULL, "{\"name\":\"a:b\"}");
     int64_t revision = world_name(w, "a")->entity.revision;
-    world_ok(w, 200, "registered_model.renamed,registered_model.renamed,model.renamed,model.renamed",
+    world_ok(w, 200,
+             "registered_model.renamed,registered_model.renamed,model.renamed,model.renamed",
              registered_model_patch, "a", NULL, "{\"name\":\"new name\",\"description\":\"d\"}");
     assert_string_equal(w->evidence, "{\"from\":\"a\",\"to\":\"new name\"}");
     assert_string_equal(answer_member(w, "name"), "new name");
@@ -112,7 +125,8 @@ static void renames(void **state)
     assert_string_equal(world_model(w, "a:1")->name, "new name");
     assert_string_equal(world_model(w, "a:2")->baseline_model_id, "a:1");
     struct err e = {0};
-    assert_ptr_equal(view_resolve(world_view(w), "default", "new name@best", &e), world_model(w, "a:2"));
+    assert_ptr_equal(view_resolve(world_view(w), "default", "new name@best", &e),
+                     world_model(w, "a:2"));
     assert_null(view_resolve(world_view(w), "default", "a@best", &e));
     world_register(w, "new name", "3");
     assert_string_equal(answer_member(w, "model_id"), "new name:3");
@@ -168,9 +182,10 @@ static void health_is_an_entity_of_its_own(void **state)
     w->c.args = &change;
     world_ok(w, 204, "health.changed", health_changed, NULL, NULL, NULL);
     const struct entity *h = view_get(world_view(w), ENTITY_HEALTH, "default", "a:1");
-    assert_string_equal(h->json, "{\"namespace\":\"default\",\"model_id\":\"a:1\",\"status\":\"degraded\","
-                                 "\"previous_status\":null,\"summary\":\"p95 is high\","
-                                 "\"changed_at\":\"2023-11-14T22:13:20.010Z\",\"revision\":1}");
+    assert_string_equal(h->json,
+                        "{\"namespace\":\"default\",\"model_id\":\"a:1\",\"status\":\"degraded\","
+                        "\"previous_status\":null,\"summary\":\"p95 is high\","
+                        "\"changed_at\":\"2023-11-14T22:13:20.010Z\",\"revision\":1}");
     assert_int_equal(h->uid, m->entity.uid);
     assert_ptr_equal(world_model(w, "a:1"), m); /* the model's revision stays */
     w->c.args = &change;
@@ -194,7 +209,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(creates), T(patches), T(patch_faults), T(renames), T(deletes), T(too_many_versions),
+        T(creates),
+        T(patches),
+        T(patch_faults),
+        T(renames),
+        T(deletes),
+        T(too_many_versions),
         T(health_is_an_entity_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

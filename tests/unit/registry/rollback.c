@@ -23,16 +23,18 @@ static void to_the_previous(void **state)
 {
     struct world *w = *state;
     w->now_ms += 1000;
-    world_ok(w, 200, "model.rolled_back,model.rolled_back_from,registered_model.updated", name_rollback, "a",
-             NULL, "{\"reason\":\"INC-4711\"}");
-    assert_string_equal(w->c.answer.body,
-                        "{\"from\":\"a:3\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":[]}");
+    world_ok(w, 200, "model.rolled_back,model.rolled_back_from,registered_model.updated",
+             name_rollback, "a", NULL, "{\"reason\":\"INC-4711\"}");
+    assert_string_equal(
+        w->c.answer.body,
+        "{\"from\":\"a:3\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":[]}");
     assert_string_equal(w->reason, "INC-4711");
     assert_string_equal(w->evidence, "{\"rollback\":{\"from\":\"a:3\",\"to\":\"a:2\"}}");
     assert_string_equal(world_status(w, "a:2"), "stable");
     assert_string_equal(world_status(w, "a:3"), "deprecated");
     assert_true(world_model(w, "a:3")->held);
-    assert_non_null(strstr(world_model(w, "a:3")->entity.json, "\"hold\":{\"reason\":\"INC-4711\""));
+    assert_non_null(
+        strstr(world_model(w, "a:3")->entity.json, "\"hold\":{\"reason\":\"INC-4711\""));
     assert_string_equal(world_name(w, "a")->stable_model_id, "a:2");
     assert_string_equal(world_name(w, "a")->previous_stable_model_id, "a:1");
 }
@@ -43,8 +45,9 @@ static void again_and_again(void **state)
     struct world *w = *state;
     world_ok(w, 200, NULL, name_rollback, "a", NULL, NULL);
     world_ok(w, 200, NULL, name_rollback, "a", NULL, "{}");
-    assert_string_equal(w->c.answer.body,
-                        "{\"from\":\"a:2\",\"to\":\"a:1\",\"experiments_stopped\":[],\"warnings\":[]}");
+    assert_string_equal(
+        w->c.answer.body,
+        "{\"from\":\"a:2\",\"to\":\"a:1\",\"experiments_stopped\":[],\"warnings\":[]}");
     world_no(w, &NOTHING_TO_ROLL_BACK_TO, name_rollback, "a", NULL, "{}");
     assert_true(problem_says(w, "2 held, 0 retired"));
     assert_string_equal(world_status(w, "a:1"), "stable");
@@ -84,13 +87,15 @@ static void dry_run_changes_nothing(void **state)
     world_ok(w, 200, NULL, alias_put, "a", "best", "{\"model_id\":\"a:3\"}");
     world_register(w, "a", "4");
     world_move(w, "a:4", "canary");
-    world_ok(w, 200, NULL, model_transition, "a:4", NULL, "{\"status\":\"stable\",\"supersede\":false}");
+    world_ok(w, 200, NULL, model_transition, "a:4", NULL,
+             "{\"status\":\"stable\",\"supersede\":false}");
     world_ok(w, 200, NULL, alias_put, "a", "next", "{\"model_id\":\"a:4\"}");
     world_ok(w, 200, "", name_rollback, "a", NULL, "{\"dry_run\":true}");
     char *dry = strdup(w->c.answer.body);
-    assert_string_equal(dry, "{\"from\":\"a:4\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":["
-                             "\"another version, 'a:3' stays stable beside it\",\"the alias 'next' still points "
-                             "at the version that is taken out of service\"]}");
+    assert_string_equal(
+        dry, "{\"from\":\"a:4\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":["
+             "\"another version, 'a:3' stays stable beside it\",\"the alias 'next' still points "
+             "at the version that is taken out of service\"]}");
     world_ok(w, 200, NULL, name_rollback, "a", NULL, "{\"dry_run\":false}");
     assert_string_equal(w->c.answer.body, dry);
     assert_string_equal(world_status(w, "a:3"), "stable");
@@ -131,8 +136,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(to_the_previous), T(again_and_again), T(to_a_given_one), T(dry_run_changes_nothing),
-        T(without_a_stable), T(needs_no_gate), T(refusals),
+        T(to_the_previous),  T(again_and_again), T(to_a_given_one), T(dry_run_changes_nothing),
+        T(without_a_stable), T(needs_no_gate),   T(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

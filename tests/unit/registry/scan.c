@@ -24,11 +24,32 @@ static bool is_object(const char *t)
 
 static void damage_is_seen(void **state)
 {
-    static const char *const good[] = {"{}", "{\"a\":1}", "{\"a\":[],\"b\":{\"c\":[1,-2.5e+3,null]}}", "{\"\":\"\\u00e9\"}"};
+    static const char *const good[] = {
+        "{}", "{\"a\":1}", "{\"a\":[],\"b\":{\"c\":[1,-2.5e+3,null]}}", "{\"\":\"\\u00e9\"}"};
     static const char *const bad[] = {
-        "", "{", "}", "[]", "{\"a\"}", "{\"a\":}", "{\"a\":1", "{\"a\":1,}", "{,\"a\":1}", "{\"a\":1}x", "{\"a\":1 }",
-        "{\"a\":tru}", "{\"a\":\"x}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\n\"}", "{\"a\":[1,]}",
-        "{\"a\":[1}", "{\"a\":{\"b\"}}", "{\"a\":-}", "{a:1}", "{\"a\":1\"b\":2}", "{\"a\":[1 2]}",
+        "",
+        "{",
+        "}",
+        "[]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1",
+        "{\"a\":1,}",
+        "{,\"a\":1}",
+        "{\"a\":1}x",
+        "{\"a\":1 }",
+        "{\"a\":tru}",
+        "{\"a\":\"x}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12g4\"}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":[1,]}",
+        "{\"a\":[1}",
+        "{\"a\":{\"b\"}}",
+        "{\"a\":-}",
+        "{a:1}",
+        "{\"a\":1\"b\":2}",
+        "{\"a\":[1 2]}",
     };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -81,8 +102,9 @@ static void numbers(void **state)
 static void unescapes_what_we_write(void **state)
 {
     uint64_t r = 11;
-    static const char *const pieces[] = {"a", "\"", "\\", "/", "\n", "\t", "\x01", "\x1f", "\xc3\xa9",
-                                         "\xf0\x9f\x8f\x80", "u0041", "b", " "};
+    static const char *const pieces[] = {"a",     "\"",   "\\",   "/",        "\n",
+                                         "\t",    "\x01", "\x1f", "\xc3\xa9", "\xf0\x9f\x8f\x80",
+                                         "u0041", "b",    " "};
     (void)state;
     for (int round = 0; round < 2000; round++) {
         char plain[200] = "", out[400];
@@ -106,8 +128,9 @@ static void unescapes_what_we_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(damage_is_seen), cmocka_unit_test(deep_nesting_ends), cmocka_unit_test(picks_members),
-        cmocka_unit_test(numbers),        cmocka_unit_test(unescapes_what_we_write),
+        cmocka_unit_test(damage_is_seen),          cmocka_unit_test(deep_nesting_ends),
+        cmocka_unit_test(picks_members),           cmocka_unit_test(numbers),
+        cmocka_unit_test(unescapes_what_we_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

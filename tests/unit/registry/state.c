@@ -39,16 +39,18 @@ static struct entity *make(struct bench *b, unsigned k, unsigned salt, uint64_t 
     char ns[8], id[40], name[16], json[900];
     struct err e = {0};
     key_of(k, ns, id, name);
-    int len = snprintf(json, sizeof json,
-                       "{\"namespace\":\"%s\",\"model_id\":\"%s\",\"name\":\"%s%s\",\"version\":\"%u.%u\",\"type\":\"t\","
-                       "\"sport\":null,\"status\":\"canary\",\"deployment_target\":null,\"endpoint\":null,"
-                       "\"description\":\"\",\"labels\":{},\"source\":null,\"source_digest\":null,"
-                       "\"training_run_id\":null,\"training_metrics\":{},\"signature\":null,\"runtime\":null,"
-                       "\"aliases\":[],\"baseline_model_id\":null,\"hold\":null,\"created_by\":{},"
-                       "\"created_at\":\"2023-11-14T22:13:20.000Z\",\"updated_at\":\"2023-11-14T22:13:20.000Z\","
-                       "\"status_changed_at\":\"2023-11-14T22:13:20.000Z\",\"promoted_at\":null,"
-                       "\"promotion\":null,\"revision\":%u}",
-                       ns, id, name, salt % 5 == 0 ? "-renamed" : "", k, salt % 4, salt % 1000 + 1);
+    int len = snprintf(
+        json, sizeof json,
+        "{\"namespace\":\"%s\",\"model_id\":\"%s\",\"name\":\"%s%s\",\"version\":\"%u.%u\","
+        "\"type\":\"t\","
+        "\"sport\":null,\"status\":\"canary\",\"deployment_target\":null,\"endpoint\":null,"
+        "\"description\":\"\",\"labels\":{},\"source\":null,\"source_digest\":null,"
+        "\"training_run_id\":null,\"training_metrics\":{},\"signature\":null,\"runtime\":null,"
+        "\"aliases\":[],\"baseline_model_id\":null,\"hold\":null,\"created_by\":{},"
+        "\"created_at\":\"2023-11-14T22:13:20.000Z\",\"updated_at\":\"2023-11-14T22:13:20.000Z\","
+        "\"status_changed_at\":\"2023-11-14T22:13:20.000Z\",\"promoted_at\":null,"
+        "\"promotion\":null,\"revision\":%u}",
+        ns, id, name, salt % 5 == 0 ? "-renamed" : "", k, salt % 4, salt % 1000 + 1);
     struct entity *made = model_parse(ns, id, uid, json, (size_t)len, state_names(b->state), &e);
     assert_non_null(made);
     return made;
@@ -56,7 +58,8 @@ static struct entity *make(struct bench *b, unsigned k, unsigned salt, uint64_t 
 
 static int by_key(const void *a, const void *b)
 {
-    const struct entity *x = *(const struct entity *const *)a, *y = *(const struct entity *const *)b;
+    const struct entity *x = *(const struct entity *const *)a,
+                        *y = *(const struct entity *const *)b;
     int ns = strcmp(x->ns, y->ns);
     return ns ? ns : strcmp(x->id, y->id);
 }
@@ -89,7 +92,8 @@ static size_t present(const struct entity *const *at, const struct entity **out)
     return n;
 }
 
-static void check_family(const struct view *v, const struct entity *e, const struct entity *const *at)
+static void check_family(const struct view *v, const struct entity *e,
+                         const struct entity *const *at)
 {
     const struct model *m = model_of(e);
     struct walk forth = {.n = 0}, back = {.n = 0};
@@ -97,7 +101,8 @@ static void check_family(const struct view *v, const struct entity *e, const str
     view_versions(v, e->ns, m->name, collect_model, &forth);
     view_versions_back(v, e->ns, m->name, collect_model, &back);
     for (unsigned k = 0; k < KEYS; k++)
-        siblings += at[k] && strcmp(at[k]->ns, e->ns) == 0 && strcmp(model_of(at[k])->name, m->name) == 0;
+        siblings +=
+            at[k] && strcmp(at[k]->ns, e->ns) == 0 && strcmp(model_of(at[k])->name, m->name) == 0;
     assert_int_equal(forth.n, siblings);
     assert_int_equal(back.n, siblings);
     for (size_t i = 0; i < siblings; i++) {
@@ -145,7 +150,8 @@ static void against_the_naive_model(void **state)
     uint64_t seq = 0;
     for (int round = 0; round < 400; round++) {
         unsigned changes = 1 + dice(&r, 40);
-        unsigned span = round % 100 < 60 ? KEYS : 1 + KEYS / 50; /* now and then nearly empty it again */
+        unsigned span =
+            round % 100 < 60 ? KEYS : 1 + KEYS / 50; /* now and then nearly empty it again */
         for (unsigned i = 0; i < changes; i++)
             change(&b, &r, span);
         check(state_head(b.state), b.naive.at, round % 20 == 0);
@@ -169,7 +175,8 @@ static void against_the_naive_model(void **state)
     state_publish(b.state, ++seq);
     check(state_head(b.state), b.naive.at, false);
     for (unsigned k = 0; k < KEYS; k++)
-        state_apply(b.state, NULL, (struct entity *)(uintptr_t)(b.naive.at[k] = make(&b, k, 1, b.next_uid++)));
+        state_apply(b.state, NULL,
+                    (struct entity *)(uintptr_t)(b.naive.at[k] = make(&b, k, 1, b.next_uid++)));
     check(state_head(b.state), b.naive.at, true);
     assert_true(b.retired > 0);
     state_free(b.state); /* with changes that were never published */
@@ -177,8 +184,9 @@ static void against_the_naive_model(void **state)
 
 /* --- readers beside the writer ---
  *
- * A reader holds a view while the writer goes on; what it sees does not change. Views are kept until the end,
- * as an epoch would keep them, so that a sanitizer sees every write to what a view reaches. */
+ * A reader holds a view while the writer goes on; what it sees does not change. Views are kept
+ * until the end, as an epoch would keep them, so that a sanitizer sees every write to what a view
+ * reaches. */
 
 struct kept {
     void **list;
@@ -204,7 +212,8 @@ struct shared {
 
 static bool sum(const struct entity *e, void *ctx)
 {
-    *(uint64_t *)ctx += e->uid * 31 + (uint64_t)e->revision + strlen(e->json) + strlen(model_of(e)->name);
+    *(uint64_t *)ctx +=
+        e->uid * 31 + (uint64_t)e->revision + strlen(e->json) + strlen(model_of(e)->name);
     return true;
 }
 
@@ -228,7 +237,7 @@ static void views_do_not_change(void **state)
     (void)state;
     struct kept kept = {0};
     struct bench b = {.next_uid = 1};
-    struct shared s = {0};
+    struct shared s = {.view = NULL};
     uint64_t r = 7;
     pthread_t threads[2];
     b.state = state_new(keep, &kept);

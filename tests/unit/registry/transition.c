@@ -26,13 +26,14 @@ static void supersede_is_one_change(void **state)
 {
     struct world *w = *state;
     for (int i = 1; i <= 3; i++) {
-        char version[8], id[8];
+        char version[16], id[16];
         snprintf(version, sizeof version, "%d", i);
         snprintf(id, sizeof id, "a:%d", i);
         world_register(w, "a", version);
         world_move(w, id, "canary");
     }
-    world_ok(w, 200, "model.promoted,registered_model.updated", model_transition, "a:1", NULL, STABLE);
+    world_ok(w, 200, "model.promoted,registered_model.updated", model_transition, "a:1", NULL,
+             STABLE);
     world_ok(w, 200, "model.promoted,registered_model.updated", model_transition, "a:2", NULL,
              "{\"status\":\"stable\",\"supersede\":false}");
     assert_string_equal(world_status(w, "a:1"), "stable");
@@ -57,11 +58,13 @@ static void promotions_are_never_a_draw(void **state)
     world_ok(w, 200, NULL, model_transition, "a:1", NULL, CANARY);
     world_ok(w, 200, NULL, model_transition, "a:2", NULL, CANARY);
     world_ok(w, 200, NULL, model_transition, "a:2", NULL, STABLE);
-    world_ok(w, 200, NULL, model_transition, "a:1", NULL, "{\"status\":\"stable\",\"supersede\":false}");
+    world_ok(w, 200, NULL, model_transition, "a:1", NULL,
+             "{\"status\":\"stable\",\"supersede\":false}");
     assert_string_equal(world_name(w, "a")->stable_model_id, "a:1");
     w->now_ms -= 60000; /* and the clock may even go back */
     world_ok(w, 200, NULL, model_transition, "a:2", NULL, "{\"status\":\"deprecated\"}");
-    world_ok(w, 200, NULL, model_transition, "a:2", NULL, "{\"status\":\"stable\",\"supersede\":false}");
+    world_ok(w, 200, NULL, model_transition, "a:2", NULL,
+             "{\"status\":\"stable\",\"supersede\":false}");
     assert_string_equal(world_name(w, "a")->stable_model_id, "a:2");
 }
 
@@ -70,16 +73,19 @@ static void actions(void **state)
     struct world *w = *state;
     world_register(w, "a", "1");
     world_ok(w, 200, "model.promoted", model_transition, "a:1", NULL, CANARY);
-    world_ok(w, 200, "model.demoted", model_transition, "a:1", NULL, "{\"status\":\"development\"}");
+    world_ok(w, 200, "model.demoted", model_transition, "a:1", NULL,
+             "{\"status\":\"development\"}");
     world_ok(w, 200, "model.promoted", model_transition, "a@latest", NULL, CANARY);
-    world_ok(w, 200, "model.promoted,registered_model.updated", model_transition, "a@canary", NULL, STABLE);
-    assert_string_equal(w->evidence,
-                        "{\"to\":\"stable\",\"allowed\":true,\"evidence\":\"none\",\"conditions\":[],"
-                        "\"rule\":{\"require_types\":[],\"max_age_seconds\":null,\"max_severity\":\"medium\","
-                        "\"require_experiment\":false},\"run_id\":null,\"experiment\":null,"
-                        "\"source_digest\":null}");
-    world_ok(w, 200, "model.deprecated,registered_model.updated", model_transition, "a@stable", NULL,
-             "{\"status\":\"deprecated\"}");
+    world_ok(w, 200, "model.promoted,registered_model.updated", model_transition, "a@canary", NULL,
+             STABLE);
+    assert_string_equal(
+        w->evidence,
+        "{\"to\":\"stable\",\"allowed\":true,\"evidence\":\"none\",\"conditions\":[],"
+        "\"rule\":{\"require_types\":[],\"max_age_seconds\":null,\"max_severity\":\"medium\","
+        "\"require_experiment\":false},\"run_id\":null,\"experiment\":null,"
+        "\"source_digest\":null}");
+    world_ok(w, 200, "model.deprecated,registered_model.updated", model_transition, "a@stable",
+             NULL, "{\"status\":\"deprecated\"}");
     assert_null(w->evidence);
     world_ok(w, 200, "model.retired,registered_model.updated", model_transition, "a@previous", NULL,
              "{\"status\":\"retired\"}");
@@ -90,9 +96,10 @@ static void promotion_is_recorded(void **state)
     struct world *w = *state;
     world_register(w, "a", "1");
     world_ok(w, 200, NULL, model_transition, "a:1", NULL, CANARY);
-    assert_string_equal(answer_member(w, "promotion"),
-                        "{\"to\":\"canary\",\"at\":\"2023-11-14T22:13:20.010Z\",\"evidence\":\"none\","
-                        "\"forced\":false,\"actor\":{\"kind\":\"token\",\"id\":\"tester\"}}");
+    assert_string_equal(
+        answer_member(w, "promotion"),
+        "{\"to\":\"canary\",\"at\":\"2023-11-14T22:13:20.010Z\",\"evidence\":\"none\","
+        "\"forced\":false,\"actor\":{\"kind\":\"token\",\"id\":\"tester\"}}");
     assert_string_equal(answer_member(w, "promoted_at"), "null");
     world_ok(w, 200, NULL, model_transition, "a:1", NULL, STABLE);
     assert_string_equal(answer_member(w, "promoted_at"), "2023-11-14T22:13:20.010Z");
@@ -105,12 +112,13 @@ static void gate_blocks(void **state)
     world_move(w, "a:1", "canary"); /* canary's own rule asks for nothing */
     require(w, "a", "{\"require_types\":[\"unit\",\"regression\"],\"require_experiment\":true}");
     world_no(w, &PROMOTION_BLOCKED, model_transition, "a:1", NULL, STABLE);
-    assert_string_equal(w->c.err.members,
-                        "\"gate\":{\"allowed\":false,\"evidence\":\"none\",\"conditions\":["
-                        "{\"name\":\"test:unit\",\"status\":\"missing\",\"run_id\":null,\"detail\":\"no run has "
-                        "tested the model\"},{\"name\":\"test:regression\",\"status\":\"missing\",\"run_id\":null,"
-                        "\"detail\":\"no run has tested the model\"},{\"name\":\"experiment\",\"status\":"
-                        "\"missing\",\"run_id\":null,\"detail\":\"no experiment has compared the model\"}]}");
+    assert_string_equal(
+        w->c.err.members,
+        "\"gate\":{\"allowed\":false,\"evidence\":\"none\",\"conditions\":["
+        "{\"name\":\"test:unit\",\"status\":\"missing\",\"run_id\":null,\"detail\":\"no run has "
+        "tested the model\"},{\"name\":\"test:regression\",\"status\":\"missing\",\"run_id\":null,"
+        "\"detail\":\"no run has tested the model\"},{\"name\":\"experiment\",\"status\":"
+        "\"missing\",\"run_id\":null,\"detail\":\"no experiment has compared the model\"}]}");
     assert_string_equal(world_status(w, "a:1"), "canary");
     world_move(w, "a:1", "development"); /* out of service: never blocked */
     world_move(w, "a:1", "retired");
@@ -137,16 +145,22 @@ static void force_passes_and_stays_marked(void **state)
     world_register(w, "a", "1");
     world_move(w, "a:1", "canary");
     require(w, "a", "{\"require_types\":[\"unit\"]}");
-    world_no(w, &ERR_INVALID, model_transition, "a:1", NULL, "{\"status\":\"stable\",\"force\":true}");
+    world_no(w, &ERR_INVALID, model_transition, "a:1", NULL,
+             "{\"status\":\"stable\",\"force\":true}");
     assert_true(problem_says(w, "\"field\":\"/reason\""));
-    world_no(w, &ERR_INVALID, model_transition, "a:1", NULL, "{\"status\":\"stable\",\"force\":true,\"reason\":\"\"}");
+    world_no(w, &ERR_INVALID, model_transition, "a:1", NULL,
+             "{\"status\":\"stable\",\"force\":true,\"reason\":\"\"}");
     world_ok(w, 200, "gate.forced,registered_model.updated", model_transition, "a:1", NULL,
              "{\"status\":\"stable\",\"force\":true,\"reason\":\"fire\"}");
-    assert_non_null(strstr(w->evidence, "\"allowed\":false,\"evidence\":\"forced\",\"conditions\":[{\"name\":\"test:unit\""));
-    assert_non_null(strstr(answer_member(w, "promotion"), "\"evidence\":\"forced\",\"forced\":true"));
+    assert_non_null(strstr(
+        w->evidence,
+        "\"allowed\":false,\"evidence\":\"forced\",\"conditions\":[{\"name\":\"test:unit\""));
+    assert_non_null(
+        strstr(answer_member(w, "promotion"), "\"evidence\":\"forced\",\"forced\":true"));
     /* It was stable: it returns without a gate, and is still marked. */
     world_move(w, "a:1", "deprecated");
-    world_ok(w, 200, "model.promoted,registered_model.updated", model_transition, "a:1", NULL, STABLE);
+    world_ok(w, 200, "model.promoted,registered_model.updated", model_transition, "a:1", NULL,
+             STABLE);
     assert_non_null(strstr(answer_member(w, "promotion"), "\"evidence\":\"none\",\"forced\":true"));
     assert_null(w->evidence);
 }
@@ -156,10 +170,12 @@ static void force_by_header_reason(void **state)
     struct world *w = *state;
     world_register(w, "a", "1");
     w->header_reason = "from the header";
-    world_ok(w, 200, "gate.forced", model_transition, "a:1", NULL, "{\"status\":\"canary\",\"force\":true}");
+    world_ok(w, 200, "gate.forced", model_transition, "a:1", NULL,
+             "{\"status\":\"canary\",\"force\":true}");
     assert_string_equal(w->reason, "from the header");
     w->header_reason = "from the header";
-    world_ok(w, 200, NULL, model_transition, "a:1", NULL, "{\"status\":\"development\",\"reason\":\"body\"}");
+    world_ok(w, 200, NULL, model_transition, "a:1", NULL,
+             "{\"status\":\"development\",\"reason\":\"body\"}");
     assert_string_equal(w->reason, "body");
 }
 
@@ -168,9 +184,10 @@ static void held_is_promoted_by_nothing(void **state)
     struct world *w = *state;
     world_register(w, "a", "1");
     world_ok(w, 200, "model.held", model_hold, "a:1", NULL, "{\"reason\":\"smells\"}");
-    assert_string_equal(answer_member(w, "hold"),
-                        "{\"reason\":\"smells\",\"at\":\"2023-11-14T22:13:20.010Z\",\"by\":{\"kind\":\"token\","
-                        "\"id\":\"tester\"}}");
+    assert_string_equal(
+        answer_member(w, "hold"),
+        "{\"reason\":\"smells\",\"at\":\"2023-11-14T22:13:20.010Z\",\"by\":{\"kind\":\"token\","
+        "\"id\":\"tester\"}}");
     world_no(w, &MODEL_HELD, model_transition, "a:1", NULL, CANARY);
     world_no(w, &MODEL_HELD, model_transition, "a:1", NULL,
              "{\"status\":\"canary\",\"force\":true,\"reason\":\"me\"}");
@@ -193,7 +210,8 @@ static void a_hold_decides_who_is_previous(void **state)
     world_move(w, "a:1", "stable");
     world_move(w, "a:1", "deprecated");
     assert_string_equal(world_name(w, "a")->previous_stable_model_id, "a:1");
-    world_ok(w, 200, "model.held,registered_model.updated", model_hold, "a:1", NULL, "{\"reason\":\"x\"}");
+    world_ok(w, 200, "model.held,registered_model.updated", model_hold, "a:1", NULL,
+             "{\"reason\":\"x\"}");
     assert_null(world_name(w, "a")->previous_stable_model_id);
     world_no(w, &MODEL_HELD, model_transition, "a:1", NULL, STABLE);
     world_ok(w, 204, "model.released,registered_model.updated", model_release, "a:1", NULL, NULL);
@@ -207,7 +225,8 @@ static void bodies(void **state)
     world_no(w, &ERR_INVALID, model_transition, "a:1", NULL, "{}");
     world_no(w, &ERR_INVALID, model_transition, "a:1", NULL, NULL);
     world_no(w, &ERR_INVALID, model_transition, "a:1", NULL, "{\"status\":\"production\"}");
-    world_no(w, &ERR_UNKNOWN_FIELD, model_transition, "a:1", NULL, "{\"status\":\"canary\",\"forse\":true}");
+    world_no(w, &ERR_UNKNOWN_FIELD, model_transition, "a:1", NULL,
+             "{\"status\":\"canary\",\"forse\":true}");
     world_no(w, &MODEL_NOT_FOUND, model_transition, "b:1", NULL, CANARY);
     world_no(w, &ALIAS_NOT_FOUND, model_transition, "a@stable", NULL, CANARY);
 }
@@ -222,17 +241,18 @@ struct verdict {
     char required[100];
 };
 
-static bool judge(void *self, const struct view *v, const struct model *m, enum model_status to,
-                  const struct gate_rule *rule, struct arena *a, const char **conditions,
-                  const char **evidence, const char **run_id)
+static bool judge(void *self, const struct gate_question *q, const struct gate_rule *rule,
+                  struct arena *a, struct gate_verdict *out)
 {
     struct verdict *verdict = self;
-    (void)v, (void)m, (void)a;
-    verdict->asked = to;
-    snprintf(verdict->required, sizeof verdict->required, "%s %s", rule->require_types, rule->max_severity);
-    *conditions = verdict->pass ? "[{\"name\":\"unit\",\"status\":\"pass\"}]" : "[{\"name\":\"unit\",\"status\":\"running\"}]";
-    *evidence = verdict->pass ? "complete" : "incomplete";
-    *run_id = verdict->run_id;
+    (void)a;
+    verdict->asked = q->to;
+    snprintf(verdict->required, sizeof verdict->required, "%s %s", rule->require_types,
+             rule->max_severity);
+    out->conditions = verdict->pass ? "[{\"name\":\"unit\",\"status\":\"pass\"}]"
+                                    : "[{\"name\":\"unit\",\"status\":\"running\"}]";
+    out->evidence = verdict->pass ? "complete" : "incomplete";
+    out->run_id = verdict->run_id;
     return verdict->pass;
 }
 
@@ -249,7 +269,8 @@ static void evidence_decides(void **state)
     world_no(w, &PROMOTION_BLOCKED, model_transition, "a:1", NULL, CANARY);
     v.pass = true;
     world_ok(w, 200, "model.promoted", model_transition, "a:1", NULL, CANARY);
-    assert_non_null(strstr(answer_member(w, "promotion"), "\"evidence\":\"complete\",\"forced\":false"));
+    assert_non_null(
+        strstr(answer_member(w, "promotion"), "\"evidence\":\"complete\",\"forced\":false"));
     require(w, "a", "{\"require_types\":[\"perf\"],\"max_severity\":\"low\"}");
     world_ok(w, 200, NULL, model_transition, "a:1", NULL, STABLE);
     assert_string_equal(v.required, "[\"perf\"] low");
@@ -264,8 +285,8 @@ static const char *ask(struct world *w, const char *id, enum model_status to, bo
     struct err e = {0};
     const char *json;
     bool allowed;
-    assert_true(gate_resource(world_view(w), &w->rules, w->gate, world_model(w, id), to, force, a, &json,
-                              &allowed, &e));
+    const struct gate_question q = {world_view(w), &w->rules, w->gate, world_model(w, id), to};
+    assert_true(gate_resource(&q, force, a, &json, &allowed, &e));
     assert_int_equal(allowed, strncmp(json, "{\"allowed\":true,", 16) == 0);
     snprintf(text, sizeof text, "%s", json);
     arena_free(a);
@@ -280,14 +301,19 @@ static void gate_as_resource(void **state)
     assert_string_equal(ask(w, "a:1", STATUS_CANARY, false), free_pass);
     assert_string_equal(ask(w, "a:1", STATUS_RETIRED, false), free_pass);
     assert_string_equal(ask(w, "a:1", STATUS_DEVELOPMENT, false), free_pass);
-    assert_non_null(strstr(ask(w, "a:1", STATUS_STABLE, false), "{\"name\":\"lifecycle\",\"status\":\"fail\""));
+    assert_non_null(
+        strstr(ask(w, "a:1", STATUS_STABLE, false), "{\"name\":\"lifecycle\",\"status\":\"fail\""));
     world_move(w, "a:1", "canary");
     require(w, "a", "{\"require_types\":[\"unit\"]}");
-    assert_non_null(strstr(ask(w, "a:1", STATUS_STABLE, false), "{\"allowed\":false,\"evidence\":\"none\",\"conditions\":[{\"name\":\"test:unit\",\"status\":\"missing\""));
-    assert_non_null(strstr(ask(w, "a:1", STATUS_STABLE, true), "{\"allowed\":true,\"evidence\":\"forced\""));
+    assert_non_null(strstr(ask(w, "a:1", STATUS_STABLE, false),
+                           "{\"allowed\":false,\"evidence\":\"none\",\"conditions\":[{\"name\":"
+                           "\"test:unit\",\"status\":\"missing\""));
+    assert_non_null(
+        strstr(ask(w, "a:1", STATUS_STABLE, true), "{\"allowed\":true,\"evidence\":\"forced\""));
     world_ok(w, 200, NULL, model_hold, "a:1", NULL, "{\"reason\":\"x\"}");
     assert_non_null(strstr(ask(w, "a:1", STATUS_STABLE, true), "{\"allowed\":false,"));
-    assert_non_null(strstr(ask(w, "a:1", STATUS_STABLE, false), "[{\"name\":\"hold\",\"status\":\"fail\""));
+    assert_non_null(
+        strstr(ask(w, "a:1", STATUS_STABLE, false), "[{\"name\":\"hold\",\"status\":\"fail\""));
     assert_string_equal(ask(w, "a:1", STATUS_DEVELOPMENT, false), free_pass);
 }
 
@@ -295,10 +321,19 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(supersede_is_one_change), T(promotions_are_never_a_draw), T(actions), T(promotion_is_recorded),
-        T(gate_blocks), T(configuration_requires), T(force_passes_and_stays_marked),
-        T(force_by_header_reason), T(held_is_promoted_by_nothing), T(a_hold_decides_who_is_previous),
-        T(bodies), T(evidence_decides), T(gate_as_resource),
+        T(supersede_is_one_change),
+        T(promotions_are_never_a_draw),
+        T(actions),
+        T(promotion_is_recorded),
+        T(gate_blocks),
+        T(configuration_requires),
+        T(force_passes_and_stays_marked),
+        T(force_by_header_reason),
+        T(held_is_promoted_by_nothing),
+        T(a_hold_decides_who_is_previous),
+        T(bodies),
+        T(evidence_decides),
+        T(gate_as_resource),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,9 +13,25 @@ static int sign(int n)
 
 static void numbers_compare_as_numbers(void **state)
 {
-    static const char *const ascending[] = {"", "-1", "0", "1", "1-rc", "1.9", "1.9.1", "1.10", "1.a", "1a", "2",
-                                            "9", "10", "99999999999999999999", "100000000000000000000", "a",
-                                            "v1.9", "v1.10", "v10"};
+    static const char *const ascending[] = {"",
+                                            "-1",
+                                            "0",
+                                            "1",
+                                            "1-rc",
+                                            "1.9",
+                                            "1.9.1",
+                                            "1.10",
+                                            "1.a",
+                                            "1a",
+                                            "2",
+                                            "9",
+                                            "10",
+                                            "99999999999999999999",
+                                            "100000000000000000000",
+                                            "a",
+                                            "v1.9",
+                                            "v1.10",
+                                            "v10"};
     const int n = sizeof ascending / sizeof *ascending;
     (void)state;
     for (int i = 0; i < n; i++)

@@ -1,6 +1,6 @@
-/* world: a registry without an engine, for the tests of this room. Each command is decided against the head,
- * its journal entries are made and verified, its changes applied and published; then the whole state is
- * held against the rules that must always be true. */
+/* world: a registry without an engine, for the tests of this room. Each command is decided against
+ * the head, its journal entries are made and verified, its changes applied and published; then the
+ * whole state is held against the rules that must always be true. */
 #ifndef PADDOCK_TESTS_REGISTRY_WORLD_H
 #define PADDOCK_TESTS_REGISTRY_WORLD_H
 
@@ -35,7 +35,7 @@ struct world {
     struct arena *arena;
     struct command c;
     struct changes changes;
-    char actions[2048]; /* "model.registered,registered_model.registered" */
+    char actions[2048];            /* "model.registered,registered_model.registered" */
     const char *evidence, *reason; /* of its first change */
     json_t *body, *answer;
     /* options of the next command, reset by it */
@@ -54,8 +54,10 @@ UNUSED_OK static struct world *world_new(void)
 {
     struct world *w = calloc(1, sizeof *w);
     w->state = state_new(world_retire, w);
-    w->rules = (struct rules){.types = WORLD_TYPES, .protected_aliases = WORLD_PROTECTED,
-                              .gate_max_age_seconds = INT64_MIN, .gate_max_severity = "medium",
+    w->rules = (struct rules){.types = WORLD_TYPES,
+                              .protected_aliases = WORLD_PROTECTED,
+                              .gate_max_age_seconds = INT64_MIN,
+                              .gate_max_severity = "medium",
                               .nightly_hour_utc = 2};
     w->now_ms = 1700000000000;
     w->next_uid = 1;
@@ -106,7 +108,7 @@ static bool world_tally_model(const struct model *m, void *ctx)
         return true;
     json_t *text = json_read(m->entity.json, m->entity.json_len, NULL), *alias;
     size_t i;
-    json_array_foreach (json_object_get(text, "aliases"), i, alias) {
+    json_array_foreach(json_object_get(text, "aliases"), i, alias) {
         size_t k = 0;
         while (k < t->r->n_aliases && strcmp(t->r->aliases[k].alias, json_string_value(alias)) != 0)
             k++;
@@ -199,7 +201,8 @@ static void world_check_change(struct world *w, const struct change *ch)
 
 /* Decide and, if it is granted, apply and publish. `body` is JSON text or NULL. */
 UNUSED_OK static bool world_run(struct world *w,
-                                bool (*decide)(struct command *, struct head *, struct changes *, struct err *),
+                                bool (*decide)(struct command *, struct head *, struct changes *,
+                                               struct err *),
                                 const char *id, const char *id2, const char *body)
 {
     struct err e = {0};
@@ -211,11 +214,22 @@ UNUSED_OK static bool world_run(struct world *w,
     assert_true(!body || w->body);
     w->answer = NULL;
     w->changes = (struct changes){0};
-    w->c = (struct command){.arena = w->arena, .ns = w->ns, .actor = {"token", "tester", NULL},
-                            .request_id = "r-1", .reason = w->header_reason, .if_match = w->if_match,
-                            .id = id, .id2 = id2, .body = w->body, .args = args, .decide = decide};
-    struct head head = {.view = state_head(w->state), .names = state_names(w->state),
-                        .rules = &w->rules, .gate = w->gate, .now_ms = w->now_ms,
+    w->c = (struct command){.arena = w->arena,
+                            .ns = w->ns,
+                            .actor = {"token", "tester", NULL},
+                            .request_id = "r-1",
+                            .reason = w->header_reason,
+                            .if_match = w->if_match,
+                            .id = id,
+                            .id2 = id2,
+                            .body = w->body,
+                            .args = args,
+                            .decide = decide};
+    struct head head = {.view = state_head(w->state),
+                        .names = state_names(w->state),
+                        .rules = &w->rules,
+                        .gate = w->gate,
+                        .now_ms = w->now_ms,
                         .next_uid = w->next_uid};
     w->actions[0] = '\0';
     w->c.ok = decide(&w->c, &head, &w->changes, &w->c.err);
@@ -252,23 +266,23 @@ UNUSED_OK static bool world_run(struct world *w,
 }
 
 /* Run what must be granted, with this status and these actions (NULL: whatever). */
-#define world_ok(w, status_, actions_, ...)                                                     \
-    do {                                                                                         \
-        if (!world_run(w, __VA_ARGS__))                                                          \
-            fail_msg("refused: %s %s", (w)->c.err.kind->code, (w)->c.err.detail);                \
-        assert_int_equal((w)->c.answer.status, status_);                                         \
-        if (actions_)                                                                            \
-            assert_string_equal((w)->actions, (const char *)(actions_));                         \
+#define world_ok(w, status_, actions_, ...)                                       \
+    do {                                                                          \
+        if (!world_run(w, __VA_ARGS__))                                           \
+            fail_msg("refused: %s %s", (w)->c.err.kind->code, (w)->c.err.detail); \
+        assert_int_equal((w)->c.answer.status, status_);                          \
+        if (actions_)                                                             \
+            assert_string_equal((w)->actions, (const char *)(actions_));          \
     } while (0)
 
 /* Run what must be refused with this kind. */
-#define world_no(w, kind_, ...)                                                                  \
-    do {                                                                                         \
-        if (world_run(w, __VA_ARGS__))                                                           \
-            fail_msg("granted, where %s is due", (kind_)->code);                                 \
-        if ((w)->c.err.kind != (kind_))                                                          \
-            fail_msg("%s instead of %s: %s", (w)->c.err.kind->code, (kind_)->code,               \
-                     (w)->c.err.detail);                                                         \
+#define world_no(w, kind_, ...)                                                    \
+    do {                                                                           \
+        if (world_run(w, __VA_ARGS__))                                             \
+            fail_msg("granted, where %s is due", (kind_)->code);                   \
+        if ((w)->c.err.kind != (kind_))                                            \
+            fail_msg("%s instead of %s: %s", (w)->c.err.kind->code, (kind_)->code, \
+                     (w)->c.err.detail);                                           \
     } while (0)
 
 /* --- short forms --- */
@@ -276,7 +290,8 @@ UNUSED_OK static bool world_run(struct world *w,
 UNUSED_OK static void world_register(struct world *w, const char *name, const char *version)
 {
     char body[600];
-    snprintf(body, sizeof body, "{\"name\":\"%s\",\"version\":\"%s\",\"type\":\"classifier\"}", name, version);
+    snprintf(body, sizeof body, "{\"name\":\"%s\",\"version\":\"%s\",\"type\":\"classifier\"}",
+             name, version);
     w->now_ms += 10;
     world_ok(w, 201, NULL, model_register, NULL, NULL, body);
 }
