@@ -93,6 +93,14 @@ struct election {
     const struct model *stable, *previous;
 };
 
+/* What a model may be elected for: neither (0), @stable, @previous. */
+static int candidacy(const struct model *m)
+{
+    if (m->status == STATUS_STABLE)
+        return 1;
+    return m->status == STATUS_DEPRECATED && !m->held && m->promoted_at ? 2 : 0;
+}
+
 static bool vote(const struct model *m, void *ctx)
 {
     struct election *el = ctx;
@@ -101,25 +109,25 @@ static bool vote(const struct model *m, void *ctx)
         return true; /* deleted */
     if (change)
         m = model_of(change->after);
-    if (m->status == STATUS_STABLE && (!el->stable || m->promoted_at > el->stable->promoted_at))
+    int office = candidacy(m);
+    if (office == 1 && (!el->stable || m->promoted_at > el->stable->promoted_at))
         el->stable = m;
-    if (m->status == STATUS_DEPRECATED && !m->held && m->promoted_at &&
-        (!el->previous || m->promoted_at > el->previous->promoted_at))
+    if (office == 2 && (!el->previous || m->promoted_at > el->previous->promoted_at))
         el->previous = m;
     return true;
 }
 
-/* Does any change put so far bear on the outcome? Registering and editing, the common commands,
- * spare the walk over all versions. */
+/* Does any change put so far bear on the outcome? The common commands spare the walk over all
+ * versions: registering, editing, moving to canary. */
 static bool election_due(const struct changes *ch)
 {
     for (size_t i = 0; i < ch->n; i++) {
         const struct entity *b = ch->list[i].before, *a = ch->list[i].after;
         if (!b || b->kind != ENTITY_MODEL)
             continue;
-        const struct model *was = model_of(b);
-        if (!a || was->status != model_of(a)->status || was->held != model_of(a)->held ||
-            was->promoted_at != model_of(a)->promoted_at)
+        const struct model *was = model_of(b), *is = a ? model_of(a) : NULL;
+        if (candidacy(was) != (is ? candidacy(is) : 0) ||
+            (is && was->promoted_at != is->promoted_at))
             return true;
     }
     return false;
