@@ -87,8 +87,6 @@ static bool settled_by_row(struct pass *p, const struct model_row *row)
         return true; /* before the cursor */
     if (p->n < p->cap || !prefix_loses(p, prefix, &p->heap[0]))
         return false;
-    if (p->has_after && prefix == p->after.prefix)
-        return false;
     p->beyond++;
     return true;
 }

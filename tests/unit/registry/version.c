@@ -67,6 +67,18 @@ static void prefix_agrees(void **state)
         }
 }
 
+/* However long a number is, it stands to other characters as a digit does. */
+static void long_numbers(void **state)
+{
+    static const char *const ascending[] = {
+        "/", "7", "12345678", "123456789", "1234567890", "12345678901234567890", ";", "a"};
+    (void)state;
+    for (size_t i = 1; i < sizeof ascending / sizeof *ascending; i++) {
+        assert_true(version_compare(ascending[i - 1], ascending[i]) < 0);
+        assert_true(version_prefix(ascending[i - 1]) <= version_prefix(ascending[i]));
+    }
+}
+
 static void whole_numbers(void **state)
 {
     (void)state;
@@ -85,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_compare_as_numbers),
         cmocka_unit_test(prefix_agrees),
+        cmocka_unit_test(long_numbers),
         cmocka_unit_test(whole_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
