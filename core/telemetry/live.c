@@ -268,12 +268,8 @@ void live_count(struct live *l, const struct payload *p, uint32_t first, uint32_
                 uint32_t *score, bool windows, bool ring, const struct counting *c)
 {
     struct group g = {.live = l, .payload = p, .counting = c};
-    if (windows) {
+    if (windows)
         *score = count_windows(&g, first, n, *score);
-    } else {
-        while (*score < p->head.scores && p->scores[*score].record < first + n)
-            ++*score;
-    }
     for (uint32_t i = first; ring && i < first + n; i++)
         ring_push(&l->ring, p->records[i].latency_ms, record_time(&p->records[i]), c->rings);
 }

@@ -1,6 +1,5 @@
 #include "telemetry/internal.h"
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "telemetry/block.h"
@@ -14,90 +13,6 @@
 #define DEAD_MAX         4096
 #define HURRY_NS         INT64_C(1000000000) /* at most one early round a second */
 #define PROBE_MS         1000 /* while the log cannot be written: try again by itself this often */
-#define AHEAD            16   /* models that are locked and brought into the cache together */
-
-struct counting counting_now(const struct telemetry *t, struct workshop *w)
-{
-    return (struct counting){.now = clock_wall_ms(t->config.clock),
-                             .retention_ms = t->retention_ms,
-                             .since = t->since,
-                             .workshop = w,
-                             .rings = (struct ring_budget *)(uintptr_t)&t->rings};
-}
-
-/* --- counting --- */
-
-static bool is_dead(const struct telemetry *t, uint64_t uid)
-{
-    for (size_t i = 0; i < t->n_dead; i++)
-        if (t->dead[i] == uid)
-            return true;
-    return false;
-}
-
-static struct live *model_of_group(struct telemetry *t, uint64_t uid)
-{
-    struct live *l = models_peek(&t->models, uid);
-    return l || is_dead(t, uid) ? l : models_get_or_add(&t->models, uid);
-}
-
-static void prefetch_counter(const struct live *l, const struct payload_record *r)
-{
-    const struct open_tally *o = l->open[0].start > l->open[1].start ? &l->open[0] : &l->open[1];
-    if (o->tally)
-        sketch_prefetch_cell(&o->tally->latency, r->latency_ms);
-    if (l->ring.samples)
-        __builtin_prefetch(&l->ring.samples[l->ring.next], 1);
-}
-
-/* Cache misses are the cost when thousands of models take turns, so a few models at a time go
- * through three steps: find and touch; lock and touch what they point to; count. Holding several
- * locks is safe since no other thread holds more than one. */
-void count_block(struct telemetry *t, const struct payload *p, uint64_t position, bool replay,
-                 const struct counting *c)
-{
-    struct live *lives[AHEAD];
-    uint32_t record = 0, score = 0;
-    for (uint32_t from = 0; from < p->head.groups; from += AHEAD) {
-        uint32_t n = p->head.groups - from < AHEAD ? p->head.groups - from : AHEAD;
-        const struct payload_group *groups = p->groups + from;
-        for (uint32_t i = 0; i < AHEAD && from + n + i < p->head.groups; i++)
-            models_prefetch(&t->models, groups[n + i].uid);
-        for (uint32_t i = 0; i < n; i++) {
-            lives[i] = model_of_group(t, groups[i].uid);
-            if (lives[i])
-                __builtin_prefetch(lives[i], 1);
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            if (!lives[i])
-                continue;
-            pthread_mutex_lock(&lives[i]->lock);
-            for (int k = 0; k < 2; k++)
-                if (lives[i]->open[k].tally)
-                    sketch_prefetch(&lives[i]->open[k].tally->latency);
-        }
-        for (uint32_t i = 0, first = record; i < n; first += (uint32_t)groups[i++].records)
-            if (lives[i])
-                prefetch_counter(lives[i], &p->records[first]);
-        for (uint32_t i = 0; i < n; record += (uint32_t)groups[i++].records) {
-            struct live *l = lives[i];
-            uint32_t in_group = (uint32_t)groups[i].records;
-            bool windows = l && (!replay || position > l->stored_position);
-            bool ring = l && (!replay || position > l->ring_position);
-            if (!l) {
-                while (score < p->head.scores && p->scores[score].record < record + in_group)
-                    score++;
-                continue;
-            }
-            live_count(l, p, record, in_group, &score, windows, ring, c);
-            l->replayed += replay && !windows ? in_group : 0;
-            l->ring_replayed += replay && ring ? in_group : 0;
-            if (position > l->position)
-                l->position = position;
-            pthread_mutex_unlock(&l->lock);
-        }
-    }
-}
 
 /* --- writing --- */
 

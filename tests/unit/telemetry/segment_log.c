@@ -419,7 +419,7 @@ static void test_log_gone(void **state)
 static void flip(const char *path, off_t at)
 {
     int fd = open(path, O_RDWR);
-    char c;
+    char c = 0;
     assert_true(fd >= 0 && pread(fd, &c, 1, at) == 1);
     c ^= 0x10;
     assert_int_equal(pwrite(fd, &c, 1, at), 1);

@@ -1,0 +1,123 @@
+#include "telemetry/internal.h"
+
+#define AHEAD 16 /* models that are locked and brought into the cache together */
+
+struct counting counting_now(const struct telemetry *t, struct workshop *w)
+{
+    return (struct counting){.now = clock_wall_ms(t->config.clock),
+                             .retention_ms = t->retention_ms,
+                             .since = t->since,
+                             .workshop = w,
+                             .rings = (struct ring_budget *)(uintptr_t)&t->rings};
+}
+
+static bool is_dead(const struct telemetry *t, uint64_t uid)
+{
+    for (size_t i = 0; i < t->n_dead; i++)
+        if (t->dead[i] == uid)
+            return true;
+    return false;
+}
+
+/* The model of a group; NULL if it was forgotten while its records were under way. */
+static struct live *live_of(struct telemetry *t, uint64_t uid)
+{
+    struct live *l = models_peek(&t->models, uid);
+    return l || is_dead(t, uid) ? l : models_get_or_add(&t->models, uid);
+}
+
+/* A few groups of a payload that are counted together. */
+struct stretch {
+    const struct payload *payload;
+    const struct payload_group *groups;
+    struct live *lives[AHEAD];
+    uint32_t n, record, score; /* groups; its first record; the next score */
+};
+
+/* Lock the models, always in the order of their addresses, and touch what they point to. */
+static void lock_models(const struct stretch *s)
+{
+    struct live *sorted[AHEAD];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (!s->lives[i])
+            continue;
+        uint32_t at = n++;
+        for (; at > 0 && sorted[at - 1] > s->lives[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = s->lives[i];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        pthread_mutex_lock(&sorted[i]->lock);
+        for (int k = 0; k < 2; k++)
+            if (sorted[i]->open[k].tally)
+                sketch_prefetch(&sorted[i]->open[k].tally->latency);
+    }
+}
+
+static void unlock_models(const struct stretch *s)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->lives[i])
+            pthread_mutex_unlock(&s->lives[i]->lock);
+}
+
+static void prefetch_counters(const struct stretch *s)
+{
+    const struct payload_record *r = &s->payload->records[s->record];
+    for (uint32_t i = 0; i < s->n; r += s->groups[i++].records) {
+        const struct live *l = s->lives[i];
+        if (!l)
+            continue;
+        const struct open_tally *o = &l->open[l->open[0].start < l->open[1].start];
+        if (o->tally)
+            sketch_prefetch_cell(&o->tally->latency, r->latency_ms);
+        if (l->ring.samples)
+            __builtin_prefetch(&l->ring.samples[l->ring.next], 1);
+    }
+}
+
+static void count_group(struct stretch *s, struct live *l, uint32_t n, uint64_t position,
+                        bool replay, const struct counting *c)
+{
+    const struct payload *p = s->payload;
+    bool windows = l && (!replay || position > l->stored_position);
+    bool ring = l && (!replay || position > l->ring_position);
+    if (l) {
+        live_count(l, p, s->record, n, &s->score, windows, ring, c);
+        l->replayed += replay && !windows ? n : 0;
+        l->ring_replayed += replay && ring ? n : 0;
+        if (position > l->position)
+            l->position = position;
+    }
+    s->record += n;
+    while (s->score < p->head.scores && p->scores[s->score].record < s->record)
+        s->score++;
+}
+
+/* Cache misses are the cost when thousands of models take turns, so a few models at a time go
+ * through three steps: find and touch; lock and touch what they point to; count. No other thread
+ * holds more than one of these locks. A replay is alone and needs none. */
+void count_block(struct telemetry *t, const struct payload *p, uint64_t position, bool replay,
+                 const struct counting *c)
+{
+    struct stretch s = {.payload = p};
+    for (uint32_t from = 0; from < p->head.groups; from += AHEAD) {
+        s.n = p->head.groups - from < AHEAD ? p->head.groups - from : AHEAD;
+        s.groups = p->groups + from;
+        for (uint32_t i = s.n; i < 2 * AHEAD && from + i < p->head.groups; i++)
+            models_prefetch(&t->models, s.groups[i].uid);
+        for (uint32_t i = 0; i < s.n; i++) {
+            s.lives[i] = live_of(t, s.groups[i].uid);
+            if (s.lives[i])
+                __builtin_prefetch(s.lives[i], 1);
+        }
+        if (!replay)
+            lock_models(&s);
+        prefetch_counters(&s);
+        for (uint32_t i = 0; i < s.n; i++)
+            count_group(&s, s.lives[i], (uint32_t)s.groups[i].records, position, replay, c);
+        if (!replay)
+            unlock_models(&s);
+    }
+}
