@@ -54,6 +54,9 @@ static const struct model *alias_target(struct command *c, struct head *h, struc
     if (!body_decode(c, ALIAS_FIELDS, &body, e))
         return NULL;
     faults_init(&faults, c->arena);
+    if (body.alias && strcmp(body.alias, c->id2) != 0)
+        fault_add(&faults, &ERR_READ_ONLY_FIELD, "/alias", "must be '%.128s', as in the path",
+                  c->id2);
     const struct model *m = referenced_model(c, h, body.model_id, "/model_id", &faults);
     if (m && strcmp(m->name, c->id) != 0)
         fault_add(&faults, &BAD_REFERENCE, "/model_id", "is a version of '%.128s', not of '%.128s'",

@@ -49,7 +49,7 @@ struct hold_body {
     const char *reason;
 };
 struct alias_body {
-    const char *model_id;
+    const char *alias, *model_id;
 };
 struct rollback_body {
     const char *to, *reason;

@@ -43,6 +43,12 @@ const struct field HOLD_FIELDS[] = {
 };
 
 const struct field ALIAS_FIELDS[] = {
+    {.name = "alias",
+     .type = FIELD_STRING,
+     .flags = FIELD_FIXED,
+     .offset = offsetof(struct alias_body, alias),
+     .max = 128,
+     .doc = "The alias of the path; may be left out."},
     {.name = "model_id",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
