@@ -140,7 +140,7 @@ static void verdict(struct health_check *c, const char *what, const char *unit, 
         c->status = CHECK_WARN;
         snprintf(c->detail, sizeof c->detail,
                  "%s is %.4g%s over %" PRIu64 " inferences, above the threshold of %.4g%s, but "
-                                              "that may be chance (95 %% interval %.4g to %.4g%s)",
+                 "that may be chance (95 %% interval %.4g to %.4g%s)",
                  what, v, unit, n, t, unit, lo, hi, unit);
     } else if (isnan(c->threshold)) {
         c->status = CHECK_PASS;

@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OPEN_COUNT 7 /* places for open tallies: 2 of 5 s, 2 of a minute, 1 of each coarser tier \
-                      */
+/* Places for open tallies: 2 of 5 s, 2 of a minute, 1 of each coarser tier. */
+#define OPEN_COUNT 7
 
 struct open_tally {
     int64_t start;

@@ -80,7 +80,7 @@ struct metrics_query {
     double quantiles[METRICS_QUANTILES_MAX];
     size_t n_quantiles;
     bool quantiles_unasked; /* they are a default: low_sample does not speak of them */
-    int64_t resolution_ms; /* 0: no series; rounded up to a slot of its tier */
+    int64_t resolution_ms;  /* 0: no series; rounded up to a slot of its tier */
     enum quantile_method method;
 };
 

@@ -163,8 +163,11 @@ static void expect_record(struct expected *x, const json_t *r, bool named)
     x->named_errors += !absent(error);
 }
 
+/* A NUL byte is no JSON anywhere; jansson overlooks one behind a number. */
 static json_t *parse(const char *text, size_t len)
 {
+    if (memchr(text, '\0', len))
+        return NULL;
     return json_loadb(len ? text : "", len,
                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
 }
