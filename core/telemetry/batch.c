@@ -180,6 +180,8 @@ static void keep_scores(struct batch *b, const struct record *r)
 static inline void keep(struct batch *b, const struct record *r)
 {
     uint32_t group = 0;
+    if (b->scanner.refused && !b->config.uid && !r->model_id.text)
+        scanner_refuse(&b->scanner, &ERR_INVALID, "/model_id", "is required"); /* as well */
     if (b->scanner.refused || ((!b->config.uid || r->model_id.text) && !find_model(b, r, &group))) {
         b->rejected++;
         return;
