@@ -43,16 +43,14 @@ const struct err_kind HTTP_HEADERS_LARGE = {
 const struct err_kind HTTP_NOT_IMPLEMENTED = {
     "NOT_IMPLEMENTED", 501, "Not implemented",
     "The method or the transfer coding is not known here. Bodies come as they are or chunked."};
-const struct err_kind HTTP_STOPPING = {
-    "SHUTTING_DOWN", 503, "Shutting down",
-    "The server is stopping and takes no new work. Send the request again shortly."};
 const struct err_kind HTTP_VERSION = {"HTTP_VERSION_NOT_SUPPORTED", 505,
                                       "HTTP version not supported",
                                       "This server speaks HTTP/1.1 and HTTP/1.0."};
 
 const struct err_kind *const HTTP_ERRORS[] = {
-    &HTTP_MALFORMED,       &HTTP_UNAUTHENTICATED, &HTTP_FORBIDDEN,      &HTTP_NOT_FOUND,
-    &HTTP_METHOD,          &HTTP_TIMEOUT,         &HTTP_BODY_TOO_LARGE, &HTTP_URI_TOO_LONG,
-    &HTTP_MEDIA_TYPE,      &HTTP_EXPECTATION,     &HTTP_RATE_LIMITED,   &HTTP_HEADERS_LARGE,
-    &HTTP_NOT_IMPLEMENTED, &HTTP_STOPPING,        &HTTP_VERSION,        NULL,
+    &HTTP_MALFORMED,       &HTTP_UNAUTHENTICATED, &HTTP_FORBIDDEN,
+    &HTTP_NOT_FOUND,       &HTTP_METHOD,          &HTTP_TIMEOUT,
+    &HTTP_BODY_TOO_LARGE,  &HTTP_URI_TOO_LONG,    &HTTP_MEDIA_TYPE,
+    &HTTP_EXPECTATION,     &HTTP_RATE_LIMITED,    &HTTP_HEADERS_LARGE,
+    &HTTP_NOT_IMPLEMENTED, &HTTP_VERSION,         NULL,
 };

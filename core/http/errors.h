@@ -20,7 +20,6 @@ extern const struct err_kind HTTP_RATE_LIMITED;   /* 429 RATE_LIMITED */
 extern const struct err_kind HTTP_HEADERS_LARGE;  /* 431 HEADERS_TOO_LARGE */
 extern const struct err_kind
     HTTP_NOT_IMPLEMENTED;                   /* 501 NOT_IMPLEMENTED: unknown method or coding */
-extern const struct err_kind HTTP_STOPPING; /* 503 SHUTTING_DOWN */
 extern const struct err_kind HTTP_VERSION;  /* 505 HTTP_VERSION_NOT_SUPPORTED */
 
 /* All of the above, NULL-terminated (for /problems and the tests). */
