@@ -306,6 +306,7 @@ int server_main(int argc, char **argv, char **env)
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL); /* every thread inherits it */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a write that fails, not our end */
 
     if (!config_load(&s->settings, argc, argv, env, &e)) {
         fprintf(stderr, "paddock serve: %s\n", e.detail);
