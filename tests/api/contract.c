@@ -52,7 +52,6 @@ static const char *const ELSEWHERE[][2] = {
     {"IDEMPOTENCY_KEY_IN_USE", "api/bounds"},
     {"IDEMPOTENCY_KEYS_FULL", "api/bounds"},
     {"OVERLOADED", "api/bounds"},
-    {"SHUTTING_DOWN", "api/bounds"},
     {"STORE_UNAVAILABLE", "api/bounds"},
     {"TOO_MANY_CHANGES", "api/bounds"},
     {"OUT_OF_MEMORY", "cannot be provoked from outside"},
