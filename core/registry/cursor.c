@@ -57,6 +57,15 @@ struct sort_key sort_key_of(enum model_sort sort, const struct model *m)
     return key;
 }
 
+struct sort_key sort_key_of_row(enum model_sort sort, const struct model_row *row,
+                                const struct model *m)
+{
+    struct sort_key key = {.model = m};
+    if (sort == SORT_VERSION || !sort_prefix_of(sort, row, &key.prefix))
+        return sort_key_of(sort, m);
+    return key;
+}
+
 bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t *prefix)
 {
     switch (sort) {
@@ -70,6 +79,16 @@ bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t 
     return false;
 }
 
+static const char *key_id(const struct sort_key *key)
+{
+    return key->id ? key->id : key->model->entity.id;
+}
+
+static const char *key_ns(const struct sort_key *key)
+{
+    return key->ns ? key->ns : key->model->entity.ns;
+}
+
 int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struct sort_key *b)
 {
     if (a->prefix != b->prefix)
@@ -78,8 +97,8 @@ int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struc
     if (a->text && a->text != b->text)
         order = sort == SORT_VERSION ? version_compare(a->text, b->text) : strcmp(a->text, b->text);
     if (order == 0)
-        order = strcmp(a->id, b->id);
-    return order ? order : strcmp(a->ns, b->ns);
+        order = strcmp(key_id(a), key_id(b));
+    return order ? order : strcmp(key_ns(a), key_ns(b));
 }
 
 /* --- text ---
@@ -122,7 +141,7 @@ const char *cursor_write(enum model_sort sort, bool descending, const struct sor
 {
     char number[20];
     snprintf(number, sizeof number, "%llx", (unsigned long long)key->prefix);
-    const char *part[3] = {key->text ? key->text : number, key->id, key->ns};
+    const char *part[3] = {key->text ? key->text : number, key_id(key), key_ns(key)};
     return pack((char)('a' + sort), descending, part, a);
 }
 

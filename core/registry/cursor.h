@@ -12,13 +12,16 @@
 
 /* What a model is sorted by: the value, then its id, then its namespace. */
 struct sort_key {
-    uint64_t prefix;  /* a smaller one comes first, equal ones are left to `text` */
-    const char *text; /* name, version or id; NULL for numbers, which `prefix` holds in full */
-    const char *id, *ns;
+    uint64_t prefix;     /* a smaller one comes first, equal ones are left to `text` */
+    const char *text;    /* name, version or id; NULL for numbers, which `prefix` holds in full */
+    const char *id, *ns; /* NULL: those of the model, which was not visited yet */
     const struct model *model; /* NULL in a cursor */
 };
 
 struct sort_key sort_key_of(enum model_sort sort, const struct model *m);
+/* The same from the row, without a visit to the model where the order allows. */
+struct sort_key sort_key_of_row(enum model_sort sort, const struct model_row *row,
+                                const struct model *m);
 /* The key's prefix from the row, without a visit to the model; false if the order needs one. */
 bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t *prefix);
 int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struct sort_key *b);

@@ -13,7 +13,7 @@
 
 /* A filter by a shared text: the numbers of texts compared so far, so that a comparison of texts
  * happens once for each text and not for each model. */
-#define TEXTS_REMEMBERED 16
+#define TEXTS_REMEMBERED 64
 struct text_filter {
     const char *want; /* NULL: any */
     uint32_t yes, no[TEXTS_REMEMBERED];

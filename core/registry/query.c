@@ -97,7 +97,8 @@ static void consider(struct pass *p, const struct model_row *row, const struct m
     p->total++;
     if (settled_by_row(p, row))
         return;
-    struct sort_key key = sort_key_of(p->query->sort, m);
+    struct sort_key key =
+        row ? sort_key_of_row(p->query->sort, row, m) : sort_key_of(p->query->sort, m);
     if (p->has_after && compare(p, &key, &p->after) <= 0)
         return;
     p->beyond++;
@@ -167,10 +168,12 @@ static void walk(struct pass *p, const struct view *v, struct arena *a)
     } else if (q->name) {
         view_versions(v, q->ns, q->name, visit, p);
     } else {
-        /* No namespace has a character below the 1 appended: that is the place after all of it. */
+        /* No namespace has a character below the 1 appended: that is the place after all of it.
+         * Descending, the walk goes backwards: ids often grow with time, and a walk towards ever
+         * better models would bring each of them onto the page for a moment. */
         p->ordered = q->sort == SORT_MODEL_ID;
         walk_rows(p, ids, seek(ids, q->ns), seek(ids, arena_printf(a, "%s\001", q->ns)),
-                  p->ordered && q->descending);
+                  q->descending);
     }
 }
 
