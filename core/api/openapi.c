@@ -3,51 +3,29 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/schemas.h"
-#include "api/shape.h"
 #include "api/work.h"
 #include "base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX_BYTES   (4 << 20)
 #define CONTRACT_VERSION "0.1.0" /* of this document: grows when an operation changes */
 
 /* --- components --- */
 
-static json_t *text_as_json(struct bytes *b)
-{
-    json_t *value = json_read(b->data, b->len, NULL);
-    bytes_clear(b);
-    return value;
-}
-
 static json_t *list_schema(const char *of)
 {
-    struct bytes b = BYTES_INIT(TEXT_MAX_BYTES);
     char shape[128];
     snprintf(shape, sizeof shape, "{items:[@%s] total:i next_cursor:s?}", of);
-    shape_schema(shape, &b);
-    json_t *schema = text_as_json(&b);
-    bytes_release(&b);
-    return schema;
+    return openapi_shape(shape);
 }
 
 static json_t *schema_of(const struct schema *s)
 {
     if (s->list_of)
         return list_schema(s->list_of);
-    struct bytes b = BYTES_INIT(TEXT_MAX_BYTES);
-    json_t *table = NULL, *shape = NULL;
-    if (s->table) {
-        fields_schema(s->table, SCHEMA_ANSWER, &b);
-        table = text_as_json(&b);
-    }
-    if (s->shape) {
-        shape_schema(s->shape, &b);
-        shape = text_as_json(&b);
-    }
-    bytes_release(&b);
+    json_t *table = s->table ? openapi_table(s->table, SCHEMA_ANSWER) : NULL;
+    json_t *shape = s->shape ? openapi_shape(s->shape) : NULL;
     json_t *schema = table && shape ? json_pack("{s:[o, o]}", "allOf", table, shape)
                      : table        ? table
                                     : shape;
@@ -61,6 +39,9 @@ static json_t *schemas(void)
     json_t *all = json_object();
     for (const struct schema *s = SCHEMAS; s->name; s++)
         json_object_set_new(all, s->name, schema_of(s));
+    for (const struct route *r = ROUTES; r->path; r++)
+        if (r->body)
+            openapi_add_body(all, r);
     return all;
 }
 
@@ -107,28 +88,21 @@ static json_t *paths(void)
 static json_t *tags(void)
 {
     json_t *all = json_array();
-    const char *last = "";
-    for (const struct route *r = ROUTES; r->path; r++) {
-        bool known = false;
-        size_t i;
-        json_t *tag;
-        json_array_foreach(all, i, tag)
-            known = known || strcmp(json_string_value(json_object_get(tag, "name")), r->tag) == 0;
-        if (!known && !(r->flags & ROUTE_HIDDEN) && strcmp(last, r->tag) != 0)
-            json_array_append_new(all, json_pack("{s:s}", "name", last = r->tag));
-    }
+    for (const struct tag_doc *t = TAG_DOCS; t->tag; t++)
+        json_array_append_new(all, json_pack("{s:s, s:s}", "name", t->tag, "description", t->doc));
     return all;
 }
 
 char *openapi_render(size_t *len)
 {
     json_t *document = json_pack(
-        "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:o, s:o, s:o}", "openapi", "3.1.0", "info", "title",
-        "Paddock", "version", CONTRACT_VERSION, "description",
+        "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[], s:o, s:o, s:o}", "openapi", "3.1.0", "info",
+        "title", "Paddock", "version", CONTRACT_VERSION, "description",
         "Register models, measure them in production, and decide which may serve whom. The "
         "conventions that all "
         "operations share are in docs/api.md.",
-        "servers", "url", "/", "tags", tags(), "paths", paths(), "components", components());
+        "servers", "url", "/", "security", "tags", tags(), "paths", paths(), "components",
+        components());
     char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
     json_decref(document);
     if (!text)

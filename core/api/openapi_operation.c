@@ -139,11 +139,7 @@ static json_t *body_schema(const struct route *r)
         return json_pack("{s:[o, {s:s, s:o, s:i}]}", "oneOf", reference("schemas", record), "type",
                          "array", "items", reference("schemas", record), "maxItems", 10000);
     }
-    struct bytes b = BYTES_INIT(TEXT_MAX_BYTES);
-    fields_schema(r->body, r->method == METHOD_PATCH ? SCHEMA_PATCH : SCHEMA_CREATE, &b);
-    json_t *schema = json_read(b.data, b.len, NULL);
-    bytes_release(&b);
-    return schema;
+    return openapi_body(r);
 }
 
 static void add_body(json_t *operation, const struct route *r)

@@ -7,8 +7,10 @@
 
 #define ACTOR     "{kind:(token|anonymous|scheduler|experiment|server) id:s on_behalf_of:s?}"
 #define CONDITION "{name:s status:(pass|fail|missing|stale|running|error) run_id:s? detail:s}"
-#define RECORD \
-    "latency_ms:n success~:b error_type~:s? timestamp~:t? scores~:{*:n} score~:n decision_id~:s?"
+#define BY        "{kind:(token|anonymous|scheduler|experiment|server) id:s}"
+#define RECORD                                                                        \
+    "latency_ms:n success~:b? error_type~:s? timestamp~:t? scores~:{*:n}? score~:n? " \
+    "decision_id~:s?"
 
 const struct schema SCHEMAS[] = {
     {"Model", "One deployable version.", MODEL_FIELDS, NULL, NULL},
@@ -82,10 +84,42 @@ const struct schema SCHEMAS[] = {
     {"Root", NULL, NULL, "{*:s}", NULL},
     {"ProblemKind", "A kind of problem.", NULL, "{type:s title:s status:i code:s doc:s}", NULL},
     {"ProblemKindList", NULL, NULL, NULL, "ProblemKind"},
-    {"Problem", "RFC 9457. Some codes carry further members, such as `legal` or `gate`.", NULL,
-     "{type:s title:s status:i code:s detail:s instance~:s request_id:s errors~:[{field:s "
-     "detail:s}] "
-     "errors_total~:i}",
+    {"Problem", "RFC 9457. What stands in the way of a change is told in further members.", NULL,
+     "{type:s title:s status:i code:s detail:s instance~:s request_id:s "
+     "errors~:[{field:s detail:s}] errors_total~:i from~:s to~:s legal~:[s] gate~:@Gate "
+     "fields~:[s] in_service~:[s] model_status~:s held~:b run_id~:s}",
      NULL},
     {.name = NULL},
+};
+
+const struct member_shape MEMBER_SHAPES[] = {
+    {MODEL_FIELDS, "labels", "{*:s}"},
+    {MODEL_FIELDS, "training_metrics", "{*:n}"},
+    {MODEL_FIELDS, "runtime",
+     "{kind:(openinference|exec|xgboost) url~:s model_name~:s model_version~:s? command~:[s] "
+     "path~:s secret~:s?}"},
+    {MODEL_FIELDS, "hold", "{reason:s at:t by:" BY "}"},
+    {MODEL_FIELDS, "created_by", BY},
+    {MODEL_FIELDS, "promotion",
+     "{to:(canary|stable) at:t evidence:(complete|incomplete|none|forced) forced:b actor:" BY "}"},
+    {REGISTERED_MODEL_FIELDS, "labels", "{*:s}"},
+    {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
+    {.table = NULL},
+};
+
+const struct body_name BODY_NAMES[] = {
+    {MODEL_FIELDS, "Model"}, {STATUS_FIELDS, "Status"},
+    {HOLD_FIELDS, "Hold"},   {REGISTERED_MODEL_FIELDS, "RegisteredModel"},
+    {ALIAS_FIELDS, "Alias"}, {ROLLBACK_FIELDS, "Rollback"},
+    {.table = NULL},
+};
+
+const struct tag_doc TAG_DOCS[] = {
+    {"Registry", "Models, each one deployable version, and where they stand in their lifecycle."},
+    {"Registered models",
+     "What the versions of a name share: aliases, objectives, gate, rollback, history."},
+    {"Inference", "What models did: records in, counts, percentiles, scores and health out."},
+    {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},
+    {"Server", "The server itself."},
+    {.tag = NULL},
 };

@@ -1,4 +1,4 @@
-/* schemas: the named schemas of the OpenAPI document. Room: api. Threads: constants. */
+/* schemas: the named parts of the OpenAPI document. Room: api. Threads: constants. */
 #ifndef PADDOCK_API_SCHEMAS_H
 #define PADDOCK_API_SCHEMAS_H
 
@@ -14,5 +14,25 @@ struct schema {
 
 /* Ends with a row without a name. */
 extern const struct schema SCHEMAS[];
+
+/* What is in an object that a table only calls an object. Ends with a row without a table. */
+struct member_shape {
+    const struct field *table;
+    const char *member, *shape;
+};
+extern const struct member_shape MEMBER_SHAPES[];
+
+/* What bodies are called: NameBody, and NamePatch where they are merge patches. Ends likewise. */
+struct body_name {
+    const struct field *table;
+    const char *name;
+};
+extern const struct body_name BODY_NAMES[];
+
+/* What the groups of operations are about. Ends with a row without a tag. */
+struct tag_doc {
+    const char *tag, *doc;
+};
+extern const struct tag_doc TAG_DOCS[];
 
 #endif

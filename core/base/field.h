@@ -40,6 +40,7 @@ enum field_flag {
     FIELD_HIDDEN = 1 << 6, /* kept in the store, not part of the API: encoded only with
                                 hidden=true, decoded only in DECODE_STORED */
     FIELD_REPEATED = 1 << 7, /* a query parameter that may be given more than once */
+    FIELD_FILLED = 1 << 8,   /* null on write asks for a default, so answers never have null */
 };
 
 struct field {
@@ -87,9 +88,9 @@ bool field_decode_text(const struct field *field, const char *text, void *out, s
                        struct faults *f) MUST_CHECK;
 
 enum schema_form {
-    SCHEMA_ANSWER, /* what fields_encode() writes without hidden fields */
-    SCHEMA_CREATE, /* a body that creates: no SERVER fields, `required` listed */
-    SCHEMA_PATCH,  /* a merge patch: no SERVER or FIXED fields, nothing required */
+    SCHEMA_ANSWER, /* what fields_encode() writes without hidden fields: all of them, always */
+    SCHEMA_CREATE, /* a body that creates; SERVER fields are readOnly: taken, but ignored */
+    SCHEMA_PATCH,  /* a merge patch: nothing required, null takes back what may be left out */
 };
 
 /* Append the JSON Schema (draft 2020-12) object of a table, for OpenAPI. */

@@ -10,21 +10,27 @@ static const char *const TYPE_NAMES[] = {
     [FIELD_NESTED] = "object",
 };
 
-static void put_type(const struct field *f, bool write, struct bytes *out)
+static bool nullable(const struct field *f, enum schema_form form)
 {
-    bool nullable = f->flags & FIELD_NULLABLE;
+    if (form == SCHEMA_PATCH && !(f->flags & (FIELD_REQUIRED | FIELD_FIXED)))
+        return true;
+    return (f->flags & FIELD_NULLABLE) && !(form == SCHEMA_ANSWER && f->flags & FIELD_FILLED);
+}
+
+static void put_type(const struct field *f, enum schema_form form, struct bytes *out)
+{
     const char *name = TYPE_NAMES[f->type];
     if (!name)
         return;
+    bool null = nullable(f, form);
     json_key(out, "type");
-    if (f->type == FIELD_TIME && write) /* epoch milliseconds are accepted, never given */
-        bytes_text(out,
-                   nullable ? "[\"string\",\"integer\",\"null\"]" : "[\"string\",\"integer\"]");
+    if (f->type == FIELD_TIME && form != SCHEMA_ANSWER) /* epoch milliseconds: taken, never given */
+        bytes_text(out, null ? "[\"string\",\"integer\",\"null\"]" : "[\"string\",\"integer\"]");
     else
-        bytes_printf(out, nullable ? "[\"%s\",\"null\"]" : "\"%s\"", name);
+        bytes_printf(out, null ? "[\"%s\",\"null\"]" : "\"%s\"", name);
 }
 
-static void put_choices(const struct field *f, struct bytes *out)
+static void put_choices(const struct field *f, enum schema_form form, struct bytes *out)
 {
     json_key(out, "enum");
     bytes_char(out, '[');
@@ -33,7 +39,7 @@ static void put_choices(const struct field *f, struct bytes *out)
             bytes_char(out, ',');
         json_put_string(out, *c);
     }
-    bytes_text(out, f->flags & FIELD_NULLABLE ? ",null]" : "]");
+    bytes_text(out, nullable(f, form) ? ",null]" : "]");
 }
 
 static void put_bounds(const struct field *f, const char *min, const char *max, struct bytes *out)
@@ -49,7 +55,7 @@ static void put_details(const struct field *f, enum schema_form form, struct byt
 {
     switch (f->type) {
     case FIELD_STRING: put_bounds(f, "minLength", "maxLength", out); break;
-    case FIELD_ENUM: put_choices(f, out); break;
+    case FIELD_ENUM: put_choices(f, form, out); break;
     case FIELD_INT:
         json_kv_string(out, "format", "int64");
         put_bounds(f, "minimum", "maximum", out);
@@ -68,7 +74,7 @@ static void put_details(const struct field *f, enum schema_form form, struct byt
     }
     if (f->doc)
         json_kv_string(out, "description", f->doc);
-    if (form == SCHEMA_ANSWER && (f->flags & FIELD_SERVER))
+    if (f->flags & FIELD_SERVER)
         json_kv_bool(out, "readOnly", true);
     if (form != SCHEMA_ANSWER && (f->flags & FIELD_SECRET))
         json_kv_bool(out, "writeOnly", true);
@@ -76,12 +82,7 @@ static void put_details(const struct field *f, enum schema_form form, struct byt
 
 static bool shown(const struct field *f, enum schema_form form)
 {
-    static const unsigned without[] = {
-        [SCHEMA_ANSWER] = FIELD_HIDDEN | FIELD_SECRET,
-        [SCHEMA_CREATE] = FIELD_HIDDEN | FIELD_SERVER,
-        [SCHEMA_PATCH] = FIELD_HIDDEN | FIELD_SERVER | FIELD_FIXED,
-    };
-    return !(f->flags & without[form]);
+    return !(f->flags & (form == SCHEMA_ANSWER ? FIELD_HIDDEN | FIELD_SECRET : FIELD_HIDDEN));
 }
 
 static void put_members(const struct field *table, enum schema_form form, struct bytes *out);
@@ -95,28 +96,24 @@ static void put_properties(const struct field *table, enum schema_form form, str
             continue;
         json_key(out, f->name);
         bytes_char(out, '{');
+        put_type(f, form, out);
         if (f->type == FIELD_NESTED)
             put_members(f->sub, form, out);
-        else
-            put_type(f, form != SCHEMA_ANSWER, out);
         put_details(f, form, out);
         bytes_char(out, '}');
     }
     bytes_char(out, '}');
 }
 
-static void put_required(const struct field *table, struct bytes *out)
+static void put_required(const struct field *table, enum schema_form form, struct bytes *out)
 {
     bool any = false;
     for (const struct field *f = table; f->name; f++) {
-        if (!(f->flags & FIELD_REQUIRED) || !shown(f, SCHEMA_CREATE))
+        if (!shown(f, form) || !(form == SCHEMA_ANSWER || f->flags & FIELD_REQUIRED))
             continue;
-        if (!any) {
+        if (!any)
             json_key(out, "required");
-            bytes_char(out, '[');
-        } else {
-            bytes_char(out, ',');
-        }
+        bytes_char(out, any ? ',' : '[');
         json_put_string(out, f->name);
         any = true;
     }
@@ -126,10 +123,9 @@ static void put_required(const struct field *table, struct bytes *out)
 
 static void put_members(const struct field *table, enum schema_form form, struct bytes *out)
 {
-    json_kv_string(out, "type", "object");
     put_properties(table, form, out);
-    if (form == SCHEMA_CREATE)
-        put_required(table, out);
+    if (form != SCHEMA_PATCH)
+        put_required(table, form, out);
     if (form != SCHEMA_ANSWER)
         json_kv_bool(out, "additionalProperties", false);
 }
@@ -137,6 +133,7 @@ static void put_members(const struct field *table, enum schema_form form, struct
 void fields_schema(const struct field *table, enum schema_form form, struct bytes *out)
 {
     bytes_char(out, '{');
+    json_kv_string(out, "type", "object");
     put_members(table, form, out);
     bytes_char(out, '}');
 }

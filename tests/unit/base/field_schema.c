@@ -24,6 +24,7 @@ static const struct field THING[] = {
     {.name = "ratio", .type = FIELD_NUMBER, .min = 0, .max = 1},
     {.name = "any", .type = FIELD_ANY},
     {.name = "tags", .type = FIELD_STRINGS, .max = 5},
+    {.name = "number", .type = FIELD_STRING, .flags = FIELD_NULLABLE | FIELD_FILLED},
     {.name = "due", .type = FIELD_TIME, .flags = FIELD_NULLABLE},
     {.name = "created", .type = FIELD_TIME, .flags = FIELD_SERVER},
     {.name = "secret", .type = FIELD_STRING, .flags = FIELD_SECRET},
@@ -35,17 +36,13 @@ static const struct field THING[] = {
 #define ID                                                         \
     "\"id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":8," \
     "\"description\":\"Who.\"},"
-#define KIND  "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"small\",\"large\",null]},"
-#define RATIO "\"ratio\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
-#define TAGS                                                                                      \
-    "\"any\":{},\"tags\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":1024}," \
+#define KIND          "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"small\",\"large\",null]},"
+#define RATIO_AND_ANY "\"ratio\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},\"any\":{},"
+#define TAGS                                                                           \
+    "\"tags\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":1024}," \
     "\"maxItems\":5},"
-#define PORT                                                                             \
-    "\"properties\":{\"port\":{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1," \
-    "\"maximum\":65535}}"
-#define WRITTEN_DUE                                                                  \
-    "\"due\":{\"type\":[\"string\",\"integer\",\"null\"],\"format\":\"date-time\"}," \
-    "\"secret\":{\"type\":\"string\",\"writeOnly\":true},"
+#define PORT_IS "\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":65535"
+#define PORT    "\"properties\":{\"port\":{" PORT_IS "}},\"required\":[\"port\"]"
 
 static void expect(enum schema_form form, const char *schema)
 {
@@ -59,31 +56,51 @@ static void expect(enum schema_form form, const char *schema)
     bytes_release(&b);
 }
 
+/* All members are there; what is filled in is never null. */
 static void answer(void **state)
 {
     (void)state;
     expect(SCHEMA_ANSWER,
-           "{\"type\":\"object\",\"properties\":{" ID KIND RATIO TAGS
+           "{\"type\":\"object\",\"properties\":{" ID KIND RATIO_AND_ANY TAGS
+           "\"number\":{\"type\":\"string\"},"
            "\"due\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},"
            "\"created\":{\"type\":\"string\",\"format\":\"date-time\",\"readOnly\":true},"
-           "\"inner\":{\"type\":\"object\"," PORT "}}}");
+           "\"inner\":{\"type\":\"object\"," PORT "}},"
+           "\"required\":[\"id\",\"kind\",\"ratio\",\"any\",\"tags\",\"number\",\"due\","
+           "\"created\",\"inner\"]}");
 }
 
+/* What only the server sets may be in the body, since what GET gave may be PUT back. */
 static void create(void **state)
 {
     (void)state;
-    expect(SCHEMA_CREATE, "{\"type\":\"object\",\"properties\":{" ID KIND RATIO TAGS WRITTEN_DUE
-                          "\"inner\":{\"type\":\"object\"," PORT
-                          ",\"required\":[\"port\"],\"additionalProperties\":false}},"
-                          "\"required\":[\"id\"],\"additionalProperties\":false}");
+    expect(SCHEMA_CREATE,
+           "{\"type\":\"object\",\"properties\":{" ID KIND RATIO_AND_ANY TAGS
+           "\"number\":{\"type\":[\"string\",\"null\"]},"
+           "\"due\":{\"type\":[\"string\",\"integer\",\"null\"],\"format\":\"date-time\"},"
+           "\"created\":{\"type\":[\"string\",\"integer\"],\"format\":\"date-time\","
+           "\"readOnly\":true},"
+           "\"secret\":{\"type\":\"string\",\"writeOnly\":true},"
+           "\"inner\":{\"type\":\"object\"," PORT ",\"additionalProperties\":false}},"
+           "\"required\":[\"id\"],\"additionalProperties\":false}");
 }
 
+/* Null takes back whatever may be left out. */
 static void patch(void **state)
 {
     (void)state;
-    expect(SCHEMA_PATCH, "{\"type\":\"object\",\"properties\":{" KIND RATIO TAGS WRITTEN_DUE
-                         "\"inner\":{\"type\":\"object\"," PORT
-                         ",\"additionalProperties\":false}},\"additionalProperties\":false}");
+    expect(SCHEMA_PATCH,
+           "{\"type\":\"object\",\"properties\":{" ID KIND
+           "\"ratio\":{\"type\":[\"number\",\"null\"],\"minimum\":0,\"maximum\":1},\"any\":{},"
+           "\"tags\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"string\","
+           "\"maxLength\":1024},\"maxItems\":5},"
+           "\"number\":{\"type\":[\"string\",\"null\"]},"
+           "\"due\":{\"type\":[\"string\",\"integer\",\"null\"],\"format\":\"date-time\"},"
+           "\"created\":{\"type\":[\"string\",\"integer\",\"null\"],\"format\":\"date-time\","
+           "\"readOnly\":true},"
+           "\"secret\":{\"type\":[\"string\",\"null\"],\"writeOnly\":true},"
+           "\"inner\":{\"type\":[\"object\",\"null\"],\"properties\":{\"port\":{" PORT_IS
+           "}},\"additionalProperties\":false}},\"additionalProperties\":false}");
 }
 
 int main(void)
