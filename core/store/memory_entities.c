@@ -149,7 +149,7 @@ bool memory_load(struct store *s, bool (*row)(void *ctx, const struct store_row 
     void *value;
     while (map_next(m->rows, &at, NULL, NULL, &value))
         rows[n++] = value;
-    qsort(rows, n, sizeof *rows, row_compare);
+    qsort(rows, n, sizeof(void *), row_compare);
     bool ok = true;
     for (size_t i = 0; ok && i < n; i++)
         ok = row(ctx, &rows[i]->row, e);

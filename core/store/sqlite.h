@@ -118,6 +118,7 @@ struct writer {
     struct turn turn;
     atomic_uint_fast64_t log_pages; /* in the write-ahead log after the last commit */
     atomic_uint_fast64_t copied;    /* of these, copied into the file by the checkpointer */
+    uint64_t waited_at; /* [checkpointer] how long the log was when readers were last waited for */
     atomic_int_fast64_t last_write_ns;
     int64_t failing_since; /* ms, 0: the last write went well; guarded by the store's stats_lock */
 };
@@ -138,7 +139,7 @@ struct reader {
 struct log_limits {
     uint64_t quiet; /* so much is left alone */
     uint64_t pause; /* past this the writer is held up for a moment */
-    uint64_t hard;  /* past this readers are waited for, too */
+    uint64_t hard;  /* past this, and again after each `pause`, readers are waited for, too */
 };
 extern const struct log_limits LOG_LIMITS;
 

@@ -4,7 +4,8 @@
  * begins the log anew only when a commit finds all of it copied. So past the limit `pause` a
  * second, short one runs with the writer held up between two transactions: there is only left what
  * was written during the first. A reader that holds an old snapshot can still keep the log from
- * ending; past `hard` that is waited for, and writers with it. */
+ * ending; past `hard` that is waited for, writers included, but not for long and not often: a slow
+ * reader must not stop everybody. Readers are short by nature (pages), so this ends by itself. */
 #include "store/sqlite.h"
 
 #include <time.h>
@@ -17,6 +18,7 @@ const struct log_limits LOG_LIMITS = {
 
 #define IDLE_NS      30000000000LL /* without a write for so long: give the log's space back */
 #define LOOK_SECONDS 10
+#define WAIT_MS      250 /* for readers */
 
 /* Errors are the disk's; the writer meets and reports them. */
 static void copy(struct writer *w, struct db *db, int mode)
@@ -33,6 +35,16 @@ static void copy_alone(struct writer *w, struct db *db, int mode)
     turn_give(&w->turn);
 }
 
+static bool worth_waiting(struct writer *w, const struct log_limits *limits, uint64_t pages)
+{
+    if (pages < w->waited_at)
+        w->waited_at = 0; /* the log began anew */
+    if (pages <= limits->hard || pages - w->waited_at <= limits->pause)
+        return false;
+    w->waited_at = pages;
+    return true;
+}
+
 static void checkpoint(struct writer *w, struct db *db)
 {
     const struct log_limits *limits = &w->store->checkpointer.limits;
@@ -42,7 +54,7 @@ static void checkpoint(struct writer *w, struct db *db)
         return;
     copy(w, db, SQLITE_CHECKPOINT_PASSIVE);
     pages = atomic_load(&w->log_pages); /* the writer went on meanwhile */
-    if (pages > limits->hard)
+    if (worth_waiting(w, limits, pages))
         copy_alone(w, db, SQLITE_CHECKPOINT_RESTART);
     else if (idle)
         copy_alone(w, db, SQLITE_CHECKPOINT_TRUNCATE);
@@ -91,6 +103,8 @@ bool checkpointer_start(struct sqlite *s, struct err *e)
     if (!db_open(&c->control, s->dir, CONTROL_SCHEMA.file, DB_WRITE, e) ||
         !db_open(&c->series, s->dir, SERIES_SCHEMA.file, DB_WRITE, e))
         return false;
+    sqlite3_busy_timeout(c->control.handle, WAIT_MS);
+    sqlite3_busy_timeout(c->series.handle, WAIT_MS);
     c->started = pthread_create(&c->thread, NULL, thread, s) == 0;
     return c->started || fail(e, &ERR_INTERNAL, "cannot start a thread of the store");
 }
