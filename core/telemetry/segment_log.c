@@ -310,8 +310,10 @@ void segment_log_release(struct segment_log *log, uint64_t position)
             break;
         gone++;
     }
-    log->n -= gone;
-    memmove(log->segments, log->segments + gone, log->n * sizeof *log->segments);
+    if (gone) {
+        log->n -= gone;
+        memmove(log->segments, log->segments + gone, log->n * sizeof *log->segments);
+    }
     pthread_mutex_unlock(&log->lock);
 }
 
