@@ -7,16 +7,14 @@ enum { GET = KEYS_FIRST, PUT, ADD, DROP, PURGE, LEASE_GET, LEASE_PUT, STATEMENTS
 static const char *const SQL[] = {
     [GET - KEYS_FIRST] = "SELECT value, number FROM expiring WHERE key=?1 AND expires_ms>?2",
     [PUT - KEYS_FIRST] =
-        ("INSERT INTO expiring(key, value, number, expires_ms) VALUES(?1, ?2, 0, ?3)"
-         " ON CONFLICT(key) DO UPDATE SET value=?2, number=0, expires_ms=?3"),
+        "REPLACE INTO expiring(key, value, number, expires_ms) VALUES(?1, ?2, 0, ?3)",
     [ADD - KEYS_FIRST] = "UPDATE expiring SET number=?2 WHERE key=?1",
     [DROP - KEYS_FIRST] = "DELETE FROM expiring WHERE key=?1",
-    [PURGE - KEYS_FIRST] = "DELETE FROM expiring WHERE key IN (SELECT key FROM expiring WHERE "
-                           "expires_ms<=?1 LIMIT 1000)",
+    [PURGE - KEYS_FIRST] = ("DELETE FROM expiring WHERE key IN"
+                            " (SELECT key FROM expiring WHERE expires_ms<=?1 LIMIT 1000)"),
     [LEASE_GET - KEYS_FIRST] = "SELECT holder, token, until FROM lease WHERE name=?1",
     [LEASE_PUT - KEYS_FIRST] =
-        ("INSERT INTO lease(name, holder, token, until) VALUES(?1, ?2, ?3, ?4)"
-         " ON CONFLICT(name) DO UPDATE SET holder=?2, token=?3, until=?4"),
+        "REPLACE INTO lease(name, holder, token, until) VALUES(?1, ?2, ?3, ?4)",
 };
 _Static_assert((int)STATEMENTS <= (int)QUEUE_FIRST, "the statements overlap");
 

@@ -7,14 +7,13 @@
 enum { SIZE = QUEUE_FIRST, RESIZE, FIND, PUSH, NEXT, CLAIM, EXTEND, FINISH, STATEMENTS };
 static const char *const SQL[] = {
     [SIZE - QUEUE_FIRST] = "SELECT jobs FROM queue_size WHERE queue=?1",
-    [RESIZE - QUEUE_FIRST] = "INSERT INTO queue_size(queue, jobs) VALUES(?1, ?2) ON "
-                             "CONFLICT(queue) DO UPDATE SET jobs=jobs+?2",
+    [RESIZE - QUEUE_FIRST] =
+        "INSERT INTO queue_size VALUES(?1, ?2) ON CONFLICT(queue) DO UPDATE SET jobs=jobs+?2",
     [FIND - QUEUE_FIRST] = "SELECT n FROM job WHERE queue=?1 AND id=?2",
     [PUSH - QUEUE_FIRST] =
         "INSERT INTO job(queue, id, data, claimed_until, attempts) VALUES(?1, ?2, ?3, 0, 0)",
-    [NEXT - QUEUE_FIRST] = ("SELECT n, id, data, attempts FROM job INDEXED BY job_order WHERE "
-                            "queue=?1 AND claimed_until<=?2"
-                            " ORDER BY n LIMIT 1"),
+    [NEXT - QUEUE_FIRST] = ("SELECT n, id, data, attempts FROM job INDEXED BY job_order"
+                            " WHERE queue=?1 AND claimed_until<=?2 ORDER BY n LIMIT 1"),
     [CLAIM - QUEUE_FIRST] =
         "UPDATE job SET worker=?2, claimed_until=?3, attempts=attempts+1 WHERE n=?1",
     [EXTEND - QUEUE_FIRST] =
