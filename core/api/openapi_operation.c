@@ -181,6 +181,8 @@ static void add_common(json_t *codes, const struct route *r)
     }
     if (!is_read(r))
         json_object_set_new(codes, "503", json_pack("[s, s]", "STORE_UNAVAILABLE", "OVERLOADED"));
+    if (r->flags & ROUTE_KEYED)
+        json_array_append_new(json_object_get(codes, "503"), json_string("IDEMPOTENCY_KEYS_FULL"));
     if (is_read(r) && is_own(r))
         json_object_set_new(codes, "503", json_pack("[s, s]", "NODE_BEHIND", "OVERLOADED"));
 }

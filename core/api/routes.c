@@ -32,12 +32,14 @@ const struct route ROUTES[] = {
      .action = "read", .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER,
      TELLS("Registry", "List models.", "200 ModelList")},
     {OP(POST, BASE "/registry", "model_register", model_post), WRITE, KEYED, .body = MODEL_FIELDS,
-     TELLS("Registry", "Register a model.", "201 Model;400 INVALID_REFERENCE;409 MODEL_EXISTS")},
+     TELLS("Registry", "Register a model.",
+           "201 Model;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 MODEL_EXISTS")},
     {OP(GET, MODEL, "model_get", model_get), READ, .query = MODEL_PARAMETERS,
      TELLS("Registry", "One model, by id or name@alias.", "200 ModelDetail;304" NO_MODEL)},
     {OP(PATCH, MODEL, "model_patch", model_change), WRITE, .body = MODEL_FIELDS,
      TELLS("Registry", "Change some of a model's fields (JSON merge patch).",
-           "200 Model;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_MODEL ";409 FIELD_FROZEN" STALE)},
+           "200 Model;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_MODEL
+           ";409 FIELD_FROZEN,MODEL_EXISTS" STALE)},
     {OP(PUT, MODEL, "model_replace", model_put), WRITE, .body = MODEL_FIELDS,
      TELLS("Registry", "Replace a model's fields, or register it under this id.",
            "200 Model;201 Model;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_MODEL
@@ -74,7 +76,7 @@ const struct route ROUTES[] = {
     {OP(POST, BASE "/registered-models", "registered_model_create", registered_model_post), WRITE,
      KEYED, .body = REGISTERED_MODEL_FIELDS,
      TELLS("Registered models", "Create a registered model before its first version.",
-           "201 RegisteredModel;409 REGISTERED_MODEL_EXISTS")},
+           "201 RegisteredModel;400 READ_ONLY_FIELD;409 REGISTERED_MODEL_EXISTS")},
     {OP(GET, NAME, "registered_model_get", registered_model_get), READ,
      .query = REGISTERED_MODEL_PARAMETERS,
      TELLS("Registered models", "One registered model, as it is or as it was.",
@@ -95,7 +97,7 @@ const struct route ROUTES[] = {
            "200 Alias;304;404 REGISTERED_MODEL_NOT_FOUND,ALIAS_NOT_FOUND,MODEL_NOT_FOUND")},
     {OP(PUT, NAME "/aliases/{alias}", "alias_set", alias_set), WRITE, .body = ALIAS_FIELDS,
      TELLS("Registered models", "Point an alias at a version.",
-           "200 Alias;400 INVALID_REFERENCE" NO_NAME
+           "200 Alias;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_NAME
            ";409 ALIAS_RESERVED,PROMOTION_BLOCKED,MODEL_HELD" STALE)},
     {OP(DELETE, NAME "/aliases/{alias}", "alias_remove", alias_remove), WRITE, NOTHING,
      TELLS("Registered models", "Remove an alias.",

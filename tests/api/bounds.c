@@ -1,6 +1,7 @@
 /* What happens at the server's bounds: keys under way and too many of them, connections, changes of
  * one command, a full disk, the end. Each says so with its own problem, and each passes. */
 #include "support/client.h"
+#include "support/openapi_check.h"
 #include "support/server.h"
 
 #include <setjmp.h>
@@ -23,6 +24,7 @@
 #define NAMES    "/api/models/enterprise/registered-models"
 
 static struct test_server server;
+static json_t *openapi;
 
 static void start(const char *const *args)
 {
@@ -68,6 +70,9 @@ static int call(const char *method, const char *path, const char *headers, const
     int status = reply.status;
     if (code && !code_is(&reply, code))
         fail_msg("%s %s: wanted %s, got %d %s", method, path, code, status, reply.body);
+    if (code && strcmp(path, "/healthz") != 0 &&
+        !openapi_announces(openapi, method, path, status, code))
+        fail_msg("%s %s: %d %s is not announced", method, path, status, code);
     if (status == 503)
         assert_true(client_header(&reply, "Retry-After", after, sizeof after));
     client_reply_release(&reply);
@@ -315,5 +320,8 @@ int main(void)
         cmocka_unit_test_teardown(a_full_disk, end),
         cmocka_unit_test_teardown(the_end_waits_for_what_has_begun, end),
     };
-    return cmocka_run_group_tests_name("bounds", tests, NULL, NULL);
+    openapi = openapi_read();
+    int failed = openapi ? cmocka_run_group_tests_name("bounds", tests, NULL, NULL) : 1;
+    json_decref(openapi);
+    return failed;
 }

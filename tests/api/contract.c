@@ -3,6 +3,7 @@
 #include "support/client.h"
 #include "support/http_case.h"
 #include "support/json_match.h"
+#include "support/openapi_check.h"
 #include "support/server.h"
 
 #include <setjmp.h>
@@ -58,6 +59,8 @@ static const char *const ELSEWHERE[][2] = {
     {"DATA_CORRUPT", "unit/telemetry and unit/store damage what is stored"},
     {"INTERNAL_ERROR", "cannot be provoked: it would be a bug"},
 };
+
+static json_t *openapi;
 
 static void meet(const json_t *reply)
 {
@@ -175,6 +178,18 @@ static bool send_case(const struct file *f, const struct http_case *c, struct cl
     return called;
 }
 
+/* What the server answers must be in its description. */
+static bool check_announced(const struct http_case *c, const struct client_reply *reply,
+                            const json_t *json, char *why)
+{
+    const char *code = json_string_value(json_object_get(json, "code"));
+    code = reply->status >= 400 ? code : NULL;
+    return strcmp(c->method, "@raw") == 0 ||
+           openapi_announces(openapi, c->method, c->target, reply->status, code) ||
+           DIFFERS("docs/openapi.json does not announce %d %s of %s %.200s", reply->status,
+                   code ? code : "", c->method, c->target);
+}
+
 static bool try_case(struct file *f, const struct http_case *c, char *why)
 {
     struct client_reply reply = {0};
@@ -186,8 +201,8 @@ static bool try_case(struct file *f, const struct http_case *c, char *why)
     bool good =
         (reply.status == c->status || DIFFERS("%s %.200s: wanted %d, got %d\n%.8000s", c->method,
                                               c->target, c->status, reply.status, reply.body)) &&
-        check_headers(c, &reply, why) && (!*c->body_in || check_body(c, &reply, json, why)) &&
-        keep(f, c, &reply, json, why);
+        check_announced(c, &reply, json, why) && check_headers(c, &reply, why) &&
+        (!*c->body_in || check_body(c, &reply, json, why)) && keep(f, c, &reply, json, why);
     meet(json);
     json_decref(json);
     client_reply_release(&reply);
@@ -363,6 +378,11 @@ int main(int argc, char **argv)
         fputs("PADDOCK_SOURCE and PADDOCK_BIN must be set\n", stderr);
         return 1;
     }
+    openapi = openapi_read();
+    if (!openapi) {
+        fputs("docs/openapi.json cannot be read\n", stderr);
+        return 1;
+    }
     snprintf(pattern, sizeof pattern, "%s/tests/api/%s.http", source, argc > 1 ? argv[1] : "*");
     if (glob(pattern, 0, NULL, &files) != 0) {
         fprintf(stderr, "no files match %s\n", pattern);
@@ -374,5 +394,7 @@ int main(int argc, char **argv)
     if (argc == 1)
         tests[n++] = (struct CMUnitTest){"every kind of problem was provoked",
                                          every_problem_was_provoked, NULL, NULL, NULL};
-    return _cmocka_run_group_tests("contract", tests, n, NULL, NULL);
+    int failed = _cmocka_run_group_tests("contract", tests, n, NULL, NULL);
+    json_decref(openapi);
+    return failed;
 }
