@@ -110,7 +110,7 @@ void count_block(struct telemetry *t, const struct payload *p, uint64_t position
         for (uint32_t i = 0; i < s.n; i++) {
             s.lives[i] = live_of(t, s.groups[i].uid);
             if (s.lives[i])
-                __builtin_prefetch(s.lives[i], 1);
+                live_prefetch(s.lives[i]);
         }
         if (!replay)
             lock_models(&s);

@@ -12,15 +12,25 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Where each tier's open tallies lie in `open`. */
 static const struct {
     int first, count;
 } places[TIER_COUNT] = {{0, 2}, {2, 2}, {4, 1}, {5, 1}, {6, 1}};
 
+/* Zeroed memory that begins with a cache line. */
+static void *aligned_zero(size_t size)
+{
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, size) != 0)
+        abort();
+    return memset(memory, 0, size);
+}
+
 struct live *live_new(uint64_t uid)
 {
-    struct live *l = mem_zero(1, sizeof *l);
+    struct live *l = aligned_zero(sizeof *l);
     pthread_mutex_init(&l->lock, NULL);
     l->uid = uid;
     words_init(&l->errors, KINDS_MAX);
@@ -115,7 +125,7 @@ static struct tally *open_tally(struct live *l, enum tier tier, int64_t start,
     if (use->tally)
         close_tally(l, tier, use, c);
     use->start = start;
-    use->tally = mem_alloc(sizeof *use->tally);
+    use->tally = aligned_zero((sizeof *use->tally + 63) / 64 * 64);
     tally_init(use->tally, TIERS[tier].scale);
     return use->tally;
 }
@@ -193,6 +203,10 @@ static inline uint32_t count_record(struct group *g, struct tally *t, uint32_t r
  * newer than what its tier has open. NULL: it is late; opening it would close what is in use. */
 static struct tally *tally_for(struct live *l, int64_t ms, const struct counting *c)
 {
+    int64_t five = slot_start(TIER_5S, ms);
+    for (int i = 0; i < 2; i++)
+        if (l->open[i].start == five && l->open[i].tally)
+            return l->open[i].tally;
     enum tier tier = live_tier_of(ms, c);
     int64_t start = slot_start(tier, ms);
     bool newer = true, free_place = false;

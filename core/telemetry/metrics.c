@@ -117,65 +117,78 @@ static double samples_needed(double q)
     return ceil(log(0.025) / log(q > 0.5 ? q : 1 - q));
 }
 
-static const double standard_quantiles[] = {0.5, 0.95, 0.99};
+/* The quantiles of an answer: those that are always told, then those that were asked for. */
+#define STANDARD 3
+struct quantile_list {
+    double q[STANDARD + METRICS_QUANTILES_MAX];
+    size_t n;
+};
+_Static_assert(STANDARD + METRICS_QUANTILES_MAX <= RECENT_QUANTILES_MAX, "all at one look");
+
+static struct quantile_list list_quantiles(const struct metrics_query *q)
+{
+    struct quantile_list l = {{0.5, 0.95, 0.99}, STANDARD + q->n_quantiles};
+    memcpy(l.q + STANDARD, q->quantiles, q->n_quantiles * sizeof *l.q);
+    return l;
+}
+
+/* Counts are exact, so if the ring has as many records of the window as the slots have, it has all
+ * of them. `recent` is the look at the whole ring, and becomes that at the window. */
+static bool look_exactly(const struct span_asked *w, struct snapshot *s, uint64_t total,
+                         const struct quantile_list *l, struct recent *recent)
+{
+    uint32_t from = (uint32_t)(w->from / 1000), to = (uint32_t)(w->to / 1000);
+    if (total == 0 || total > s->n_samples ||
+        recent_count(s->samples, s->n_samples, from, to) != total)
+        return false;
+    if (total < s->n_samples) {
+        s->n_samples = (uint32_t)recent_filter(s->samples, s->n_samples, from, to);
+        recent_look(s->samples, s->n_samples, l->q, l->n, recent);
+    }
+    return true;
+}
 
 static void summarize_latency(const struct metrics_query *q, const struct span_asked *w,
-                              const struct snapshot *s, const struct tally *sum,
+                              struct snapshot *s, const struct sketch *k,
+                              const struct quantile_list *l, struct recent *recent,
                               struct latency_summary *out)
 {
-    const struct sketch *k = &sum->latency;
-    double qs[3 + METRICS_QUANTILES_MAX], values[3 + METRICS_QUANTILES_MAX], needed = 0;
-    size_t n = 3 + q->n_quantiles;
-    struct recent r;
-    memcpy(qs, standard_quantiles, sizeof standard_quantiles);
-    memcpy(qs + 3, q->quantiles, q->n_quantiles * sizeof *qs);
+    double values[STANDARD + METRICS_QUANTILES_MAX], needed = 0;
     *out = (struct latency_summary){.count = sketch_count(k),
                                     .min = sketch_min(k),
                                     .max = sketch_max(k),
-                                    .mean = sketch_mean(k),
-                                    .error_bound_ratio =
-                                        sketch_error_bound_ratio(TIERS[w->tier].scale)};
-    /* Counts are exact, so if the ring has as many records of the window as the slots, it has all
-     * of them. */
-    uint32_t from = (uint32_t)(w->from / 1000), to = (uint32_t)(w->to / 1000);
-    recent_summary(s->samples, s->n_samples, from, to, &r);
-    if (r.n > 0 && r.n == out->count && q->method == METHOD_RANK) {
-        out->exact = true;
-        out->error_bound_ratio = 0;
-        out->mean = r.sum / (double)r.n;
-        recent_quantiles(s->samples, s->n_samples, from, to, r.n, qs, n, values);
+                                    .mean = sketch_mean(k)};
+    out->exact = q->method == METHOD_RANK && look_exactly(w, s, out->count, l, recent);
+    if (out->exact) {
+        out->mean = recent->sum / (double)recent->n;
+        memcpy(values, recent->quantiles, l->n * sizeof *values);
     } else {
-        for (size_t i = 0; i < n; i++)
-            values[i] = quantile_of(k, q->method, qs[i]);
+        out->error_bound_ratio = sketch_error_bound_ratio(TIERS[w->tier].scale);
+        for (size_t i = 0; i < l->n; i++)
+            values[i] = quantile_of(k, q->method, l->q[i]);
     }
     out->p50 = values[0];
     out->p95 = values[1];
     out->p99 = values[2];
-    memcpy(out->quantiles, values + 3, q->n_quantiles * sizeof *values);
-    for (size_t i = 0; i < (q->quantiles_unasked ? 3 : n); i++)
-        needed = fmax(needed, samples_needed(qs[i]));
+    memcpy(out->quantiles, values + STANDARD, q->n_quantiles * sizeof *values);
+    for (size_t i = 0; i < (q->quantiles_unasked ? STANDARD : l->n); i++)
+        needed = fmax(needed, samples_needed(l->q[i]));
     out->low_sample = (double)out->count < needed;
 }
 
 static void summarize_recent(const struct telemetry *t, const struct snapshot *s,
-                             struct metrics *out)
+                             const struct recent *r, struct metrics *out)
 {
-    struct recent r;
-    double values[3] = {NAN, NAN, NAN};
-    recent_summary(s->samples, s->n_samples, 0, UINT32_MAX, &r);
-    if (r.n)
-        recent_quantiles(s->samples, s->n_samples, 0, UINT32_MAX, r.n, standard_quantiles, 3,
-                         values);
     /* A ring that is full and was not allowed to grow holds no more than that. */
     bool cut = s->n_samples && s->n_samples == s->capacity && t->rings.places_max > s->capacity &&
                atomic_load(&t->rings.bytes) + s->capacity * sizeof *s->samples > t->rings.bytes_max;
-    out->recent.count = r.n;
+    out->recent.count = r->n;
     out->recent.capacity = cut ? s->capacity : t->rings.places_max;
-    out->recent.min = r.n ? r.min : NAN;
-    out->recent.max = r.n ? r.max : NAN;
-    out->recent.p50 = values[0];
-    out->recent.p95 = values[1];
-    out->recent.p99 = values[2];
+    out->recent.min = r->min;
+    out->recent.max = r->max;
+    out->recent.p50 = r->n ? r->quantiles[0] : NAN;
+    out->recent.p95 = r->n ? r->quantiles[1] : NAN;
+    out->recent.p99 = r->n ? r->quantiles[2] : NAN;
 }
 
 /* The text of a word, or "other" for what came after the dictionary was full. */
@@ -282,8 +295,8 @@ static bool make_series(const struct span_asked *w, const struct metrics_query *
 }
 
 static bool answer(struct telemetry *t, const struct metrics_query *q, const struct span_asked *w,
-                   const struct snapshot *s, struct tally *sum, struct arena *a,
-                   struct metrics *out, struct err *e)
+                   struct snapshot *s, struct tally *sum, struct arena *a, struct metrics *out,
+                   struct err *e)
 {
     if (snapshot_sum(s, 0, INT64_MAX, sum, e) < 0)
         return false;
@@ -296,8 +309,11 @@ static bool answer(struct telemetry *t, const struct metrics_query *q, const str
     out->lifetime.total = sketch_count(&s->lifetime.latency);
     out->lifetime.failure = s->lifetime.failure;
     out->lifetime.success = out->lifetime.total - out->lifetime.failure;
-    summarize_latency(q, w, s, sum, &out->latency);
-    summarize_recent(t, s, out);
+    struct recent recent;
+    struct quantile_list l = list_quantiles(q);
+    recent_look(s->samples, s->n_samples, l.q, l.n, &recent);
+    summarize_recent(t, s, &recent, out);
+    summarize_latency(q, w, s, &sum->latency, &l, &recent, &out->latency);
     list_errors(s, sum, a, out);
     list_scores(s, sum, a, out);
     return q->resolution_ms <= 0 || make_series(w, q, s, a, out, e);

@@ -9,7 +9,7 @@
 static size_t place_of(const struct models *m, uint64_t uid)
 {
     size_t at = (uid * UINT64_C(0x9e3779b97f4a7c15) >> 20) & m->mask;
-    while (m->table[at] && m->table[at]->uid != uid)
+    while (m->table[at].live && m->table[at].uid != uid)
         at = (at + 1) & m->mask;
     return at;
 }
@@ -28,24 +28,24 @@ void models_init(struct models *m)
 void models_release(struct models *m, struct ring_budget *rings)
 {
     for (size_t i = 0; m->table && i <= m->mask; i++)
-        if (m->table[i])
-            live_release(m->table[i], rings);
+        if (m->table[i].live)
+            live_release(m->table[i].live, rings);
     free(m->table);
     pthread_rwlock_destroy(&m->lock);
 }
 
 struct live *models_peek(const struct models *m, uint64_t uid)
 {
-    return m->table ? m->table[place_of(m, uid)] : NULL;
+    return m->table ? m->table[place_of(m, uid)].live : NULL;
 }
 
 static void grow(struct models *m)
 {
     struct models bigger = {.mask = m->table ? (m->mask + 1) * 2 - 1 : LEAST - 1};
-    bigger.table = mem_zero(bigger.mask + 1, sizeof(struct live *));
+    bigger.table = mem_zero(bigger.mask + 1, sizeof *bigger.table);
     for (size_t i = 0; m->table && i <= m->mask; i++)
-        if (m->table[i])
-            bigger.table[place_of(&bigger, m->table[i]->uid)] = m->table[i];
+        if (m->table[i].live)
+            bigger.table[place_of(&bigger, m->table[i].uid)] = m->table[i];
     free(m->table);
     m->table = bigger.table;
     m->mask = bigger.mask;
@@ -60,7 +60,7 @@ struct live *models_get_or_add(struct models *m, uint64_t uid)
     pthread_rwlock_wrlock(&m->lock);
     if (!m->table || m->n * 2 > m->mask)
         grow(m);
-    m->table[place_of(m, uid)] = l;
+    m->table[place_of(m, uid)] = (struct model_place){uid, l};
     m->n++;
     pthread_rwlock_unlock(&m->lock);
     return l;
@@ -73,13 +73,13 @@ struct live *models_remove(struct models *m, uint64_t uid)
         return NULL;
     pthread_rwlock_wrlock(&m->lock);
     size_t hole = place_of(m, uid);
-    m->table[hole] = NULL;
+    m->table[hole] = (struct model_place){0};
     m->n--;
     /* Those that were pushed past the hole move back, so that searches need no tombstones. */
-    for (size_t at = (hole + 1) & m->mask; m->table[at]; at = (at + 1) & m->mask) {
-        struct live *moved = m->table[at];
-        m->table[at] = NULL;
-        m->table[place_of(m, moved->uid)] = moved;
+    for (size_t at = (hole + 1) & m->mask; m->table[at].live; at = (at + 1) & m->mask) {
+        struct model_place moved = m->table[at];
+        m->table[at] = (struct model_place){0};
+        m->table[place_of(m, moved.uid)] = moved;
     }
     pthread_rwlock_unlock(&m->lock);
     return l;
@@ -101,9 +101,9 @@ struct live **models_all(struct models *m, size_t *n)
     pthread_rwlock_rdlock(&m->lock);
     struct live **list = mem_alloc((m->n + 1) * sizeof(struct live *));
     for (size_t i = 0; m->table && i <= m->mask; i++)
-        if (m->table[i]) {
-            live_retain(m->table[i]);
-            list[(*n)++] = m->table[i];
+        if (m->table[i].live) {
+            live_retain(m->table[i].live);
+            list[(*n)++] = m->table[i].live;
         }
     pthread_rwlock_unlock(&m->lock);
     return list;

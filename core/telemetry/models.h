@@ -10,9 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct model_place {
+    uint64_t uid;      /* beside the pointer, so that a search does not touch the models */
+    struct live *live; /* NULL: free */
+};
+
 struct models {
     pthread_rwlock_t lock;
-    struct live **table; /* open addressing, a power of two of places */
+    struct model_place *table; /* open addressing, a power of two of places */
     size_t mask, n;
 };
 

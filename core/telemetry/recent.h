@@ -1,4 +1,4 @@
-/* recent: exact quantiles of a ring's samples. Room: telemetry. Threads: pure, [any]. */
+/* recent: exact statistics of a ring's samples. Room: telemetry. Threads: pure, [any]. */
 #ifndef PADDOCK_TELEMETRY_RECENT_H
 #define PADDOCK_TELEMETRY_RECENT_H
 
@@ -9,15 +9,18 @@
 
 #define RECENT_QUANTILES_MAX 24
 
-/* Summary of the samples whose time is within from..to seconds (exclusive). */
 struct recent {
-    uint64_t n;
+    size_t n;
     double min, max, sum;
+    double quantiles[RECENT_QUANTILES_MAX]; /* nearest rank; undefined if n is 0 */
 };
-void recent_summary(const struct ring_sample *samples, size_t n, uint32_t from, uint32_t to,
-                    struct recent *out);
-/* Nearest-rank quantiles of the same samples; `count` of them, as recent_summary() told (> 0). */
-void recent_quantiles(const struct ring_sample *samples, size_t n, uint32_t from, uint32_t to,
-                      uint64_t count, const double *qs, size_t k, double *out);
+
+/* How many samples have a time within from..to seconds (exclusive)? */
+size_t recent_count(const struct ring_sample *samples, size_t n, uint32_t from, uint32_t to);
+/* Keep only those, in their order; returns how many. */
+size_t recent_filter(struct ring_sample *samples, size_t n, uint32_t from, uint32_t to);
+/* Look at all samples: `k` quantiles of them and the rest. */
+void recent_look(const struct ring_sample *samples, size_t n, const double *qs, size_t k,
+                 struct recent *out);
 
 #endif

@@ -95,8 +95,8 @@ static bool load_rows(struct telemetry *t, uint64_t *newest, struct err *e)
     *newest = g.newest;
     bool ok = true;
     for (size_t i = 0; ok && t->models.table && i <= t->models.mask; i++)
-        if (t->models.table[i])
-            ok = build_coarser(t, t->models.table[i], e);
+        if (t->models.table[i].live)
+            ok = build_coarser(t, t->models.table[i].live, e);
     return ok;
 }
 
@@ -158,8 +158,8 @@ bool restore(struct telemetry *t, struct err *e)
     segment_log_continue_after(t->log, newest > (uint64_t)mark ? newest : (uint64_t)mark);
     t->rolled_up_to = (uint64_t)mark;
     for (size_t i = 0; t->models.table && i <= t->models.mask; i++)
-        if (t->models.table[i])
-            check_ring(t->models.table[i], r.first);
+        if (t->models.table[i].live)
+            check_ring(t->models.table[i].live, r.first);
     log_event(LOG_INFO, "telemetry_restored", "\"models\":%zu,\"blocks\":%" PRIu64, t->models.n,
               r.blocks);
     return true;
