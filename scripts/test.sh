@@ -143,7 +143,7 @@ if [ "${1:-}" = quick ]; then
     finish
 fi
 
-step "packages" need_packages build check examples
+step "packages" need_packages build check examples e2e
 build_and_test release '^(unit|api|check|faults|e2e)$'
 build_and_test dev '^(unit|api)$'
 build_and_test tsan '^(unit|api)$'

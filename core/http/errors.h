@@ -19,8 +19,8 @@ extern const struct err_kind HTTP_EXPECTATION;    /* 417 EXPECTATION_FAILED */
 extern const struct err_kind HTTP_RATE_LIMITED;   /* 429 RATE_LIMITED */
 extern const struct err_kind HTTP_HEADERS_LARGE;  /* 431 HEADERS_TOO_LARGE */
 extern const struct err_kind
-    HTTP_NOT_IMPLEMENTED;                   /* 501 NOT_IMPLEMENTED: unknown method or coding */
-extern const struct err_kind HTTP_VERSION;  /* 505 HTTP_VERSION_NOT_SUPPORTED */
+    HTTP_NOT_IMPLEMENTED;                  /* 501 NOT_IMPLEMENTED: unknown method or coding */
+extern const struct err_kind HTTP_VERSION; /* 505 HTTP_VERSION_NOT_SUPPORTED */
 
 /* All of the above, NULL-terminated (for /problems and the tests). */
 extern const struct err_kind *const HTTP_ERRORS[];

@@ -155,7 +155,7 @@ static void giant_body(void)
 static void leave(void)
 {
     static const char HALF[] = "POST " BASE "/registry HTTP/1.1\r\nHost: x\r\nContent-Type: "
-                                            "application/json\r\nContent-Length: 100\r\n\r\n{";
+                               "application/json\r\nContent-Length: 100\r\n\r\n{";
     static const char WHOLE[] =
         "PATCH " BASE "/registry/m:1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         "Content-Length: 19\r\n\r\n{\"description\":\"x\"}";

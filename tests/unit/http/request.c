@@ -87,8 +87,8 @@ static void test_handler_sees(void **state)
     (void)state;
     body_is("{\"id\":\"a/b c\",\"q\":\"-\",\"len\":0,\"body\":\"\"}", "GET", "/things/a%2Fb%20c",
             "", NULL);
-    body_is("{\"id\":\"x\",\"q\":\"1 2+\",\"len\":0,\"body\":\"\"}", "GET",
-            "/things/x?q=1+2%2B", "", NULL);
+    body_is("{\"id\":\"x\",\"q\":\"1 2+\",\"len\":0,\"body\":\"\"}", "GET", "/things/x?q=1+2%2B",
+            "", NULL);
     body_is("{\"id\":\"x\",\"q\":\"\",\"len\":0,\"body\":\"\"}", "GET", "/things/x?&q&", "", NULL);
     body_is("{\"id\":\"x\",\"q\":\"-\",\"len\":3,\"body\":\"[1]\"}", "PUT", "/things/x", JSON,
             "[1]");
