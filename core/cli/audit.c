@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FAULTS_SHOWN 100
 
@@ -16,9 +17,21 @@ static void show_fault(void *ctx, const char *fault)
         printf("FAULT %s\n", fault);
 }
 
+/* Opening makes what is missing, so a mistyped directory must be found first. */
+static bool has_store(const char *dir)
+{
+    char path[4096];
+    int len = snprintf(path, sizeof path, "%s/control.db", dir);
+    return len > 0 && (size_t)len < sizeof path && access(path, R_OK) == 0;
+}
+
 static int verify(const char *dir)
 {
     struct err e = {0};
+    if (!has_store(dir)) {
+        fprintf(stderr, "paddock audit verify: there is no store in '%s'\n", dir);
+        return 1;
+    }
     struct store *s = store_sqlite_open(dir, &CLOCK_SYSTEM, &e);
     if (!s) {
         fprintf(stderr, "paddock audit verify: %s\n", e.detail);
