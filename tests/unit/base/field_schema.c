@@ -36,7 +36,9 @@ static const struct field THING[] = {
 #define ID                                                         \
     "\"id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":8," \
     "\"description\":\"Who.\"},"
-#define KIND          "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"small\",\"large\",null]},"
+#define KIND                                    \
+    "\"kind\":{\"type\":[\"string\",\"null\"]," \
+    "\"enum\":[\"small\",\"large\",null]},"
 #define RATIO_AND_ANY "\"ratio\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},\"any\":{},"
 #define TAGS                                                                           \
     "\"tags\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":1024}," \
