@@ -152,11 +152,19 @@ static bool sync_segment(struct segment_log *log, struct err *e)
            fail_errno(e, &ERR_IO, "cannot make the log in '%s' durable", log->dir);
 }
 
+/* The path of the last segment: release() moves the list from another thread. */
+static void last_path(struct segment_log *log, char out[SEGMENT_PATH_SIZE])
+{
+    pthread_mutex_lock(&log->lock);
+    segment_path(log, log->segments[log->n - 1].first, out);
+    pthread_mutex_unlock(&log->lock);
+}
+
 void segment_drop_last(struct segment_log *log)
 {
     const struct files *files = log->config.files;
     char path[SEGMENT_PATH_SIZE];
-    segment_path(log, log->segments[log->n - 1].first, path);
+    last_path(log, path);
     files->unlink(files->self, path);
     pthread_mutex_lock(&log->lock);
     log->n--;
@@ -175,7 +183,7 @@ static void leave_segment(struct segment_log *log, uint64_t durable_bytes)
         segment_drop_last(log);
         return;
     }
-    segment_path(log, log->segments[log->n - 1].first, path);
+    last_path(log, path);
     files->truncate(files->self, path, (off_t)durable_bytes);
 }
 

@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,8 @@ struct disk {
     size_t n_names;
     char path_of[64][200];                       /* by descriptor */
     int fail_writes, fail_syncs, fail_truncates; /* so many calls from now fail; -1: none */
+    char created[200]; /* the last file that was made: no other is ever cut while writing */
+    int wrong_cuts;
     uint64_t seed;
 };
 
@@ -56,6 +60,7 @@ static int disk_create(void *self, const char *path, size_t bytes)
     int fd = FILES_SYSTEM.create(NULL, path, bytes);
     if (fd >= 0 && fd < 64) {
         snprintf(d->path_of[fd], sizeof d->path_of[fd], "%s", path);
+        snprintf(d->created, sizeof d->created, "%s", path);
         if (d->n_names < 16)
             snprintf(d->unsynced_names[d->n_names++], sizeof d->unsynced_names[0], "%s", path);
     }
@@ -116,6 +121,7 @@ static int disk_sync_dir(void *self, const char *path)
 static int disk_truncate(void *self, const char *path, off_t len)
 {
     struct disk *d = self;
+    d->wrong_cuts += *d->created && strcmp(path, d->created) != 0;
     if (runs_out(&d->fail_truncates)) {
         errno = EIO;
         return -1;
@@ -391,6 +397,39 @@ static void test_release(void **state)
     assert_ptr_equal(t->err.kind, &ERR_CORRUPT);
 }
 
+struct releasing {
+    struct segment_log *log;
+    atomic_bool stop;
+};
+
+static void *keep_releasing(void *arg)
+{
+    struct releasing *r = arg;
+    while (!atomic_load(&r->stop))
+        segment_log_release(r->log, segment_log_last(r->log));
+    return NULL;
+}
+
+/* Roll-ups release segments while the writer goes from one to the next: it must never cut or drop
+ * another than its own. */
+static void test_release_while_writing(void **state)
+{
+    struct test *t = *state;
+    struct releasing r;
+    pthread_t thread;
+    t->config.segment_bytes = 4096;
+    assert_true(open_log(t, 0));
+    must_append(t, 1, 1);
+    r.log = t->log;
+    atomic_init(&r.stop, false);
+    assert_int_equal(pthread_create(&thread, NULL, keep_releasing, &r), 0);
+    for (uint64_t id = 2; id <= 1500; id++)
+        must_append(t, id, 1);
+    atomic_store(&r.stop, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(t->disk.wrong_cuts, 0);
+}
+
 /* Positions that the store knows are never used again, even if the log is gone. */
 static void test_log_gone(void **state)
 {
@@ -651,6 +690,7 @@ int main(void)
         TEST(test_larger_than_a_segment),
         TEST(test_keys),
         TEST(test_release),
+        TEST(test_release_while_writing),
         TEST(test_log_gone),
         TEST(test_damage),
         TEST(test_damaged_end),
