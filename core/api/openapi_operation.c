@@ -1,5 +1,6 @@
 #include "api/openapi.h"
 
+#include "api/schemas.h"
 #include "base/bytes.h"
 #include "base/json.h"
 
@@ -221,11 +222,26 @@ static void add_success_headers(json_t *response, const struct route *r, const c
     }
     if (strcmp(status, "201") == 0)
         json_object_set_new(headers, "Location", reference("headers", "Location"));
-    if (strstr(r->responses, "304") || strstr(r->responses, "REVISION_MISMATCH"))
-        json_object_set_new(headers, "ETag", reference("headers", "ETag"));
     if (json_object_size(headers))
         json_object_set(response, "headers", headers);
     json_decref(headers);
+}
+
+/* Is what this schema describes answered with an ETag? An alias has its name's. */
+static bool is_tagged(const char *schema)
+{
+    for (const struct schema *s = SCHEMAS; s->name; s++)
+        if (strcmp(s->name, schema) == 0)
+            return s->table || strcmp(schema, "Alias") == 0;
+    return false;
+}
+
+static void add_tag(json_t *response)
+{
+    json_t *headers = json_object_get(response, "headers");
+    if (!headers)
+        json_object_set_new(response, "headers", headers = json_object());
+    json_object_set_new(headers, "ETag", reference("headers", "ETag"));
 }
 
 /* One name after a status: a media type, a code or a schema. */
@@ -240,6 +256,8 @@ static void add_token(json_t *responses, json_t *codes, const char *status, cons
     if (!content)
         json_object_set_new(response, "content", content = json_object());
     bool media = strchr(token, '/') != NULL;
+    if (is_tagged(token))
+        add_tag(response);
     json_t *schema = media ? json_pack("{s:s}", "type", "string") : reference("schemas", token);
     json_object_set_new(content, media ? token : "application/json",
                         json_pack("{s:o}", "schema", schema));
@@ -256,6 +274,8 @@ static void add_outcome(json_t *responses, json_t *codes, const struct route *r,
         json_t *response = json_pack("{s:s}", "description", reason_of(status));
         if (status[0] == '2')
             add_success_headers(response, r, status);
+        else
+            add_tag(response);
         json_object_set_new(responses, status, response);
     }
     for (char *p = len > 4 ? copy + 4 : copy + len; *p;) {

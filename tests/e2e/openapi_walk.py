@@ -1,0 +1,328 @@
+"""Every operation of /openapi.json, called on a running server.
+
+CALLS has valid requests of each operation, in an order in which they work. For each answer: its
+status and media type are announced, its body fits the schema and has no member the schema does not
+know, the announced headers are there, the request's body fits its own schema. Then each operation
+is asked wrongly in the ways that its parameters allow, and the problem must be announced. At the
+end every operation, success status and media type must have been seen."""
+import json
+import os
+import re
+import sys
+
+import jsonschema
+from paddock_server import BASE, Server
+
+M = "/registry/{model_id}"
+N = "/registered-models/{name}"
+NDJSON = {"Content-Type": "application/x-ndjson"}
+MERGE = {"Content-Type": "application/merge-patch+json"}
+# operation, path parameters, what else: query, body, headers, status (200 unless given)
+CALLS = [
+    ("model_register", {}, dict(status=201, body={
+        "name": "m", "version": "1", "type": "classifier", "sport": "nba", "labels": {"a": "b"},
+        "source": "s3://m/1", "source_digest": "sha256:1", "training_metrics": {"auc": 0.9},
+        "signature": [1], "endpoint": "https://m", "deployment_target": "eu",
+        "training_run_id": "r1", "description": "d",
+        "runtime": {"kind": "openinference", "url": "http://m", "model_name": "m"}})),
+    ("model_register", {}, dict(status=201, body={"name": "m", "type": "other"},
+                                headers={"Idempotency-Key": "k", "Paddock-Reason": "r"})),
+    ("model_replace", {"model_id": "m:3"}, dict(status=201, body={
+        "name": "m", "version": "3", "type": "other", "baseline_model_id": "m:1"})),
+    ("model_replace", {"model_id": "m:3"}, dict(body={
+        "name": "m", "version": "3", "type": "ranker", "description": "again"})),
+    ("model_patch", {"model_id": "m:1"}, dict(body={"labels": {"c": "d", "a": None}})),
+    ("model_patch", {"model_id": "m:1"}, dict(body={"sport": None}, headers=MERGE)),
+    ("model_get", {"model_id": "m:1"}, {}),
+    ("model_get", {"model_id": "m@latest"}, {}),
+    ("model_get", {"model_id": "m:3"}, dict(query="include=metrics,health,validation")),
+    ("model_get", {"model_id": "m:3"}, dict(headers={"If-None-Match": '"2"'}, status=304)),
+    ("models_list", {}, dict(query="status=development&sort=-version&limit=2&label.c=d")),
+    ("models_list", {}, dict(query="limit=1")),
+    ("models_list", {}, dict(headers={"Paddock-Namespace": "*"})),
+    ("registered_model_create", {}, dict(status=201, body={
+        "name": "n", "description": "d", "labels": {"a": "b"}, "slo": {"latency_p95_ms": 50},
+        "gate": {"stable": {"require_types": ["unit"], "max_severity": "low"}},
+        "nightly": {"enabled": False, "hour_utc": 3}})),
+    ("registered_model_patch", {"name": "n"}, dict(body={"slo": {"latency_p95_ms": None},
+                                                         "labels": {"a": None}})),
+    ("registered_model_patch", {"name": "n"}, dict(body={"description": "e"}, headers=MERGE)),
+    ("registered_models_list", {}, dict(query="q=m&limit=1")),
+    ("registered_model_get", {"name": "n"}, {}),
+    ("registered_model_get", {"name": "n"}, dict(headers={"If-None-Match": '"3"'}, status=304)),
+    ("alias_set", {"name": "m", "alias": "champion"}, dict(body={"model_id": "m:1"})),
+    ("alias_get", {"name": "m", "alias": "champion"}, {}),
+    ("alias_get", {"name": "m", "alias": "champion"}, dict(headers={"If-None-Match": "*"},
+                                                           status=304)),
+    ("aliases_list", {"name": "m"}, {}),
+    ("alias_remove", {"name": "m", "alias": "champion"}, dict(status=204)),
+    ("model_gate", {"model_id": "m:1"}, dict(query="to=canary")),
+    ("model_gate", {"model_id": "m:1"}, dict(query="to=stable")),
+    ("model_status", {"model_id": "m:1"}, dict(body={"status": "canary", "reason": "r"})),
+    ("model_status", {"model_id": "m:1"}, dict(body={"status": "stable", "supersede": True})),
+    ("model_status", {"model_id": "m:2"}, dict(body={"status": "canary"})),
+    ("model_status", {"model_id": "m:2"}, dict(body={"status": "stable", "force": True,
+                                                     "reason": "drill"})),
+    ("rollback", {"name": "m"}, dict(body={"dry_run": True})),
+    ("rollback", {"name": "m"}, dict(body={"reason": "INC-1"})),
+    ("model_release", {"model_id": "m:2"}, dict(status=204)),
+    ("rollback", {"name": "m"}, {}),
+    ("model_hold", {"model_id": "m:3"}, dict(body={"reason": "r"})),
+    ("timeline_get", {"name": "m"}, {}),
+    ("timeline_get", {"name": "m"}, dict(query="limit=1&from=2001-01-01T00:00:00Z")),
+    ("registered_model_get", {"name": "m"}, dict(query="at=2100-01-01T00:00:00Z")),
+    ("inference_of_model", {"model_id": "m:1"}, dict(status=202, body={"latency_ms": 1})),
+    ("inference_of_model", {"model_id": "m:1"}, dict(status=202, body=[
+        {"latency_ms": 2, "success": False, "error_type": "timeout", "scores": {"brier": 0.1}},
+        {"latency_ms": 3, "score": 1, "decision_id": "x"}])),
+    ("inference_of_model", {"model_id": "m:1"}, dict(
+        status=202, query="on_invalid=skip", body=[{"latency_ms": 1}, {"latency_ms": -1}],
+        invalid=True)),
+    ("inference_of_model", {"model_id": "m:1"}, dict(status=202, body='{"latency_ms":4}\n',
+                                                     headers=NDJSON)),
+    ("inference", {}, dict(status=202, body=[{"model_id": "m:1", "latency_ms": 5}])),
+    ("inference", {}, dict(status=202, body='{"model_id":"m:2","latency_ms":4}', headers=NDJSON)),
+    ("metrics_get", {"model_id": "m:1"}, {}),
+    ("metrics_get", {"model_id": "m:3"}, {}),
+    ("metrics_get", {"model_id": "m:1"}, dict(
+        query="window=15m&quantiles=0.5,0.9&resolution=1m&method=promql")),
+    ("health_get", {"model_id": "m:1"}, {}),
+    ("model_audit", {"model_id": "m:1"}, dict(query="limit=1")),
+    ("audit_get", {}, dict(query="limit=1000")),
+    ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
+    ("events_get", {}, dict(query="types=model.*")),
+    ("types_get", {}, {}),
+    ("config_get", {}, {}),
+    ("nodes_list", {}, {}),
+    ("healthz", {}, {}),
+    ("readyz", {}, {}),
+    ("version", {}, {}),
+    ("exposition", {}, dict(headers={"Accept": "application/openmetrics-text"})),
+    ("exposition", {}, dict(headers={"Accept": "text/plain"})),
+    ("openapi", {}, {}),
+    ("problems_list", {}, {}),
+    ("problem_get", {"slug": "model-not-found"}, {}),
+    ("problem_get", {"slug": "model-not-found"}, dict(headers={"Accept": "text/html"})),
+    ("root", {}, {}),
+    ("model_status", {"model_id": "m:3"}, dict(body={"status": "retired"})),
+    ("model_delete", {"model_id": "m:3"}, dict(status=204)),
+    ("registered_model_delete", {"name": "n"}, dict(status=204)),
+]
+
+faults = []
+
+
+def fault(text):
+    faults.append(text)
+    print("FAULT:", text)
+
+
+class Schemas:
+    """Validation by the schemas of one OpenAPI document."""
+
+    def __init__(self, document):
+        self.document = document
+        self.resolver = jsonschema.RefResolver("", document)
+        self.formats = jsonschema.FormatChecker(formats=[])
+        self.formats.checks("date-time")(
+            lambda v: not isinstance(v, str) or bool(
+                re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", v)))
+
+    def check(self, schema, value, where):
+        validator = jsonschema.Draft202012Validator(schema, resolver=self.resolver,
+                                                    format_checker=self.formats)
+        for e in list(validator.iter_errors(value))[:3]:
+            fault(f"{where}: {'/'.join(map(str, e.absolute_path))}: {e.message[:300]}")
+
+    def follow(self, schema):
+        while "$ref" in schema:
+            schema = self.resolver.resolve(schema["$ref"])[1]
+        return schema
+
+    def parts(self, schema):
+        """The schema and all that it is made of."""
+        schema = self.follow(schema)
+        yield schema
+        for kind in ("allOf", "anyOf", "oneOf"):
+            for part in schema.get(kind, []):
+                yield from self.parts(part)
+
+    def unknown(self, schema, value, where):
+        """Members of the value that no schema describes."""
+        parts = list(self.parts(schema))
+        if isinstance(value, list):
+            for i, item in enumerate(value):
+                for p in parts:
+                    if "items" in p:
+                        self.unknown(p["items"], item, f"{where}/{i}")
+        if not isinstance(value, dict) or all(p == {} for p in parts):
+            return
+        known, others = {}, None
+        for p in parts:
+            known.update(p.get("properties", {}))
+            others = p["additionalProperties"] if "additionalProperties" in p else others
+        for name, member in value.items():
+            if name in known:
+                self.unknown(known[name], member, f"{where}/{name}")
+            elif isinstance(others, dict):
+                self.unknown(others, member, f"{where}/{name}")
+            elif known:
+                fault(f"{where}: the member '{name}' is not in the schema")
+
+
+class Walk:
+    def __init__(self, server):
+        self.server = server
+        self.document = server.call("GET", "/openapi.json").json
+        self.schemas = Schemas(self.document)
+        self.kinds = {k["code"]: k["status"]
+                      for k in server.call("GET", "/problems").json["items"]}
+        self.operations, self.seen = {}, set()
+        for path, item in self.document["paths"].items():
+            for method, operation in item.items():
+                self.operations[operation["operationId"]] = (method.upper(), path, operation)
+
+    def target(self, path, params, query):
+        for name, value in params.items():
+            path = path.replace("{%s}" % name, value)
+        assert "{" not in path, path
+        return path + ("?" + query if query else "")
+
+    def check_request(self, name, operation, body, headers):
+        content = operation["requestBody"]["content"]
+        media = headers.get("Content-Type", "application/json")
+        if media not in content:
+            return fault(f"{name}: a body of {media} is not announced")
+        self.seen.add((name, "takes", media))
+        if not isinstance(body, str):
+            self.schemas.check(content[media]["schema"], body, f"{name}: request")
+
+    def check_problem(self, name, operation, reply):
+        """A refusal: announced, with a code that /problems knows."""
+        where = f"{name}: {reply.status}"
+        if reply.media != "application/problem+json":
+            return fault(f"{where} as {reply.media}")
+        problem, announced = reply.json, operation["responses"].get(str(reply.status), {})
+        schema = self.document["components"]["schemas"]["Problem"]
+        self.schemas.check(schema, problem, where)
+        self.schemas.unknown(schema, problem, where)
+        if problem["code"] not in announced.get("x-paddock-codes", []):
+            fault(f"{where} {problem['code']} is not announced")
+        if self.kinds.get(problem["code"]) != reply.status:
+            fault(f"{where} {problem['code']}: /problems knows no such kind")
+
+    def check_reply(self, name, operation, reply, each):
+        where = f"{name}: {reply.status}"
+        response = operation["responses"].get(str(reply.status))
+        if response is None:
+            return fault(f"{where} is not announced: {reply.text[:300]}")
+        self.seen.add((name, reply.status))
+        for header in response.get("headers", {}):
+            part = re.match("include=|at=", each.get("query", ""))  # no whole object: no ETag
+            if header.lower() not in reply.headers and not part:
+                fault(f"{where}: no header {header}")
+        content = response.get("content", {})
+        if not content:
+            return reply.body and fault(f"{where} has a body: {reply.text[:100]}")
+        if reply.media not in content:
+            return fault(f"{where} as {reply.media} is not announced")
+        self.seen.add((name, reply.status, reply.media))
+        schema = content[reply.media]["schema"]
+        if "each" in each:
+            schema = self.document["components"]["schemas"][each["each"]]
+        values = ([json.loads(line) for line in reply.text.splitlines()] if "each" in each
+                  else [reply.json] if reply.media.endswith("json") else [])
+        for value in values:
+            self.schemas.check(schema, value, where)
+            self.schemas.unknown(schema, value, where)
+
+    def call(self, name, params, more):
+        method, path, operation = self.operations[name]
+        body, headers = more.get("body"), more.get("headers", {})
+        if body is not None and not more.get("invalid"):
+            self.check_request(name, operation, body, headers)
+        reply = self.server.call(method, self.target(path, params, more.get("query")), body,
+                                 headers)
+        if reply.status != more.get("status", 200):
+            fault(f"{name} {params}: wanted {more.get('status', 200)}, got {reply.status}"
+                  f" {reply.text[:300]}")
+        elif reply.status >= 400:
+            self.check_problem(name, operation, reply)
+        else:
+            self.check_reply(name, operation, reply, more)
+
+    def wrong(self, name, params, status, query=None, body=None, headers=None, code=None):
+        method, path, operation = self.operations[name]
+        reply = self.server.call(method, self.target(path, params, query), body, headers)
+        if reply.status != status or (code and reply.json["code"] != code):
+            return fault(f"{name}, wrongly: wanted {status} {code or ''}, got {reply.status}"
+                         f" {reply.text[:300]}")
+        self.check_problem(name, operation, reply)
+
+    def ask_wrongly(self, name):
+        method, path, operation = self.operations[name]
+        right = next((p, m) for n, p, m in CALLS if n == name)
+        params = {k: "m:1" if k == "model_id" else "m" if k == "name" else v
+                  for k, v in right[0].items()}
+        body = right[1].get("body")
+        headers = {p["$ref"].rsplit("/")[-1] for p in operation["parameters"] if "$ref" in p}
+        self.wrong(name, params, 400, query="zzz=1", body=body, code="UNKNOWN_PARAMETER")
+        if "Namespace" in headers:
+            self.wrong(name, params, 400, body=body, headers={"Paddock-Namespace": "a b"},
+                       code="VALIDATION_FAILED")
+        if "IfMatch" in headers:
+            self.wrong(name, params, 412, body=body or ({"reason": "r"} if name == "model_hold"
+                                                        else None),
+                       headers={"If-Match": '"424242"'}, code="REVISION_MISMATCH")
+        if params and name != "problem_get":
+            nobody = {k: "nobody" for k in params}
+            if name not in ("model_replace",):
+                self.wrong(name, nobody, 404, body=body)
+        if "requestBody" in operation:
+            self.wrong(name, params, 415, body="x", headers={"Content-Type": "text/plain"},
+                       code="UNSUPPORTED_MEDIA_TYPE")
+            self.wrong(name, params, 400, body="{", code="MALFORMED_JSON")
+            self.wrong(name, params, 400, body='{"zzz":1}')
+            size = 9 << 20 if "NamedInference" in json.dumps(operation) or "inference" in path \
+                else 2 << 20
+            self.wrong(name, params, 413, body=" " * size)
+
+    def finish(self):
+        for name, (method, path, operation) in self.operations.items():
+            for status, response in operation["responses"].items():
+                if not status.startswith(("2", "3")):
+                    continue
+                if (name, int(status)) not in self.seen:
+                    fault(f"{name}: nothing in CALLS provokes {status}")
+                for media in response.get("content", {}):
+                    if (name, int(status), media) not in self.seen:
+                        fault(f"{name}: nothing in CALLS provokes {status} as {media}")
+            for media in operation.get("requestBody", {}).get("content", {}):
+                if (name, "takes", media) not in self.seen:
+                    fault(f"{name}: nothing in CALLS sends {media}")
+            for status, response in operation["responses"].items():
+                for code in response.get("x-paddock-codes", []):
+                    if self.kinds.get(code) != int(status):
+                        fault(f"{name}: {status} {code} is no kind of /problems")
+
+
+def main():
+    with Server() as server:
+        walk = Walk(server)
+        with open(os.environ["PADDOCK_SOURCE"] + "/docs/openapi.json") as f:
+            if f.read() != server.call("GET", "/openapi.json").text:
+                fault("docs/openapi.json is stale: paddock openapi > docs/openapi.json")
+        for name in walk.operations:
+            if name not in {c[0] for c in CALLS}:
+                fault(f"the operation {name} has no entry in CALLS")
+        for name, params, more in CALLS:
+            walk.call(name, params, more)
+        for name in walk.operations:
+            if any(c[0] == name for c in CALLS):
+                walk.ask_wrongly(name)
+        walk.finish()
+        print(f"{len(walk.operations)} operations, {len(CALLS)} calls, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+sys.exit(main())
