@@ -32,6 +32,7 @@ struct stretch {
     const struct payload_group *groups;
     struct live *lives[AHEAD];
     uint32_t n, record, score; /* groups; its first record; the next score */
+    uint64_t position;
 };
 
 /* Lock the models, always in the order of their addresses, and touch what they point to. */
@@ -77,20 +78,26 @@ static void prefetch_counters(const struct stretch *s)
     }
 }
 
-static void count_group(struct stretch *s, struct live *l, uint32_t n, uint64_t position,
-                        bool replay, const struct counting *c)
+/* Count the records of a group; those that a replay meets again only where they are not yet. */
+static void count_group(struct stretch *s, struct live *l, uint32_t n, bool replay,
+                        const struct counting *c)
 {
     const struct payload *p = s->payload;
-    bool windows = l && (!replay || position > l->stored_position);
-    bool ring = l && (!replay || position > l->ring_position);
+    struct live_records r = {p, s->record, n, s->score};
     if (l) {
-        live_count(l, p, s->record, n, &s->score, windows, ring, c);
+        bool windows = !replay || s->position > l->stored_position;
+        bool ring = !replay || s->position > l->ring_position;
+        if (windows)
+            live_count_windows(l, &r, c);
+        if (ring)
+            live_count_ring(l, &r, c);
         l->replayed += replay && !windows ? n : 0;
         l->ring_replayed += replay && ring ? n : 0;
-        if (position > l->position)
-            l->position = position;
+        if (s->position > l->position)
+            l->position = s->position;
     }
     s->record += n;
+    s->score = r.score;
     while (s->score < p->head.scores && p->scores[s->score].record < s->record)
         s->score++;
 }
@@ -101,7 +108,7 @@ static void count_group(struct stretch *s, struct live *l, uint32_t n, uint64_t 
 void count_block(struct telemetry *t, const struct payload *p, uint64_t position, bool replay,
                  const struct counting *c)
 {
-    struct stretch s = {.payload = p};
+    struct stretch s = {.payload = p, .position = position};
     for (uint32_t from = 0; from < p->head.groups; from += AHEAD) {
         s.n = p->head.groups - from < AHEAD ? p->head.groups - from : AHEAD;
         s.groups = p->groups + from;
@@ -116,7 +123,7 @@ void count_block(struct telemetry *t, const struct payload *p, uint64_t position
             lock_models(&s);
         prefetch_counters(&s);
         for (uint32_t i = 0; i < s.n; i++)
-            count_group(&s, s.lives[i], (uint32_t)s.groups[i].records, position, replay, c);
+            count_group(&s, s.lives[i], (uint32_t)s.groups[i].records, replay, c);
         if (!replay)
             unlock_models(&s);
     }

@@ -248,44 +248,41 @@ static void count_late(struct group *g, struct late *late, size_t n)
     }
 }
 
-static uint32_t count_windows(struct group *g, uint32_t first, uint32_t n, uint32_t score)
+void live_count_windows(struct live *l, struct live_records *r, const struct counting *c)
 {
-    struct live *l = g->live;
-    const struct payload *p = g->payload;
+    const struct payload *p = r->payload;
+    struct group g = {.live = l, .payload = p, .counting = c};
     struct late *late = NULL;
     size_t n_late = 0;
     struct tally *last = NULL;
     int64_t last_start = -1;
-    for (uint32_t i = first; i < first + n; i++) {
+    uint32_t end = r->first + r->n;
+    for (uint32_t i = r->first; i < end; i++) {
         int64_t ms = record_time(&p->records[i]), start = slot_start(TIER_5S, ms);
         if (start != last_start) {
-            last = tally_for(l, ms, g->counting);
+            last = tally_for(l, ms, c);
             last_start = start;
         }
         if (last) {
-            score = count_record(g, last, i, score);
+            r->score = count_record(&g, last, i, r->score);
             continue;
         }
         if (!late)
-            late = mem_alloc((first + n - i) * sizeof *late);
-        late[n_late++] = (struct late){ms, i, score};
-        while (score < p->head.scores && p->scores[score].record == i)
-            score++;
+            late = mem_alloc((end - i) * sizeof *late);
+        late[n_late++] = (struct late){ms, i, r->score};
+        while (r->score < p->head.scores && p->scores[r->score].record == i)
+            r->score++;
     }
     if (n_late)
-        count_late(g, late, n_late);
+        count_late(&g, late, n_late);
     free(late);
-    return score;
 }
 
-void live_count(struct live *l, const struct payload *p, uint32_t first, uint32_t n,
-                uint32_t *score, bool windows, bool ring, const struct counting *c)
+void live_count_ring(struct live *l, const struct live_records *r, const struct counting *c)
 {
-    struct group g = {.live = l, .payload = p, .counting = c};
-    if (windows)
-        *score = count_windows(&g, first, n, *score);
-    for (uint32_t i = first; ring && i < first + n; i++)
-        ring_push(&l->ring, p->records[i].latency_ms, record_time(&p->records[i]), c->rings);
+    const struct payload_record *records = r->payload->records + r->first;
+    for (uint32_t i = 0; i < r->n; i++)
+        ring_push(&l->ring, records[i].latency_ms, record_time(&records[i]), c->rings);
 }
 
 enum tier live_tier_of_place(int i)

@@ -80,11 +80,15 @@ void live_retain(struct live *l);
 /* Frees it with the last reference. [any] without the lock. */
 void live_release(struct live *l, struct ring_budget *rings);
 
-/* Count records first .. first + n of a payload. `*score` is the index of the first score of record
- * `first`; it is moved behind those of the last. `windows`: into the tallies; `ring`: into the
- * ring. */
-void live_count(struct live *l, const struct payload *p, uint32_t first, uint32_t n,
-                uint32_t *score, bool windows, bool ring, const struct counting *c);
+/* Records of one model within a payload. */
+struct live_records {
+    const struct payload *payload;
+    uint32_t first, n;
+    uint32_t score; /* the first score of these records; moved behind the last by counting */
+};
+/* Count them: into the tallies, into the ring. */
+void live_count_windows(struct live *l, struct live_records *r, const struct counting *c);
+void live_count_ring(struct live *l, const struct live_records *r, const struct counting *c);
 
 /* Close all open tallies. */
 void live_settle(struct live *l, const struct counting *c);
