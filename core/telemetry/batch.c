@@ -1,11 +1,7 @@
-#include "telemetry/batch.h"
+#include "telemetry/batch_impl.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "telemetry/payload.h"
-#include "telemetry/scanner.h"
-#include "telemetry/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,37 +13,6 @@ const struct err_kind BATCH_TOO_LONG = {"BATCH_TOO_LARGE", 413, "Batch too large
 #define CARRY_MAX     (64u << 20) /* a guard: bodies are limited long before */
 #define NAMES_MAX     (4u << 20)  /* above 200,000 records of 16 scores */
 #define GROUP_UNKNOWN UINT32_MAX
-
-struct batch {
-    struct batch_config config;
-    struct scanner scanner;
-    struct record record;
-    struct bytes carry; /* the line that was cut, or the body so far */
-    bool hopeless, too_long;
-    size_t lines; /* seen, or items */
-    size_t faults_before;
-    size_t rejected;
-
-    /* Records in order of arrival, and the group of each (only when they name their model). */
-    struct payload_record *records;
-    uint32_t *group_of;
-    size_t n, cap, group_of_cap;
-    struct payload_score *scores;
-    size_t n_scores, scores_cap;
-    struct words errors, names;
-
-    /* Model ids seen, the group of each; models seen: word i of `uids` is group i. */
-    struct words ids, uids;
-    uint32_t *id_groups;
-    size_t id_groups_cap;
-    uint32_t last_id;
-    struct payload_group *groups;
-    size_t groups_cap;
-
-    char *payload;
-    size_t payload_len, payload_cap;
-    uint32_t checksum;
-};
 
 struct batch *batch_new(void)
 {
@@ -336,115 +301,6 @@ static void scan_body(struct batch *b)
         broken(b, p, "something follows the value");
 }
 
-/* --- the compact form --- */
-
-/* Where each record goes so that those of a model stand together: a counting sort. */
-static uint32_t *grouped_places(const struct batch *b)
-{
-    uint32_t *next = mem_alloc(((size_t)b->uids.n + 1) * sizeof *next);
-    uint32_t *places = mem_alloc((b->n + 1) * sizeof *places);
-    uint32_t at = 0;
-    for (uint32_t g = 0; g < b->uids.n; g++) {
-        next[g] = at;
-        at += (uint32_t)b->groups[g].records;
-    }
-    for (size_t i = 0; i < b->n; i++)
-        places[i] = next[b->group_of[i]]++;
-    free(next);
-    return places;
-}
-
-/* Scores in the order of the places of their records. */
-static void put_grouped_scores(const struct batch *b, const uint32_t *places,
-                               struct payload_score *out)
-{
-    uint32_t *next = mem_zero(b->n + 1, sizeof *next);
-    for (size_t i = 0; i < b->n_scores; i++)
-        next[places[b->scores[i].record] + 1]++;
-    for (size_t i = 1; i < b->n; i++)
-        next[i] += next[i - 1];
-    for (size_t i = 0; i < b->n_scores; i++) {
-        const struct payload_score *s = &b->scores[i];
-        uint32_t place = places[s->record];
-        out[next[place]++] = (struct payload_score){s->value, place, s->name};
-    }
-    free(next);
-}
-
-static void put_records(const struct batch *b, struct payload_record *records,
-                        struct payload_score *scores)
-{
-    if (b->uids.n <= 1) {
-        if (b->n)
-            memcpy(records, b->records, b->n * sizeof *records);
-        if (b->n_scores)
-            memcpy(scores, b->scores, b->n_scores * sizeof *scores);
-        return;
-    }
-    uint32_t *places = grouped_places(b);
-    for (size_t i = 0; i < b->n; i++)
-        records[places[i]] = b->records[i];
-    if (b->n_scores)
-        put_grouped_scores(b, places, scores);
-    free(places);
-}
-
-/* Only groups that have records: a model may have been named by refused ones only. */
-static void put_groups(const struct batch *b, struct payload_group *out)
-{
-    if (b->config.uid) {
-        if (b->n)
-            *out = (struct payload_group){b->config.uid, b->n};
-        return;
-    }
-    for (uint32_t g = 0; g < b->uids.n; g++)
-        if (b->groups[g].records)
-            *out++ = b->groups[g];
-}
-
-static char *put_words(const struct words *w, char *ends, uint32_t before)
-{
-    for (uint32_t i = 0; i < w->n; i++, ends += sizeof(uint32_t)) {
-        uint32_t end = w->ends[i] + before;
-        memcpy(ends, &end, sizeof end);
-    }
-    return ends;
-}
-
-static void make_payload(struct batch *b)
-{
-    uint32_t groups = b->n > 0;
-    if (!b->config.uid) {
-        groups = 0;
-        for (uint32_t g = 0; g < b->uids.n; g++)
-            groups += b->groups[g].records > 0;
-    }
-    uint32_t error_text = b->errors.n ? b->errors.ends[b->errors.n - 1] : 0;
-    uint32_t name_text = b->names.n ? b->names.ends[b->names.n - 1] : 0;
-    struct payload_head head = {(uint32_t)b->n,  groups,     (uint32_t)b->n_scores,
-                                b->errors.n,     b->names.n, error_text + name_text,
-                                b->config.now_ms};
-    b->payload_len = payload_size(&head);
-    if (b->payload_len > b->payload_cap) {
-        free(b->payload);
-        b->payload_cap = b->payload_len + b->payload_len / 4;
-        b->payload = mem_alloc(b->payload_cap);
-    }
-    memset(b->payload + b->payload_len - 8, 0, 8); /* the padding */
-    memcpy(b->payload, &head, sizeof head);
-    struct payload p;
-    payload_view(&p, b->payload);
-    put_records(b, (void *)(uintptr_t)p.records, (void *)(uintptr_t)p.scores);
-    put_groups(b, (void *)(uintptr_t)p.groups);
-    char *text = put_words(&b->errors, (void *)(uintptr_t)p.ends, 0);
-    text = put_words(&b->names, text, error_text);
-    if (error_text)
-        memcpy(text, b->errors.text, error_text);
-    if (name_text)
-        memcpy(text + error_text, b->names.text, name_text);
-    b->checksum = checksum32(b->payload, b->payload_len);
-}
-
 bool batch_end(struct batch *b, struct err *e)
 {
     struct faults *f = b->scanner.faults;
@@ -457,7 +313,7 @@ bool batch_end(struct batch *b, struct err *e)
                     BATCH_ITEMS_MAX, BATCH_LINES_MAX);
     if (f->total > b->faults_before && (b->hopeless || !b->config.skip_invalid))
         return faults_fail(f, e);
-    make_payload(b);
+    batch_make_payload(b);
     return true;
 }
 
