@@ -1,5 +1,6 @@
 #include "http/server_impl.h"
 
+#include "base/cond.h"
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "http/listener.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define THREADS_MAX 64
 
@@ -158,7 +158,7 @@ struct http_server *http_start(const struct http_config *config, struct err *e)
     if (s->config.threads > THREADS_MAX)
         s->config.threads = THREADS_MAX;
     pthread_mutex_init(&s->mutex, NULL);
-    pthread_cond_init(&s->cond, NULL);
+    cond_init(&s->cond);
     s->router = router_new(config->routes, e);
     if (s->router && make_loops(s, e) && start_threads(s, e))
         return s;
@@ -201,14 +201,7 @@ static void run_kill(struct mail *m)
 /* Wait until every loop is without connections; false when the time is up. */
 static bool wait_drained(struct http_server *s, unsigned ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    const struct timespec until = cond_until(ms);
     pthread_mutex_lock(&s->mutex);
     int bad = 0;
     while (s->drained < s->n_loops && bad != ETIMEDOUT)

@@ -1,5 +1,6 @@
 #include "store/sqlite.h"
 
+#include "base/cond.h"
 #include "base/mem.h"
 
 #include <limits.h>
@@ -227,7 +228,7 @@ struct store *store_sqlite_open(const char *dir, const struct clock *clock, stru
     pthread_mutex_init(&s->readers_lock, NULL);
     pthread_mutex_init(&s->direct_lock, NULL);
     pthread_mutex_init(&s->checkpointer.lock, NULL);
-    pthread_cond_init(&s->checkpointer.wake, NULL);
+    cond_init(&s->checkpointer.wake);
     if (open_writers(s, e) && open_readers(s, e) && writer_start(&s->control, e) &&
         writer_start(&s->series, e)) {
         measure_logs(s);

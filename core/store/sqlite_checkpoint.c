@@ -8,7 +8,7 @@
  * reader must not stop everybody. Readers are short by nature (pages), so this ends by itself. */
 #include "store/sqlite.h"
 
-#include <time.h>
+#include "base/cond.h"
 
 const struct log_limits LOG_LIMITS = {
     .quiet = 1024,      /* 4 MiB */
@@ -16,9 +16,9 @@ const struct log_limits LOG_LIMITS = {
     .hard = 64 * 1024,  /* 256 MiB */
 };
 
-#define IDLE_NS      30000000000LL /* without a write for so long: give the log's space back */
-#define LOOK_SECONDS 10
-#define WAIT_MS      250 /* for readers */
+#define IDLE_NS 30000000000LL /* without a write for so long: give the log's space back */
+#define LOOK_MS 10000
+#define WAIT_MS 250 /* for readers */
 
 /* Errors are the disk's; the writer meets and reports them. */
 static void copy(struct writer *w, struct db *db, int mode)
@@ -67,9 +67,7 @@ static void checkpoint(struct writer *w, struct db *db)
 /* True when there is work, false when it is over. */
 static bool wait_for_work(struct checkpointer *c)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += LOOK_SECONDS;
+    const struct timespec until = cond_until(LOOK_MS);
     pthread_mutex_lock(&c->lock);
     while (!c->wanted && !c->stopping && pthread_cond_timedwait(&c->wake, &c->lock, &until) == 0)
         ;

@@ -3,6 +3,7 @@
 #include "telemetry/health.h"
 #include "telemetry/internal.h"
 
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -10,7 +11,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* What is remembered of a model between judgements. */
 struct standing {
@@ -286,9 +286,7 @@ static void run_round(struct health_judge *j, struct view_reader *reader, struct
 /* True when it is time to stop. */
 static bool wait_for_next(struct health_judge *j)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += HEALTH_EVERY_MS / 1000;
+    const struct timespec until = cond_until(HEALTH_EVERY_MS);
     pthread_mutex_lock(&j->lock);
     while (!j->stopping && pthread_cond_timedwait(&j->wake, &j->lock, &until) == 0)
         ;
@@ -321,7 +319,7 @@ struct health_judge *health_judge_start(const struct health_config *config, stru
     struct health_judge *j = mem_zero(1, sizeof *j);
     j->config = *config;
     pthread_mutex_init(&j->lock, NULL);
-    pthread_cond_init(&j->wake, NULL);
+    cond_init(&j->wake);
     if (pthread_create(&j->thread, NULL, judge_main, j) == 0)
         return j;
     fail_errno(e, &ERR_INTERNAL, "cannot start the judge's thread");

@@ -14,15 +14,19 @@ static size_t place_of(const struct models *m, uint64_t uid)
     return at;
 }
 
+void rwlock_init_writers_first(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t kind;
+    pthread_rwlockattr_init(&kind);
+    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &kind);
+    pthread_rwlockattr_destroy(&kind);
+}
+
 void models_init(struct models *m)
 {
     *m = (struct models){0};
-    pthread_rwlockattr_t kind;
-    pthread_rwlockattr_init(&kind);
-    /* Readers come all the time; the writer must not wait for a moment without any. */
-    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&m->lock, &kind);
-    pthread_rwlockattr_destroy(&kind);
+    rwlock_init_writers_first(&m->lock);
 }
 
 void models_release(struct models *m, struct ring_budget *rings)

@@ -21,6 +21,10 @@ struct models {
     size_t mask, n;
 };
 
+/* A lock whose readers come all the time: its writer must not wait for a moment without any. No
+ * thread may hold it twice. */
+void rwlock_init_writers_first(pthread_rwlock_t *lock);
+
 void models_init(struct models *m);
 /* Gives up the table's references. */
 void models_release(struct models *m, struct ring_budget *rings);

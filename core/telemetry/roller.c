@@ -1,11 +1,12 @@
 #include "telemetry/rollup.h"
 
+#include "base/cond.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
+
 
 /* Delete the rows of models that were forgotten. */
 static bool delete_forgotten(struct telemetry *t, struct err *e)
@@ -40,14 +41,7 @@ static bool delete_forgotten(struct telemetry *t, struct err *e)
 /* Wait, but not when there is a hurry. */
 static void pause_for(struct telemetry *t, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    const struct timespec until = cond_until(ms);
     pthread_mutex_lock(&t->lock);
     while (!t->stopping && !t->hurry)
         if (pthread_cond_timedwait(&t->wake, &t->lock, &until) == ETIMEDOUT)

@@ -1,5 +1,6 @@
 #include "telemetry/internal.h"
 
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -48,8 +49,8 @@ static struct telemetry *prepare(const struct telemetry_config *config)
     workshop_init(&t->round_workshop);
     pthread_mutex_init(&t->round, NULL);
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
-    pthread_rwlock_init(&t->history, NULL);
+    cond_init(&t->wake);
+    rwlock_init_writers_first(&t->history);
     return t;
 }
 

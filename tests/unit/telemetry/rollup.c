@@ -4,6 +4,9 @@
 #include "support/random.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 /* A store in front of the memory store, whose appends fail from a moment on. */
 struct failing_store {
@@ -12,7 +15,8 @@ struct failing_store {
     struct store *inner;
     int appends_left; /* -1: no limit */
     int appends;
-    size_t rows_max; /* of one append */
+    size_t rows_max;    /* of one append */
+    useconds_t read_us; /* what a read takes */
 };
 
 static struct failing_store *failing_of(struct store *s)
@@ -38,6 +42,7 @@ static void failing_append(struct store *s, struct series_append *a)
 
 static void failing_read(struct store *s, struct series_read *r)
 {
+    usleep(failing_of(s)->read_us);
     failing_of(s)->inner->ops->read(failing_of(s)->inner, r);
 }
 
@@ -239,14 +244,68 @@ static void test_idle(void **state)
     assert_int_equal(fixture_window(f, 1, 7 * DAY).total, 0);
 }
 
+/* --- readers of the history --- */
+
+#define READERS 3
+
+struct reading {
+    struct fixture *f;
+    atomic_bool begun, stop;
+};
+
+static void *read_history(void *arg)
+{
+    struct reading *r = arg;
+    const struct metrics_query q = {.window_ms = 90 * DAY};
+    struct arena *a = arena_new(16 << 20);
+    int64_t until = clock_mono_ns(&CLOCK_SYSTEM) + 3000000000;
+    while (!atomic_load(&r->stop) && clock_mono_ns(&CLOCK_SYSTEM) < until) {
+        struct metrics m;
+        struct err e;
+        if (!telemetry_metrics(r->f->telemetry, 1, &q, a, &m, &e))
+            abort();
+        atomic_store(&r->begun, true);
+        arena_reset(a);
+    }
+    arena_free(a);
+    return NULL;
+}
+
+/* There may always be somebody who reads long windows: a roll-up gets its turn all the same. */
+static void test_not_starved(void **state)
+{
+    struct test *t = *state;
+    struct fixture *f = &t->f;
+    struct reading readings[READERS];
+    pthread_t threads[READERS];
+    fixture_record(f, 1, f->clock.wall_ms, 5);
+    f->clock.wall_ms += 7 * HOUR; /* its slot of 6 hours moves to the store */
+    t->store.read_us = 20000;
+    for (int i = 0; i < READERS; i++) {
+        readings[i].f = f;
+        atomic_init(&readings[i].begun, false);
+        atomic_init(&readings[i].stop, false);
+        assert_int_equal(pthread_create(&threads[i], NULL, read_history, &readings[i]), 0);
+        while (!atomic_load(&readings[i].begun))
+            usleep(1000);
+        usleep(7000); /* so that they do not end together */
+    }
+    int64_t begun = clock_mono_ns(&CLOCK_SYSTEM);
+    fixture_roll_up(f);
+    int64_t took_ms = (clock_mono_ns(&CLOCK_SYSTEM) - begun) / 1000000;
+    for (int i = 0; i < READERS; i++)
+        atomic_store(&readings[i].stop, true);
+    for (int i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_in_range(took_ms, 0, 1500);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_random_crashes),
-        TEST(test_log_released),
-        TEST(test_chunks),
-        TEST(test_idle),
+        TEST(test_random_crashes), TEST(test_log_released), TEST(test_chunks),
+        TEST(test_idle),           TEST(test_not_starved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
