@@ -2,6 +2,7 @@
 #ifndef PADDOCK_TELEMETRY_INTERNAL_H
 #define PADDOCK_TELEMETRY_INTERNAL_H
 
+#include "telemetry/keys_file.h"
 #include "telemetry/models.h"
 #include "telemetry/segment_log.h"
 #include "telemetry/telemetry.h"
@@ -51,6 +52,7 @@ struct telemetry {
     size_t n_forgotten, forgotten_cap;
     int64_t rolled_up_at;
     uint64_t rolled_up_to;        /* position; under `round` */
+    struct kept_keys keys;
     struct telemetry_stats stats; /* the counters that writer and roll-up keep */
 };
 

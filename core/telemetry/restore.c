@@ -5,7 +5,6 @@
 #include "base/log.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 struct loading {
     struct telemetry *t;
@@ -119,15 +118,8 @@ static bool replay_block(void *ctx, const struct block_read *b, struct err *e)
     atomic_store(&t->counted, b->position);
     if (r->blocks++ == 0)
         r->first = b->position;
-    if (b->key.key && t->config.keys) {
-        char key[1024];
-        size_t len = b->key.key_len < sizeof key ? b->key.key_len : sizeof key - 1;
-        memcpy(key, b->key.key, len);
-        key[len] = '\0';
-        /* False: it has expired. */
-        (void)!idempotency_restore(t->config.keys, key, b->key.value, b->key.value_len,
-                                   b->key.expires_ms, r->counting.now);
-    }
+    if (b->key.key && b->position > t->keys.saved_position)
+        keys_restore(t, &b->key, r->counting.now);
     return true;
 }
 
@@ -150,6 +142,7 @@ bool restore(struct telemetry *t, struct err *e)
     if (!load_rows(t, &newest, e))
         return false;
     rings_load(t);
+    keys_load(t);
     struct replay r = {.t = t, .counting = counting_now(t, &t->workshop), .first = UINT64_MAX};
     struct log_reader reader = {replay_block, &r, (uint64_t)mark};
     r.counting.since = INT64_MAX;

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-
 /* Delete the rows of models that were forgotten. */
 static bool delete_forgotten(struct telemetry *t, struct err *e)
 {
@@ -77,7 +76,8 @@ static bool round_of(struct telemetry *t, int64_t pause_ms, struct err *e)
     uint64_t mark = atomic_load(&t->counted); /* before the list: its models are all in it */
     size_t n;
     struct live **lives = models_all(&t->models, &n);
-    bool ok = delete_forgotten(t, e) && write_models(t, lives, n, mark, pause_ms, e);
+    bool ok =
+        delete_forgotten(t, e) && write_models(t, lives, n, mark, pause_ms, e) && keys_save(t, e);
     for (size_t i = 0; i < n; i++)
         live_release(lives[i], &t->rings);
     free(lives);
@@ -98,16 +98,21 @@ bool telemetry_roll_up(struct telemetry *t, struct err *e)
     return round_of(t, 0, e);
 }
 
-static void log_failure(const char *event, bool ok, const struct err *e)
+/* Tell about a failure once, and about its end. */
+static bool tell(const char *failed, const char *works, bool ok, bool was_ok, const struct err *e)
 {
-    if (!ok)
-        log_text(LOG_WARN, event, e->detail);
+    if (was_ok && !ok)
+        log_text(LOG_WARN, failed, e->detail);
+    else if (ok && !was_ok)
+        log_event(LOG_INFO, works, NULL);
+    return ok;
 }
 
 void *roller_main(void *telemetry)
 {
     struct telemetry *t = telemetry;
     struct err e = {0};
+    bool rounds_ok = true, rings_ok = true;
     int64_t rings_at = clock_mono_ns(t->config.clock);
     for (;;) {
         pause_for(t, ROLL_UP_MS);
@@ -117,11 +122,13 @@ void *roller_main(void *telemetry)
         pthread_mutex_unlock(&t->lock);
         if (stopping)
             return NULL;
-        log_failure("roll_up_failed", round_of(t, hurry ? 0 : CHUNK_PAUSE_MS, &e), &e);
+        bool ok = round_of(t, hurry ? 0 : CHUNK_PAUSE_MS, &e);
+        rounds_ok = tell("roll_up_failed", "roll_up_works", ok, rounds_ok, &e);
         if (clock_mono_ns(t->config.clock) - rings_at >= RINGS_SAVED_MS * INT64_C(1000000)) {
             pthread_mutex_lock(&t->round);
-            log_failure("rings_not_saved", rings_save(t, &e), &e);
+            ok = rings_save(t, &e);
             pthread_mutex_unlock(&t->round);
+            rings_ok = tell("rings_not_saved", "rings_saved", ok, rings_ok, &e);
             rings_at = clock_mono_ns(t->config.clock);
         }
     }

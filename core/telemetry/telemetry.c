@@ -24,6 +24,7 @@ static void free_all(struct telemetry *t)
     pthread_mutex_destroy(&t->lock);
     pthread_cond_destroy(&t->wake);
     pthread_rwlock_destroy(&t->history);
+    keys_release(&t->keys);
     free(t->dead);
     free(t->forgotten);
     free(t->dir);

@@ -107,13 +107,15 @@ static void flush_group(struct telemetry *t, struct group *g)
             struct payload p;
             payload_view(&p, g->blocks[i].payload);
             count_block(t, &p, g->blocks[i].position, false, &c);
+            if (w->key)
+                keys_keep(t, g->key_parts[i], g->blocks[i].key_len, w->key_expires_ms);
             atomic_store(&t->counted, g->blocks[i].position);
         } else {
             w->err = e;
+            free(g->key_parts[i]);
         }
         atomic_fetch_sub(&t->queued_bytes, g->blocks[i].payload_len);
         atomic_fetch_sub(&t->queued_batches, 1);
-        free(g->key_parts[i]);
         w->done(w);
     }
     g->n = g->bytes = 0;

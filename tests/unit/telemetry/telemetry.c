@@ -21,21 +21,18 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void test_keys(void **state)
+/* A batch with a key whose answer is `{"accepted":1}`, kept for 10 minutes. */
+static void send_with_key(struct fixture *f, const char *key)
 {
-    struct fixture *f = *state;
     struct err e = {0};
-    struct kept_answer kept = {202, "", "application/json", "{\"accepted\":1}", 14}, answer;
+    struct kept_answer kept = {202, "", "application/json", "{\"accepted\":1}", 14};
     struct bytes value = BYTES_INIT(1000);
     sem_t done;
     sem_init(&done, 0, 0);
-    assert_int_equal(idempotency_begin(f->keys, "k1", 99, f->clock.wall_ms, f->arena, &answer, &e),
-                     KEY_NEW);
-    idempotency_abandon(f->keys, "k1");
     kept_answer_encode(&kept, 99, &value);
     assert_true(fixture_scan(f, 1, "{\"latency_ms\":1}", &e));
     struct telemetry_write w = {.batch = f->batch,
-                                .key = "k1",
+                                .key = key,
                                 .key_value = value.data,
                                 .key_value_len = value.len,
                                 .key_expires_ms = f->clock.wall_ms + 10 * MINUTE,
@@ -46,6 +43,80 @@ static void test_keys(void **state)
     assert_true(w.ok);
     sem_destroy(&done);
     bytes_release(&value);
+}
+
+/* kill -9, a new process. */
+static void new_process(struct fixture *f, int64_t later)
+{
+    telemetry_abandon(f->telemetry);
+    idempotency_free(f->keys);
+    f->keys = f->config.keys = idempotency_new(100, 100000);
+    f->clock.wall_ms += later;
+    fixture_open(f);
+}
+
+static enum key_state ask_key(struct fixture *f, const char *key)
+{
+    struct kept_answer answer;
+    struct err e;
+    enum key_state state =
+        idempotency_begin(f->keys, key, 99, f->clock.wall_ms, f->arena, &answer, &e);
+    if (state == KEY_NEW)
+        idempotency_abandon(f->keys, key);
+    return state;
+}
+
+/* Keys live their ten minutes, however soon their part of the log is rolled up and deleted. */
+static void test_keys_outlive_the_log(void **state)
+{
+    struct fixture *f = *state;
+    char long_key[3000];
+    memset(long_key, 'k', sizeof long_key);
+    long_key[sizeof long_key - 1] = '\0';
+    telemetry_close(f->telemetry);
+    f->config.segment_bytes = 1000;
+    fixture_open(f);
+    send_with_key(f, "k1");
+    f->clock.wall_ms += MINUTE;
+    send_with_key(f, long_key);
+    fixture_roll_up(f);
+    fixture_record(f, 1, f->clock.wall_ms, 1);
+    fixture_roll_up(f);
+    fixture_record(f, 1, f->clock.wall_ms, 1);
+    fixture_roll_up(f);
+    send_with_key(f, "k3");
+    struct telemetry_stats stats;
+    telemetry_stats(f->telemetry, &stats);
+    assert_true(stats.log_bytes < 3000); /* the long key is not in it */
+    for (int i = 0; i < 4; i++) {
+        new_process(f, MINUTE);
+        assert_int_equal(ask_key(f, "k1"), KEY_REPLAY);
+        assert_int_equal(ask_key(f, long_key), KEY_REPLAY);
+        assert_int_equal(ask_key(f, "k3"), KEY_REPLAY);
+        assert_int_equal(ask_key(f, "k4"), KEY_NEW);
+        assert_int_equal(f->telemetry->keys.n, 3);
+        if (i % 2)
+            fixture_roll_up(f);
+    }
+    f->clock.wall_ms += 5 * MINUTE;
+    fixture_roll_up(f); /* k1 has expired */
+    assert_int_equal(f->telemetry->keys.n, 2);
+    new_process(f, 30 * SECOND);
+    assert_int_equal(ask_key(f, "k1"), KEY_NEW);
+    assert_int_equal(ask_key(f, long_key), KEY_REPLAY);
+    f->clock.wall_ms += HOUR;
+    fixture_roll_up(f);
+    assert_int_equal(f->telemetry->keys.n, 0);
+    new_process(f, 0);
+    assert_int_equal(ask_key(f, long_key), KEY_NEW);
+}
+
+static void test_keys(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = {0};
+    struct kept_answer answer;
+    send_with_key(f, "k1");
     telemetry_abandon(f->telemetry);
     f->clock.wall_ms += 5 * MINUTE;
     fixture_open(f);
@@ -344,8 +415,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_keys),   TEST(test_failing_disk), TEST(test_log_full),    TEST(test_damaged_log),
-        TEST(test_forget), TEST(test_threads),      TEST(test_own_threads),
+        TEST(test_keys),     TEST(test_keys_outlive_the_log), TEST(test_failing_disk),
+        TEST(test_log_full), TEST(test_damaged_log),          TEST(test_forget),
+        TEST(test_threads),  TEST(test_own_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
