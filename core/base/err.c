@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The analyser's macros of these names are for the callers. */
+#undef fail
+#undef fail_errno
+
 const struct err_kind ERR_INTERNAL = {
     .code = "INTERNAL_ERROR",
     .status = 500,

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The analyser's macros of these names are for the callers. */
+#undef faults_fail
+
 #define TEXT_MAX    500       /* of a pointer or a detail; they may quote what a client sent */
 #define MEMBERS_MAX (1 << 20) /* more than all of a list can need */
 

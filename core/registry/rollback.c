@@ -35,7 +35,7 @@ static bool given_target(struct rollback *r, struct err *e)
     if (r->winner && strcmp(r->winner->name, c->id) != 0)
         fault_add(&faults, &BAD_REFERENCE, "/to", "is a version of '%.128s', not of '%.128s'",
                   r->winner->name, c->id);
-    if (faults.total)
+    if (!r->winner || faults.total)
         return faults_fail(&faults, e);
     const char *why = unfit(r->winner);
     if (!why)

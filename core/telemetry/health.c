@@ -292,7 +292,7 @@ static enum health_trend trend_of(const struct health_arm *s)
         const struct health_minute *m = &s->minutes[i];
         if (m->total < TREND_MINUTE_MIN || !m->latency)
             continue;
-        minutes[n] = (double)(m->start / 60000);
+        minutes[n] = (double)m->start / 60000.0;
         p95[n] = sketch_quantile(m->latency, 0.95);
         errors[n++] = (double)m->failed / (double)m->total;
     }
