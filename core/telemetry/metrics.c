@@ -22,6 +22,8 @@ static bool plan(const struct telemetry *t, const struct metrics_query *q, struc
     w->from = slot_start(w->tier, from) > oldest ? slot_start(w->tier, from) : oldest;
     /* A window up to now has the open slot, even if that begins just now. */
     w->to = slot_start(w->tier, to < w->now ? to - 1 : to) + TIERS[w->tier].slot_ms;
+    if (w->to < w->from)
+        w->to = w->from; /* nothing of it is kept any more */
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x01474e4952444150) /* "PADRING" and the version */
@@ -78,8 +79,10 @@ bool rings_save(struct telemetry *t, struct err *e)
 static bool read_ring(struct telemetry *t, FILE *f, bool *damaged)
 {
     struct ring_head h;
+    struct stat st;
     *damaged = true;
-    if (fread(&h, sizeof h, 1, f) != 1 || h.n > 1u << 30)
+    if (fread(&h, sizeof h, 1, f) != 1 || fstat(fileno(f), &st) != 0 ||
+        h.n > (size_t)st.st_size / sizeof(struct ring_sample))
         return false;
     if (h.uid == 0) {
         *damaged = false;

@@ -205,6 +205,20 @@ static void test_series(void **state)
 }
 
 /* At most 1,000 points, whatever is asked. */
+/* A window that ended before the retention begins: it is empty, whatever is asked of it. */
+static void test_forgotten_window(void **state)
+{
+    struct fixture *f = *state;
+    fixture_record(f, 1, f->clock.wall_ms, 5);
+    struct metrics_query q = {
+        .from = START - 400 * DAY, .to = START - 300 * DAY, .resolution_ms = HOUR};
+    struct metrics m = fixture_ask(f, 1, &q);
+    assert_int_equal(m.total, 0);
+    assert_int_equal(m.n_series, 0);
+    assert_int_equal(m.from, m.to);
+    assert_int_equal(m.lifetime.total, 1);
+}
+
 static void test_long_series(void **state)
 {
     telemetry_close(((struct fixture *)*state)->telemetry);
@@ -274,23 +288,41 @@ static void test_ring_gap(void **state)
     assert_true(fixture_window(f, 2, HOUR).latency.exact);
 }
 
+static void damage_rings(const struct fixture *f, long at, const void *bytes, size_t len)
+{
+    char path[TEMP_DIR_SIZE + 32];
+    snprintf(path, sizeof path, "%s/records/rings", f->dir);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    fseek(file, at, SEEK_SET);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    fclose(file);
+}
+
 static void test_ring_damaged(void **state)
 {
     struct fixture *f = *state;
     uint64_t seed = 1;
     send_many(f, 1, 50, &seed, NULL);
     telemetry_close(f->telemetry);
-    char path[TEMP_DIR_SIZE + 32];
-    snprintf(path, sizeof path, "%s/records/rings", f->dir);
-    FILE *file = fopen(path, "r+");
-    assert_non_null(file);
-    fseek(file, 60, SEEK_SET);
-    fputc('x', file);
-    fclose(file);
+    damage_rings(f, 60, "x", 1);
     fixture_open(f);
     struct metrics m = fixture_window(f, 1, HOUR);
     assert_int_equal(m.total, 50);
     assert_true(m.recent.count <= 50);
+}
+
+/* A damaged count is no reason to ask for 12 GB, and to end for want of them. */
+static void test_ring_damaged_count(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seed = 1;
+    const uint32_t n = 1u << 30;
+    send_many(f, 1, 50, &seed, NULL);
+    telemetry_close(f->telemetry);
+    damage_rings(f, 32, &n, sizeof n);
+    fixture_open(f);
+    assert_int_equal(fixture_window(f, 1, HOUR).total, 50);
 }
 
 static void test_ring_budget(void **state)
@@ -354,10 +386,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_exact_and_not), TEST(test_exact_window), TEST(test_methods),
-        TEST(test_low_sample),    TEST(test_error_kinds),  TEST(test_series),
-        TEST(test_long_series),   TEST(test_ring_saved),   TEST(test_ring_gap),
-        TEST(test_ring_damaged),  TEST(test_ring_budget),  TEST(test_exposed),
+        TEST(test_exact_and_not),    TEST(test_exact_window),       TEST(test_methods),
+        TEST(test_low_sample),       TEST(test_error_kinds),        TEST(test_series),
+        TEST(test_long_series),      TEST(test_ring_saved),         TEST(test_ring_gap),
+        TEST(test_ring_damaged),     TEST(test_ring_budget),        TEST(test_exposed),
+        TEST(test_forgotten_window), TEST(test_ring_damaged_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
