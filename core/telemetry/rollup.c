@@ -268,8 +268,7 @@ static void take_back(struct chunk *c, struct telemetry *t)
         }
         slots_release(&l->leaving);
         for (enum tier tier = TIER_MINUTE; tier < TIER_COUNT; tier++)
-            if (l->oldest_stored[tier] != INT64_MAX)
-                l->oldest_stored[tier] = 0; /* delete by age once more */
+            l->oldest_stored[tier] = 0; /* delete by age once more */
         pthread_mutex_unlock(&l->lock);
     }
 }

@@ -3,6 +3,8 @@
 
 #include "support/random.h"
 
+#include "telemetry/series.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -244,6 +246,37 @@ static void test_idle(void **state)
     assert_int_equal(fixture_window(f, 1, 7 * DAY).total, 0);
 }
 
+static bool count_row(void *ctx, const char *key, int64_t at, const char *id, const void *data,
+                      size_t len)
+{
+    (void)key, (void)at, (void)id, (void)data, (void)len;
+    ++*(int *)ctx;
+    return true;
+}
+
+/* What a failed round was to delete by age, the next one deletes. */
+static void test_trimmed_after_failure(void **state)
+{
+    struct test *t = *state;
+    struct fixture *f = &t->f;
+    struct err e;
+    int rows = 0;
+    struct series_read read = {.key = "telemetry/6h/*", .each = count_row, .ctx = &rows};
+    fixture_record(f, 1, f->clock.wall_ms, 5);
+    f->clock.wall_ms += 7 * HOUR;
+    fixture_roll_up(f);
+    assert_true(series_read_wait(f->inner, &read, &e));
+    assert_int_equal(rows, 1);
+    f->clock.wall_ms += 91 * DAY;
+    t->store.appends_left = 0;
+    assert_false(telemetry_roll_up(f->telemetry, &e));
+    t->store.appends_left = -1;
+    fixture_roll_up(f);
+    rows = 0;
+    assert_true(series_read_wait(f->inner, &read, &e));
+    assert_int_equal(rows, 0);
+}
+
 /* --- readers of the history --- */
 
 #define READERS 3
@@ -304,8 +337,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_random_crashes), TEST(test_log_released), TEST(test_chunks),
-        TEST(test_idle),           TEST(test_not_starved),
+        TEST(test_random_crashes), TEST(test_log_released),          TEST(test_chunks),
+        TEST(test_idle),           TEST(test_trimmed_after_failure), TEST(test_not_starved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
