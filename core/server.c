@@ -207,6 +207,8 @@ static bool start_http(struct server *s, struct err *e)
         .header_timeout_ms = (unsigned)c->header_timeout_ms,
         .body_timeout_ms = (unsigned)c->body_timeout_ms,
         .idle_timeout_ms = (unsigned)c->idle_timeout_ms,
+        .write_timeout_ms = (unsigned)c->write_timeout_ms,
+        .heartbeat_ms = (unsigned)c->events_heartbeat_ms,
         .access_log = c->access_log,
         .loop_start = api_loop_start,
         .loop_stop = api_loop_stop,
