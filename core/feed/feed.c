@@ -5,7 +5,11 @@
  * takes from the ring what lies after `at`. If the ring no longer reaches back that far, the
  * follower reads pages of the journal from the store, one at a time, until it meets the ring again.
  * `upto`, the last sequence published before a page was asked for, is what a page without `more`
- * proves to be complete. */
+ * proves to be complete.
+ *
+ * Entries may have megabytes (a model's text before and after), so the ring is bounded in bytes as
+ * well as in entries, and a page of the store in bytes: either only means that it reaches less
+ * far. */
 #include "feed/feed.h"
 
 #include "base/arena.h"
@@ -21,6 +25,7 @@
 #define PAGE      256       /* entries of one read of the store */
 #define TAKE      64        /* entries taken from the ring under one lock */
 #define ENTRY_MAX (8 << 20) /* bytes of one entry's JSON */
+#define PAGE_MAX  (4 * (size_t)ENTRY_MAX)
 
 /* An entry as followers get it; shared by the ring and whoever delivers it. */
 struct item {
@@ -46,6 +51,7 @@ struct feed {
     pthread_mutex_t lock; /* guards what follows */
     struct item **ring;   /* item with seq s is at s % kept */
     uint64_t first, last; /* sequences in the ring: first..last, first > last: none */
+    size_t bytes;         /* of their JSON */
     _Atomic(struct feed_loop *) loops[LOOPS_MAX];
 };
 
@@ -86,7 +92,9 @@ static struct item *item_new(const struct journal_entry *entry)
     it->seq = entry->seq;
     it->ns = mem_text(entry->ns);
     it->action = mem_text(entry->action);
-    it->json = bytes_take(&json, &it->json_len);
+    it->json = mem_copy(json.data, json.len); /* no larger than it is */
+    it->json_len = json.len;
+    bytes_release(&json);
     return it;
 }
 
@@ -127,18 +135,35 @@ size_t feed_followers(struct feed *f)
     return atomic_load_explicit(&f->followers, memory_order_relaxed);
 }
 
+void feed_usage(struct feed *f, size_t *entries, size_t *bytes)
+{
+    pthread_mutex_lock(&f->lock);
+    *entries = (size_t)(f->last + 1 - f->first);
+    *bytes = f->bytes;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void drop_oldest(struct feed *f)
+{
+    struct item **place = &f->ring[f->first++ % f->kept];
+    f->bytes -= (*place)->json_len;
+    item_drop(*place);
+    *place = NULL;
+}
+
 static void ring_add(struct feed *f, struct item *it)
 {
     pthread_mutex_lock(&f->lock);
-    struct item **place = &f->ring[it->seq % f->kept];
-    struct item *old = *place;
-    *place = it;
+    bool gap = it->seq != f->last + 1; /* others wrote between: followers read that in the store */
+    while (f->first <= f->last &&
+           (gap || f->last + 1 - f->first == f->kept || f->bytes + it->json_len > FEED_BYTES_MAX))
+        drop_oldest(f);
+    if (gap)
+        f->first = it->seq;
+    f->ring[it->seq % f->kept] = it;
+    f->bytes += it->json_len;
     f->last = it->seq;
-    if (f->last - f->first >= f->kept)
-        f->first = f->last - f->kept + 1;
     pthread_mutex_unlock(&f->lock);
-    if (old)
-        item_drop(old);
 }
 
 static void published(void *self, const struct journal_entry *entries, size_t n,
@@ -329,7 +354,7 @@ static void catch_up(struct follower *fw, uint64_t upto)
     c->loop = fw->on->loop;
     c->upto = upto;
     c->answer.run = page_arrived;
-    c->read.arena = arena_new((size_t)PAGE * ENTRY_MAX);
+    c->read.arena = arena_new(PAGE_MAX);
     c->read.query = (struct journal_query){.ns = fw->what.ns, .after_seq = fw->at, .limit = PAGE};
     if (strcmp(fw->what.ns, "*") != 0)
         c->read.query.ns = arena_text(c->read.arena, fw->what.ns);

@@ -19,6 +19,9 @@
 struct feed;
 struct follower;
 
+/* Texts of entries in memory, at most (but for the newest entry, which always stays). */
+#define FEED_BYTES_MAX ((size_t)32 << 20)
+
 /* `kept`: entries in memory [4096]. `followers_max`: all loops together [10000]. */
 struct feed *feed_new(struct store *store, size_t kept, size_t followers_max)
     __attribute__((returns_nonnull));
@@ -47,5 +50,7 @@ struct follower *feed_follow(struct feed *f, struct loop *l, const struct follow
 /* Stop; `entry` and `ended` are not called any more. [loop] */
 void feed_unfollow(struct follower *fw);
 size_t feed_followers(struct feed *f);
+/* Entries in memory, and the bytes of their texts. [any] */
+void feed_usage(struct feed *f, size_t *entries, size_t *bytes);
 
 #endif
