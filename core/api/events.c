@@ -8,7 +8,8 @@
 
 #define PAUSE_BYTES \
     (128 * 1024) /* unsent bytes at which following pauses until the client has read on */
-#define EVENT_MAX (8 << 20)
+#define EVENT_MAX  (8 << 20)
+#define EVENT_KEPT (16 << 10) /* a larger buffer is not kept until the next event */
 
 /* One client that follows the journal. A slow one is not fed beyond PAUSE_BYTES: it stops following
  * and takes up after the last event it was given, from the store if need be, so it never loses one.
@@ -44,6 +45,8 @@ static bool entry_came(void *ctx, uint64_t seq, const char *action, const char *
     struct stream *s = f->stream;
     bool full = stream_backlog(s) + f->event.len > PAUSE_BYTES;
     bool goes_on = stream_write(s, f->event.data, f->event.len) && !full;
+    if (f->event.cap > EVENT_KEPT)
+        bytes_release(&f->event);
     if (!goes_on)
         f->follower = NULL; /* it ends with our false; drained() or closed() comes later */
     return goes_on;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE           200          /* entries of one read */
-#define ARENA_MAX      (1 << 30)    /* of one read */
+#define PAGE           200        /* entries of one read */
+#define ARENA_MAX      (32 << 20) /* of one read, held while the client is slow: giants are fewer */
 #define BACKLOG_MAX    (128 * 1024) /* unsent bytes at which writing pauses */
 #define LINE_MAX_BYTES (8 << 20)
 

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define PAGE           500
-#define PAGE_ARENA_MAX (1 << 30)
+#define PAGE_ARENA_MAX (32 << 20)         /* cuts a page of giants short */
+#define ROOM_LEFT      ((size_t)16 << 20) /* of the arena, for what comes after the events */
 
 /* What each action means for a model's timeline; other actions mean nothing. */
 static const struct meaning {
@@ -39,12 +40,18 @@ static const struct meaning *meaning_of(const char *action)
 
 /* --- collecting --- */
 
+/* Is there room for another event and its texts? */
+static bool has_room(struct work *w, const struct history *h)
+{
+    return (h->n < HISTORY_MAX && arena_left(w->arena) >= ROOM_LEFT) ||
+           fail(&w->err, &ERR_BUSY,
+                "this name has more than %zu changes of status: ask for its audit instead", h->n);
+}
+
 static bool add(struct work *w, struct history *h, const struct event *e)
 {
-    if (h->n == HISTORY_MAX)
-        return fail(&w->err, &ERR_BUSY,
-                    "this name has more than %d changes of status: ask for its audit instead",
-                    HISTORY_MAX);
+    if (!has_room(w, h))
+        return false;
     if (h->n == h->cap) {
         h->cap = h->cap ? 2 * h->cap : 64;
         h->events = mem_resize(h->events, h->cap, sizeof *h->events);
@@ -71,6 +78,8 @@ static bool add_meaning(struct work *w, struct history *h, const struct journal_
                         const struct meaning *m, const json_t *text)
 {
     const json_t *after = json_object_get(text, "after");
+    if (!has_room(w, h))
+        return false;
     struct event e = {
         .seq = entry->seq,
         .at = entry->at,

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Events of one name that are kept in memory at once; more is refused. */
+/* Events of one name that are kept in memory at once, as far as the arena has room for their texts;
+ * more is refused. */
 #define HISTORY_MAX 200000
 
 enum event_kind {

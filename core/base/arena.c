@@ -85,6 +85,11 @@ size_t arena_used(const struct arena *a)
     return a->given;
 }
 
+size_t arena_left(const struct arena *a)
+{
+    return a->max - a->held;
+}
+
 /* A block of at least `size`, `wanted` if the maximum allows it. */
 static struct block *add_block(struct arena *a, size_t size, size_t wanted, struct block **list)
 {

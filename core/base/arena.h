@@ -18,6 +18,9 @@ void arena_free(struct arena *a);
 void arena_reset(struct arena *a);
 /* Bytes given out so far. */
 size_t arena_used(const struct arena *a);
+/* Bytes that are left of the maximum: one piece of that size is sure to be had. For those who
+ * gather texts of others and must stop in time. */
+size_t arena_left(const struct arena *a);
 
 /* Memory of `size` bytes aligned for any object, NOT zeroed. NULL when the maximum is reached:
  * callers with sizes from outside check it. */

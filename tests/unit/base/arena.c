@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include "support/random.h"
 #include "support/unit.h"
 
 #include <string.h>
@@ -71,6 +72,20 @@ static void copies_and_prints(void **state)
     arena_free(a);
 }
 
+static void what_is_left_can_be_had(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1 << 20);
+    uint64_t seed = 1;
+    while (arena_left(a) > 100000) {
+        size_t before = arena_left(a);
+        assert_non_null(arena_alloc(a, (size_t)(random_u64(&seed) % 3000)));
+        assert_true(arena_left(a) <= before);
+    }
+    assert_non_null(arena_alloc(a, arena_left(a) / 16 * 16));
+    arena_free(a);
+}
+
 static void reset_keeps_the_first_block(void **state)
 {
     (void)state;
@@ -86,8 +101,11 @@ static void reset_keeps_the_first_block(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_are_aligned_and_apart), cmocka_unit_test(the_maximum_holds),
-        cmocka_unit_test(a_small_arena_can_be_filled),  cmocka_unit_test(copies_and_prints),
+        cmocka_unit_test(pieces_are_aligned_and_apart),
+        cmocka_unit_test(the_maximum_holds),
+        cmocka_unit_test(a_small_arena_can_be_filled),
+        cmocka_unit_test(copies_and_prints),
+        cmocka_unit_test(what_is_left_can_be_had),
         cmocka_unit_test(reset_keeps_the_first_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
