@@ -37,7 +37,7 @@ bool segment_head_decode(struct segment_head *h, const char in[SEGMENT_HEAD_SIZE
     struct segment_form f;
     memcpy(&f, in, sizeof f);
     *h = (struct segment_head){f.first, f.after};
-    return f.magic == SEGMENT_MAGIC && f.first > f.after &&
+    return f.magic == SEGMENT_MAGIC && f.first > f.after && f.first <= POSITION_MAX &&
            f.checksum == checksum32(&f, offsetof(struct segment_form, checksum));
 }
 
@@ -63,7 +63,7 @@ bool block_head_decode(struct block_head *h, const char in[BLOCK_HEAD_SIZE])
         return false;
     *h = (struct block_head){f.position,         f.group,   f.payload_len,
                              f.payload_checksum, f.key_len, f.key_checksum};
-    return h->position > 0 && h->group > 0 && h->group <= h->position;
+    return h->position <= POSITION_MAX && h->group > 0 && h->group <= h->position;
 }
 
 bool block_body_good(const struct block_head *h, const char *body)

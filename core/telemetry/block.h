@@ -1,10 +1,9 @@
 /* block: one batch as it stands in a segment file. Room: telemetry. Threads: pure, [any].
  *
- * A segment is a header and blocks, end to end:
- *
- *   segment head   64 bytes: magic, the position of its first block, the last position before it
- * that a reader must have seen, checksum block          48 bytes of head; the payload (payload.h);
- * the idempotency key with its answer, if any; zeros up to a multiple of 8
+ * A segment is a header and blocks, end to end. The header is 64 bytes: magic, the position of its
+ * first block, the last position before it that a reader must have seen, checksum. A block is 48
+ * bytes of head; the payload (payload.h); the idempotency key with its answer, if any; zeros up to
+ * a multiple of 8.
  *
  * Positions number all blocks of a node from 1 without repetition. `group` is the position of the
  * first block that was made durable by the same fdatasync: a block with a later group proves that
@@ -19,6 +18,7 @@
 
 #define SEGMENT_HEAD_SIZE 64
 #define BLOCK_HEAD_SIZE   48
+#define POSITION_MAX      (UINT64_C(1) << 62) /* greater ones are damage: no log gets there */
 
 struct segment_head {
     uint64_t first; /* position of its first block */
