@@ -9,7 +9,7 @@
 #define PAUSE_BYTES \
     (128 * 1024) /* unsent bytes at which following pauses until the client has read on */
 #define EVENT_MAX  (8 << 20)
-#define EVENT_KEPT (16 << 10) /* a larger buffer is not kept until the next event */
+#define EVENT_KEPT (64 << 10) /* a larger buffer is not kept until the next event */
 
 /* One client that follows the journal. A slow one is not fed beyond PAUSE_BYTES: it stops following
  * and takes up after the last event it was given, from the store if need be, so it never loses one.

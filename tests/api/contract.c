@@ -258,6 +258,13 @@ static void run_case(void **state)
         run_request(t);
 }
 
+static void file_free(struct file *file)
+{
+    for (size_t i = 0; file->args[i]; i++)
+        free((char *)file->args[i]);
+    free(file);
+}
+
 static int end_case(void **state)
 {
     struct test_case *t = *state;
@@ -265,7 +272,7 @@ static int end_case(void **state)
     if (--t->file->users == 0) {
         status = test_server_end(&t->file->server, SIGTERM);
         test_server_release(&t->file->server);
-        free(t->file);
+        file_free(t->file);
     }
     free(t->text);
     free(t);
@@ -363,7 +370,7 @@ static size_t load(const char *path, struct CMUnitTest *tests, size_t n)
     }
     free(all);
     if (!file->users)
-        free(file);
+        file_free(file);
     return n;
 }
 
