@@ -145,6 +145,13 @@ bool change_model(const struct decision *d, const struct model *m,
     return ok;
 }
 
+bool text_fits(const struct entity *before, const struct entity *after, struct err *e)
+{
+    return after->json_len <= ENTITY_TEXT_MAX || (before && after->json_len <= before->json_len) ||
+           fail(e, &ERR_INVALID, "the object would have more than %zu bytes as JSON",
+                ENTITY_TEXT_MAX);
+}
+
 void put_model_gone(const struct decision *d, const struct model *m)
 {
     const struct entity *health = view_get(d->h->view, ENTITY_HEALTH, m->entity.ns, m->entity.id);

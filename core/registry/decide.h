@@ -80,6 +80,9 @@ bool put_model(const struct decision *d, const struct model *before, struct mode
 bool change_model(const struct decision *d, const struct model *m,
                   void (*edit)(struct model_fields *f, const void *ctx), const void *ctx,
                   const char *action, const char *evidence, struct err *e) MUST_CHECK;
+/* Is what a client made of an entity (NULL: of nothing) no longer than ENTITY_TEXT_MAX, or at
+ * least no longer than before? */
+bool text_fits(const struct entity *before, const struct entity *after, struct err *e) MUST_CHECK;
 /* Put the deletion of a model and of its health. */
 void put_model_gone(const struct decision *d, const struct model *m);
 /* `{"kind","id"}` of the actor. */

@@ -116,9 +116,11 @@ static bool register_decoded(struct edit *ed, struct err *e)
     ed->want.created_at = ed->want.status_changed_at = now;
     if (!put_model(&ed->d, NULL, &ed->want, "model.registered", NULL, e))
         return false;
+    const struct entity *made = ed->d.out->list[ed->d.out->n - 1].after;
+    if (!text_fits(NULL, made, e))
+        return false;
     ed->family.fields.versions++;
     remember_number(&ed->family, ed->want.version);
-    const struct entity *made = ed->d.out->list[ed->d.out->n - 1].after;
     c->answer.location = location_of(c, MODELS_PATH, made->id);
     return family_close(&ed->family,
                         ed->family.before ? "registered_model.updated"
@@ -200,7 +202,8 @@ static bool put_edit(struct edit *ed, uint64_t changed, struct err *e)
     if (version && version_taken(ed, ed->want.version))
         return fail(e, &MODEL_EXISTS, "version '%s' of '%.128s' is registered already",
                     ed->want.version, ed->want.name);
-    if (!put_model(&ed->d, ed->now, &ed->want, "model.updated", NULL, e))
+    if (!put_model(&ed->d, ed->now, &ed->want, "model.updated", NULL, e) ||
+        !text_fits(&ed->now->entity, ed->d.out->list[0].after, e))
         return false;
     if (version) {
         if (!family_open(&ed->family, &ed->d, ed->want.name, e))

@@ -211,13 +211,13 @@ bool model_fields_read(const struct model *m, struct arena *a, struct model_fiel
 struct entity *model_fields_write(const struct model_fields *f, uint64_t uid, struct intern *names,
                                   struct err *e)
 {
-    struct bytes b = BYTES_INIT(ENTITY_TEXT_MAX);
+    struct bytes b = BYTES_INIT(ENTITY_TEXT_MAX + ENTITY_TEXT_ROOM);
     struct entity *made = NULL;
     bytes_char(&b, '{');
     fields_encode(MODEL_FIELDS, f, false, &b);
     bytes_char(&b, '}');
     if (b.full)
-        fail(e, &ERR_INVALID, "the model would have more than %zu bytes as JSON", ENTITY_TEXT_MAX);
+        fail(e, &ERR_INVALID, "the model would have more than %zu bytes as JSON", b.max);
     else
         made = model_parse(f->ns, f->model_id, uid, b.data, b.len, names, e);
     bytes_release(&b);

@@ -14,7 +14,10 @@
 #define MODEL_ID_CHARS      193
 #define MODEL_NAME_CHARS    128
 #define MODEL_VERSION_CHARS 64
-#define ENTITY_TEXT_MAX     ((size_t)2 << 20) /* bytes of any entity's canonical text */
+/* Bytes of any entity's canonical text as far as clients fill it, and what the server may add to
+ * it: status, hold, aliases. A full model can still be held or rolled back. */
+#define ENTITY_TEXT_MAX  ((size_t)2 << 20)
+#define ENTITY_TEXT_ROOM ((size_t)512 << 10)
 
 struct model_fields {
     const char *ns, *model_id, *name, *version, *type, *sport, *status, *deployment_target,
@@ -37,7 +40,8 @@ void model_fields_init(struct model_fields *f, const char *ns);
 /* All fields of a model; texts go to `a`. False only if memory runs out or the text is damaged. */
 bool model_fields_read(const struct model *m, struct arena *a, struct model_fields *out,
                        struct err *e) MUST_CHECK;
-/* A new model from its fields. NULL and `e` when its text would be longer than ENTITY_TEXT_MAX. */
+/* A new model from its fields. NULL and `e` when its text would be longer than
+ * ENTITY_TEXT_MAX + ENTITY_TEXT_ROOM. */
 struct entity *model_fields_write(const struct model_fields *f, uint64_t uid, struct intern *names,
                                   struct err *e) MUST_CHECK;
 

@@ -59,7 +59,8 @@ static bool create(struct command *c, struct head *h, struct changes *out, struc
         return false;
     fields_copy(REGISTERED_MODEL_FIELDS, ~fields_flagged(REGISTERED_MODEL_FIELDS, FIELD_SERVER),
                 &f.fields, &want);
-    if (!family_close(&f, "registered_model.registered", NULL, &made, e))
+    if (!family_close(&f, "registered_model.registered", NULL, &made, e) ||
+        !text_fits(NULL, made, e))
         return false;
     c->answer.location = location_of(c, REGISTERED_MODELS_PATH, made->id);
     return answer_entity(c, 201, made, NULL, e);
@@ -158,7 +159,7 @@ static bool patch(struct command *c, struct head *h, struct changes *out, struct
         if (!family_close(&f, "registered_model.updated", NULL, &now, e))
             return false;
     }
-    return answer_entity(c, 200, now, NULL, e);
+    return text_fits(&r->entity, now, e) && answer_entity(c, 200, now, NULL, e);
 }
 
 bool registered_model_patch(struct command *c, struct head *h, struct changes *out, struct err *e)

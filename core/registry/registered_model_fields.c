@@ -221,14 +221,13 @@ bool registered_model_fields_read(const struct registered_model *r, struct arena
 struct entity *registered_model_fields_write(const struct registered_model_fields *f, uint64_t uid,
                                              struct intern *names, struct err *e)
 {
-    struct bytes b = BYTES_INIT(ENTITY_TEXT_MAX);
+    struct bytes b = BYTES_INIT(ENTITY_TEXT_MAX + ENTITY_TEXT_ROOM);
     struct entity *made = NULL;
     bytes_char(&b, '{');
     fields_encode(REGISTERED_MODEL_FIELDS, f, false, &b);
     bytes_char(&b, '}');
     if (b.full)
-        fail(e, &ERR_INVALID, "the registered model would have more than %zu bytes as JSON",
-             ENTITY_TEXT_MAX);
+        fail(e, &ERR_INVALID, "the registered model would have more than %zu bytes as JSON", b.max);
     else
         made = registered_model_parse(f->ns, f->name, uid, b.data, b.len, names, e);
     bytes_release(&b);

@@ -1,5 +1,8 @@
 #include "world.h"
 
+#include "base/mem.h"
+#include "registry/model_fields.h"
+
 /* Versions 1, 2, 3 have been stable in turn; 3 is now. */
 static int setup(void **state)
 {
@@ -132,12 +135,51 @@ static void refusals(void **state)
     world_no(w, &REVISION_MISMATCH, name_rollback, "a", NULL, "{}");
 }
 
+/* A model or name with the longest text that a client may give it can be rolled back all the same:
+ * what that adds is the server's. */
+static void of_the_longest_texts(void **state)
+{
+    struct world *w = *state;
+    struct bytes body = BYTES_INIT(4 << 20);
+    char value[8192], *text;
+    memset(value, 'v', sizeof value);
+    bytes_text(&body, "{\"description\":\"\",\"labels\":{");
+    for (int i = 0; i < 254; i++)
+        bytes_printf(&body, "%s\"%d\":\"%.*s\"", i ? "," : "", i, (int)sizeof value, value);
+    bytes_text(&body, "}}");
+    world_ok(w, 200, NULL, model_patch, "a:3", NULL, body.data);
+    world_ok(w, 200, NULL, registered_model_patch, "a", NULL, body.data);
+    const struct entity *full[] = {&world_model(w, "a:3")->entity, &world_name(w, "a")->entity};
+    bool (*const patch[])(struct command *, struct head *, struct changes *,
+                          struct err *) = {model_patch, registered_model_patch};
+    static const char *const ids[] = {"a:3", "a"};
+    for (int i = 0; i < 2; i++) {
+        size_t left = ENTITY_TEXT_MAX - full[i]->json_len;
+        text = mem_zero(left + 64, 1);
+        memset(text, 'x', left + 40);
+        memcpy(text, "{\"description\":\"", 16);
+        memcpy(text + 16 + left + 1, "\"}", 3);
+        world_no(w, &ERR_INVALID, patch[i], ids[i], NULL, text);
+        memcpy(text + 16 + left, "\"}", 3);
+        world_ok(w, 200, NULL, patch[i], ids[i], NULL, text);
+        free(text);
+    }
+    assert_int_equal(world_model(w, "a:3")->entity.json_len, ENTITY_TEXT_MAX);
+    assert_int_equal(world_name(w, "a")->entity.json_len, ENTITY_TEXT_MAX);
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, "{\"reason\":\"INC-4711\"}");
+    assert_string_equal(world_status(w, "a:2"), "stable");
+    assert_true(world_model(w, "a:3")->entity.json_len > ENTITY_TEXT_MAX);
+    world_no(w, &ERR_INVALID, model_patch, "a:3", NULL, "{\"endpoint\":\"https://a\"}");
+    world_ok(w, 200, NULL, model_patch, "a:3", NULL, "{\"description\":\"\"}");
+    bytes_release(&body);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(to_the_previous),  T(again_and_again), T(to_a_given_one), T(dry_run_changes_nothing),
-        T(without_a_stable), T(needs_no_gate),   T(refusals),
+        T(without_a_stable), T(needs_no_gate),   T(refusals),       T(of_the_longest_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
