@@ -24,6 +24,7 @@ struct config {
     /* remembering */
     int64_t retention_days, sample_size, nightly_hour;
     int64_t ring_budget_bytes, record_log_max_bytes, segment_bytes;
+    bool accept_record_damage;
     /* limits */
     int64_t connections_max, body_max_bytes, body_budget_bytes, idempotency_keys_max, commands_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;

@@ -155,6 +155,7 @@ static bool start_telemetry(struct server *s, struct err *e)
         .retention_days = (unsigned)c->retention_days,
         .log_max_bytes = (size_t)c->record_log_max_bytes,
         .segment_bytes = (size_t)c->segment_bytes,
+        .accept_damage = c->accept_record_damage,
     };
     s->telemetry = telemetry_open(&config, e);
     if (!s->telemetry)

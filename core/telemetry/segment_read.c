@@ -104,7 +104,7 @@ static bool lost(const struct segment_log *log, const struct log_reader *reader,
             e, &ERR_CORRUPT,
             "the log of inference records is damaged: '%s' at byte %" PRIu64 ": blocks %" PRIu64
             "%s had been acknowledged and cannot be read; restore the file, or start once with "
-            "damage accepted to go on without them",
+            "--accept-record-damage to go on without them",
             path, offset, from, last);
     }
     log_event(LOG_ERROR, "records_lost",
