@@ -58,7 +58,7 @@ static void summarize_latency(struct asking *q, const struct quantile_list *l,
                               struct recent *recent, struct latency_summary *out)
 {
     const struct sketch *k = &q->sum.latency;
-    double values[STANDARD + METRICS_QUANTILES_MAX], needed = 0;
+    double values[STANDARD + METRICS_QUANTILES_MAX] = {0}, needed = 0;
     *out = (struct latency_summary){.count = sketch_count(k),
                                     .min = sketch_min(k),
                                     .max = sketch_max(k),

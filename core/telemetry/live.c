@@ -114,12 +114,12 @@ static void close_tally(struct live *l, enum tier tier, struct open_tally *o,
 static struct tally *open_tally(struct live *l, enum tier tier, int64_t start,
                                 const struct counting *c)
 {
-    struct open_tally *places_of = &l->open[places[tier].first], *use = NULL;
+    struct open_tally *places_of = &l->open[places[tier].first], *use = places_of;
     for (int i = 0; i < places[tier].count; i++) {
         struct open_tally *o = &places_of[i];
         if (o->tally && o->start == start)
             return o->tally;
-        if (!use || (use->tally && (!o->tally || o->start < use->start)))
+        if (use->tally && (!o->tally || o->start < use->start))
             use = o;
     }
     if (use->tally)

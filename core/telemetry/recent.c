@@ -105,15 +105,16 @@ void recent_look(const struct ring_sample *samples, size_t n, const double *qs, 
         l->counts[cell]++;
         out->sum += samples[i].latency_ms;
     }
-    for (size_t i = 0; i < k + 2; i++) {
-        ranks[i] = i < k ? nearest_rank(qs[i], n) : i == k ? 1 : n;
+    for (size_t i = 0; i < k; i++) {
+        ranks[i] = nearest_rank(qs[i], n);
         of[i] = want(l, ranks[i]);
     }
+    const struct wanted *least = want(l, 1), *greatest = want(l, n);
     gather(l, samples, cells, n, space);
     for (size_t i = 0; i < k; i++)
         out->quantiles[i] = select_rank(of[i], ranks[i]);
-    out->min = select_rank(of[k], 1);
-    out->max = select_rank(of[k + 1], n);
+    out->min = select_rank(least, 1);
+    out->max = select_rank(greatest, n);
     free(l);
     free(cells);
     free(space);

@@ -94,7 +94,7 @@ static void store_tally(struct slot *s, const struct tally *t, struct workshop *
     /* The buffer holds the greatest encoding, so this cannot fail. */
     if (!tally_encode(t, &w->bytes))
         return;
-    if (s->len != w->bytes.len)
+    if (!s->bytes || s->len != w->bytes.len)
         s->bytes = mem_resize(s->bytes, w->bytes.len, 1);
     s->len = (uint32_t)w->bytes.len;
     memcpy(s->bytes, w->bytes.data, w->bytes.len);
