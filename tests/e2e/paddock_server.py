@@ -80,7 +80,7 @@ class Server:
 
     def call(self, method, path, body=None, headers=None):
         """One request; `~` is the base path, a body that is no text is sent as JSON."""
-        headers = dict(headers or {})
+        headers = {k: v.encode() for k, v in (headers or {}).items()}  # UTF-8, not Latin-1
         if body is not None and not isinstance(body, (str, bytes)):
             body = json.dumps(body)
         if body is not None:
