@@ -241,9 +241,10 @@ static void stop(struct server *s)
 {
     if (s->http)
         http_drain(s->http, (unsigned)s->settings.config.shutdown_grace_ms);
-    pool_stop(s->readers); /* while the loops still take their answers */
+    pool_close(s->readers); /* while the loops still take their answers */
     if (s->http)
         http_join(s->http);
+    pool_stop(s->readers); /* nobody asks it any more */
     if (s->judge)
         health_judge_stop(s->judge);
     if (s->telemetry)

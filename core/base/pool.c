@@ -98,7 +98,7 @@ bool pool_submit(struct pool *p, struct mail *job)
     return taken;
 }
 
-void pool_stop(struct pool *p)
+void pool_close(struct pool *p)
 {
     if (!p)
         return;
@@ -108,6 +108,14 @@ void pool_stop(struct pool *p)
     pthread_mutex_unlock(&p->lock);
     for (unsigned i = 0; i < p->threads; i++)
         pthread_join(p->thread[i], NULL);
+    p->threads = 0;
+}
+
+void pool_stop(struct pool *p)
+{
+    if (!p)
+        return;
+    pool_close(p);
     pthread_cond_destroy(&p->more);
     pthread_mutex_destroy(&p->lock);
     free(p);

@@ -16,7 +16,9 @@ struct pool *pool_start(const char *name, unsigned threads, size_t limit, struct
 /* Queue `job`, whose run() will be called on one of the threads and then owns it.
  * False when the queue is full or stopping. */
 bool pool_submit(struct pool *p, struct mail *job) MUST_CHECK;
-/* Run what is queued, then end the threads and free the pool. NULL is allowed. */
+/* Run what is queued, then end the threads; from now on submit refuses. NULL is allowed. */
+void pool_close(struct pool *p);
+/* Close it, if that was not done, and free it: when nobody can submit any more. NULL is allowed. */
 void pool_stop(struct pool *p);
 size_t pool_waiting(const struct pool *p);
 

@@ -39,6 +39,19 @@ static void stop_runs_what_is_queued(void **state)
 }
 
 /* Two jobs that wait for each other need two threads; a third queue place is refused. */
+static void a_closed_one_refuses(void **state)
+{
+    (void)state;
+    struct err e;
+    struct mail job = {.run = run};
+    struct pool *p = pool_start("test", 2, 10, &e);
+    assert_non_null(p);
+    pool_close(p);
+    assert_false(pool_submit(p, &job));
+    pool_close(p);
+    pool_stop(p);
+}
+
 static void runs_side_by_side_within_the_limit(void **state)
 {
     (void)state;
@@ -68,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stop_runs_what_is_queued),
+        cmocka_unit_test(a_closed_one_refuses),
         cmocka_unit_test(runs_side_by_side_within_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
