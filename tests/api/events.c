@@ -23,15 +23,6 @@
 
 #define BASE "/api/models/enterprise"
 
-/* Is the server built with AddressSanitizer, as this test is? */
-#ifdef __has_feature
-#define SANITIZED __has_feature(address_sanitizer)
-#elif defined __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 static struct test_server server;
 
 /* --- changes --- */
