@@ -22,7 +22,7 @@
 #include <string.h>
 
 #define LOOPS_MAX 64
-#define PAGE      256       /* entries of one read of the store */
+#define PAGE      32        /* entries of one read of the store: a slow client pauses within it */
 #define TAKE      64        /* entries taken from the ring under one lock */
 #define ENTRY_MAX (8 << 20) /* bytes of one entry's JSON */
 #define PAGE_MAX  (4 * (size_t)ENTRY_MAX)
