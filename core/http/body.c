@@ -65,12 +65,13 @@ static bool accept_bytes(struct connection *c, const char *data, size_t n, struc
                     (unsigned long long)c->body_max);
     if (!rq) /* answered already */
         return true;
-    if (to_handler(c)) {
-        if (n)
-            rq->piece(rq, data, n);
-        return true;
-    }
-    return charge(rq, n, e) && bytes_add(&rq->body, data, n);
+    if (!charge(rq, n, e)) /* what a handler makes of its pieces is memory, too, until the reply */
+        return false;
+    if (!to_handler(c))
+        return bytes_add(&rq->body, data, n);
+    if (n)
+        rq->piece(rq, data, n);
+    return true;
 }
 
 void body_begin(struct connection *c)

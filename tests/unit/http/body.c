@@ -184,6 +184,37 @@ static void test_budget(void **state)
 
 /* --- read piece by piece --- */
 
+/* They count against the budget like the others, until the reply. */
+static void test_budget_of_pieces(void **state)
+{
+    (void)state;
+    struct http_server *s = serve((struct http_config){.threads = 1, .body_budget = 200000});
+    char body[512];
+    int one = dial(s), two = dial(s);
+    struct http_stats stats;
+    struct client_reply r;
+    say(one, POST_JSON("/intake") "Content-Length: 190000\r\n\r\n");
+    assert_true(send_many(one, 180000));
+    UNTIL((http_stats(s, &stats), stats.body_bytes_in_flight) == 180000);
+    say(two, POST_JSON("/intake") CHUNKED "ea60\r\n");
+    assert_true(send_many(two, 60000));
+    assert_true(client_read(two, false, &r));
+    assert_int_equal(r.status, 503);
+    assert_non_null(strstr(r.body, "OVERLOADED"));
+    client_reply_release(&r);
+    UNTIL(atomic_load(&seen.gone) == 1);
+    close(two);
+    assert_true(send_many(one, 10000));
+    assert_int_equal(hear(one, body), 200);
+    UNTIL((http_stats(s, &stats), stats.body_bytes_in_flight) == 0);
+    say(one, POST_JSON("/intake") "Content-Length: 190000\r\n\r\n");
+    assert_true(send_many(one, 180000));
+    UNTIL((http_stats(s, &stats), stats.body_bytes_in_flight) == 180000);
+    close(one);
+    UNTIL((http_stats(s, &stats), stats.body_bytes_in_flight) == 0);
+    end(s);
+}
+
 static void test_pieces(void **state)
 {
     (void)state;
@@ -329,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_bad_chunks),
         cmocka_unit_test(test_large_body),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_budget_of_pieces),
         cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_early_reply),
         cmocka_unit_test(test_gone),
