@@ -117,6 +117,37 @@ static void codes_are_known(void **state)
             check_codes(json_object_get(operation, "responses"));
 }
 
+/* A body is a named schema, so that generated clients have a type for it. */
+static void bodies_have_names(void **state)
+{
+    (void)state;
+    const char *path, *method;
+    json_t *item, *operation;
+    json_object_foreach(json_object_get(document, "paths"), path, item)
+        json_object_foreach(item, method, operation) {
+            const json_t *body = json_object_get(operation, "requestBody");
+            const json_t *content =
+                json_object_get(json_object_get(body, "content"), "application/json");
+            const json_t *schema = json_object_get(content, "schema");
+            if (body && !json_object_get(schema, "$ref") && !json_object_get(schema, "oneOf"))
+                fail_msg("the body of %s %s is not in BODY_NAMES", method, path);
+        }
+}
+
+static void tags_are_described(void **state)
+{
+    (void)state;
+    for (const struct route *r = ROUTES; r->path; r++) {
+        bool described = false;
+        size_t i;
+        json_t *tag;
+        json_array_foreach(json_object_get(document, "tags"), i, tag)
+            described |= strcmp(json_string_value(json_object_get(tag, "name")), r->tag) == 0;
+        if (!described)
+            fail_msg("the tag %s is not in TAG_DOCS", r->tag);
+    }
+}
+
 static void problems_are_distinct(void **state)
 {
     (void)state;
@@ -162,6 +193,8 @@ int main(void)
         cmocka_unit_test(references_lead_somewhere),
         cmocka_unit_test(every_route_is_there),
         cmocka_unit_test(codes_are_known),
+        cmocka_unit_test(bodies_have_names),
+        cmocka_unit_test(tags_are_described),
         cmocka_unit_test(problems_are_distinct),
         cmocka_unit_test(the_copy_in_docs_is_the_same),
     };
