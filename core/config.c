@@ -65,6 +65,8 @@ static const struct setting SETTINGS[] = {
      "Greatest request body, batches of records apart (8 MiB)."},
     {"body-budget-bytes", NULL, SETTING_INT, AT(body_budget_bytes), 1 << 23, 1e11, "268435456",
      NULL, false, "Request bodies held at once by all connections; past it 503."},
+    {"reply-budget-bytes", NULL, SETTING_INT, AT(reply_budget_bytes), 1 << 23, 1e11, "268435456",
+     NULL, false, "Replies held for clients that read slowly; past it large ones are 503."},
     {"idempotency-keys-max", NULL, SETTING_INT, AT(idempotency_keys_max), 100, 1e7, "100000", NULL,
      false, "Answers kept for Idempotency-Keys; past it 503."},
     {"commands-max", NULL, SETTING_INT, AT(commands_max), 16, 1e6, "8192", NULL, false,

@@ -26,7 +26,8 @@ struct config {
     int64_t ring_budget_bytes, record_log_max_bytes, segment_bytes;
     bool accept_record_damage;
     /* limits */
-    int64_t connections_max, body_max_bytes, body_budget_bytes, idempotency_keys_max, commands_max;
+    int64_t connections_max, body_max_bytes, body_budget_bytes, reply_budget_bytes;
+    int64_t idempotency_keys_max, commands_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     int64_t events_heartbeat_ms, shutdown_grace_ms;
     /* what models may be, and must prove */

@@ -204,6 +204,7 @@ static bool start_http(struct server *s, struct err *e)
         .app = &s->api,
         .body_max = (size_t)c->body_max_bytes,
         .body_budget = (size_t)c->body_budget_bytes,
+        .reply_budget = (size_t)c->reply_budget_bytes,
         .connections_max = (unsigned)c->connections_max,
         .header_timeout_ms = (unsigned)c->header_timeout_ms,
         .body_timeout_ms = (unsigned)c->body_timeout_ms,

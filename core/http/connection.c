@@ -67,6 +67,13 @@ static void name_peer(struct connection *c, const struct sockaddr *peer)
                   sizeof c->peer);
 }
 
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct connection *c = arg;
+    (void)output;
+    c->loop->unsent += info->n_added - info->n_deleted;
+}
+
 /* The one place that knows how bytes travel: TLS will put another bufferevent here and clear
  * `direct`. */
 static struct bufferevent *open_wire(struct connection *c)
@@ -76,6 +83,7 @@ static struct bufferevent *open_wire(struct connection *c)
         return NULL;
     c->direct = true;
     bufferevent_setcb(bev, on_readable, on_written, on_event, c);
+    evbuffer_add_cb(bufferevent_get_output(bev), on_output, c);
     bufferevent_set_max_single_read(bev, SINGLE_MAX);
     bufferevent_set_max_single_write(bev, SINGLE_MAX);
     bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX);
@@ -165,6 +173,8 @@ void connection_free(struct connection *c)
     atomic_store_explicit(&l->stats.open, l->n_connections, memory_order_relaxed);
     if (!c->refused)
         server_leave(l->server);
+    l->unsent -= connection_backlog(c);
+    evbuffer_remove_cb(bufferevent_get_output(c->bev), on_output, c);
     bufferevent_free(c->bev);
     free(c);
 }

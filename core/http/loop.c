@@ -15,6 +15,7 @@
 #define MAIL_MAX    65536
 #define OUT_MAX     (1 << 20) /* gathered replies: 32 KiB, and one more head with its headers */
 #define PROBLEM_MAX (1 << 20)
+#define LARGE       65536 /* of a reply or a piece of one: what counts against the budget */
 
 /* --- time --- */
 
@@ -148,6 +149,12 @@ void loop_kill_all(struct loop *l)
 {
     for (struct connection *c = l->connections; c; c = c->next)
         connection_kill(c);
+}
+
+bool loop_overloaded(const struct loop *l, size_t len)
+{
+    return len > LARGE && l->unsent > 0 &&
+           l->unsent + len > l->config->reply_budget / l->config->threads;
 }
 
 /* --- life --- */

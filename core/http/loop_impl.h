@@ -53,6 +53,7 @@ struct loop {
     size_t n_spare;
     struct request *orphans;         /* streams to be closed when the turn ends */
     size_t body_held, body_reserved; /* bytes of bodies; of them taken out of the server's budget */
+    size_t unsent;                   /* bytes in the output buffers of all connections */
 
     bool draining, stopping, drained;
     struct mail drain_mail, kill_mail;
@@ -71,6 +72,10 @@ void loop_turn_end(struct loop *l);
 /* Stop listening and let connections end. */
 void loop_drain(struct loop *l);
 void loop_kill_all(struct loop *l);
+
+/* Would `len` bytes more be too much, as slowly as clients read at this time? Small pieces never
+ * are. */
+bool loop_overloaded(const struct loop *l, size_t len);
 
 void loop_read_time(struct loop *l);
 static inline int64_t loop_mono_ns(struct loop *l)

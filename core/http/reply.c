@@ -99,6 +99,12 @@ void request_reply(struct request *rq, int status, const char *type, const void 
         log_text(LOG_ERROR, "second_reply", rq->route ? rq->route->operation : "");
         return;
     }
+    /* Answers to changes always go: their clients must hear how it went. */
+    if (request_method(rq) == METHOD_GET && loop_overloaded(rq->loop, len)) {
+        bytes_clear(&rq->headers);
+        request_problem(rq, &ERR_BUSY, "too many replies wait for clients that read slowly");
+        return;
+    }
     if (!type)
         type = JSON_TYPE;
     rq->phase = PHASE_REPLIED;

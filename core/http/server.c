@@ -120,6 +120,7 @@ static void fill_defaults(struct http_config *c)
     DEFAULT(header_max, 16 << 10);
     DEFAULT(body_max, 1 << 20);
     DEFAULT(body_budget, (size_t)256 << 20);
+    DEFAULT(reply_budget, (size_t)256 << 20);
     DEFAULT(connections_max, 20000);
     DEFAULT(header_timeout_ms, 10000);
     DEFAULT(body_timeout_ms, 60000);

@@ -24,6 +24,9 @@ struct http_config {
     size_t body_max;   /* default of a route, bytes [1 MiB] */
     size_t
         body_budget; /* bytes of request bodies held at once by all loops [256 MiB]; past it 503 */
+    size_t reply_budget; /* bytes of replies that clients have not read yet, shared evenly by the
+                            loops [256 MiB]; past it a large reply to a GET is 503, and a
+                            stream that has a large piece is cut */
     unsigned connections_max;   /* of all loops together [20000]; past it 503 and close */
     unsigned header_timeout_ms; /* from the first byte to the end of the headers [10000]: 408 */
     unsigned body_timeout_ms;  /* from headers to the end of the body [60000]: 408; large bodies get

@@ -87,7 +87,7 @@ bool stream_write(struct stream *s, const void *data, size_t len)
     struct connection *c = rq->conn;
     if (!c || c->state == CONN_DEAD)
         return false;
-    if (connection_backlog(c) > BACKLOG_MAX) {
+    if (connection_backlog(c) > BACKLOG_MAX || loop_overloaded(rq->loop, len)) {
         connection_kill(c);
         return false;
     }

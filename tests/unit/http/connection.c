@@ -236,6 +236,41 @@ static void test_half_closed(void **state)
 
 /* --- bounds --- */
 
+/* Replies that nobody reads have a budget: past it large ones are refused, small ones are not. */
+static void test_unread_replies(void **state)
+{
+    (void)state;
+    enum { SLOW = 6 };
+    struct http_server *s =
+        serve((struct http_config){.threads = 1, .reply_budget = (size_t)32 << 20});
+    int slow[SLOW], fd = dial(s);
+    char body[512];
+    for (int i = 0; i < SLOW; i++) {
+        slow[i] = dial(s);
+        say(slow[i], "GET /size/20000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    /* The kernel's buffers take some megabytes of each; three at most are let in. */
+    int refused = 0;
+    for (int i = 0; i < SLOW; i++) {
+        char head[12];
+        assert_int_equal(recv(slow[i], head, sizeof head, MSG_WAITALL), sizeof head);
+        refused += memcmp(head, "HTTP/1.1 503", sizeof head) == 0;
+    }
+    assert_in_range(refused, 3, 5);
+    say(fd, "GET /size/20000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(hear(fd, body), 503);
+    assert_non_null(strstr(body, "OVERLOADED"));
+    say(fd, "GET /size/1000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(hear(fd, NULL), 200);
+    for (int i = 0; i < SLOW; i++)
+        close(slow[i]);
+    usleep(100000);
+    say(fd, "GET /size/20000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(hear(fd, NULL), 200);
+    close(fd);
+    end(s);
+}
+
 static void test_connection_cap(void **state)
 {
     (void)state;
@@ -278,7 +313,8 @@ int main(void)
         cmocka_unit_test(test_unread_pipeline), cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_malformed),       cmocka_unit_test(test_giant_head),
         cmocka_unit_test(test_leaving),         cmocka_unit_test(test_leaving_often),
-        cmocka_unit_test(test_half_closed),     cmocka_unit_test(test_connection_cap),
+        cmocka_unit_test(test_half_closed),     cmocka_unit_test(test_unread_replies),
+        cmocka_unit_test(test_connection_cap),
     };
     return cmocka_run_group_tests_name("connection", tests, NULL, NULL);
 }
