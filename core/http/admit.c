@@ -87,6 +87,10 @@ static bool check_body(const struct request *rq, struct err *e)
                     route->consumes ? route->consumes : "application/json",
                     route->method == METHOD_PATCH ? " or application/merge-patch+json" : "",
                     route->flags & ROUTE_NDJSON ? " or application/x-ndjson" : "", type);
+    const char *coding = request_header(rq, "Content-Encoding");
+    if (coding && strcasecmp(coding, "identity") != 0)
+        return fail(e, &HTTP_MEDIA_TYPE, "the body must come as it is, not encoded as '%.64s'",
+                    coding);
     if (h->framing == FRAMING_LENGTH && h->content_length > rq->body_max)
         return fail(e, &HTTP_BODY_TOO_LARGE, "the body may have at most %zu bytes", rq->body_max);
     return true;
