@@ -51,7 +51,7 @@ struct telemetry {
     uint64_t *forgotten; /* uids whose rows are to be deleted */
     size_t n_forgotten, forgotten_cap;
     int64_t rolled_up_at;
-    uint64_t rolled_up_to;        /* position; under `round` */
+    uint64_t rolled_up_to; /* position; under `round` */
     struct kept_keys keys;
     struct telemetry_stats stats; /* the counters that writer and roll-up keep */
 };

@@ -53,18 +53,21 @@ static double set_or(double value, double fallback)
     return isnan(value) ? fallback : value;
 }
 
+/* Only what serves can lack traffic: elsewhere no least rate is demanded. */
 static struct slo slo_of(const struct health_judge *j, const struct view *v, const struct model *m)
 {
-    const struct slo *d = &j->config.defaults;
+    struct slo slo = j->config.defaults;
     const struct registered_model *name = view_registered_model(v, m->entity.ns, m->name);
-    if (!name)
-        return *d;
-    return (struct slo){
-        set_or(name->slo.latency_p95_ms, d->latency_p95_ms),
-        set_or(name->slo.latency_p99_ms, d->latency_p99_ms),
-        set_or(name->slo.error_rate_ratio, d->error_rate_ratio),
-        set_or(name->slo.min_inferences_per_minute, d->min_inferences_per_minute),
-    };
+    if (name) {
+        slo.latency_p95_ms = set_or(name->slo.latency_p95_ms, slo.latency_p95_ms);
+        slo.latency_p99_ms = set_or(name->slo.latency_p99_ms, slo.latency_p99_ms);
+        slo.error_rate_ratio = set_or(name->slo.error_rate_ratio, slo.error_rate_ratio);
+        slo.min_inferences_per_minute =
+            set_or(name->slo.min_inferences_per_minute, slo.min_inferences_per_minute);
+    }
+    if (m->status != STATUS_CANARY && m->status != STATUS_STABLE)
+        slo.min_inferences_per_minute = NAN;
+    return slo;
 }
 
 /* The model's own baseline, else the name's stable; never itself. */
