@@ -122,7 +122,9 @@ static void an_untouched_journal_is_whole(void **state)
 TAMPER(a_changed_text_is_found,
        "UPDATE journal SET text=replace(text, 'tester', 'nobody') WHERE seq=1",
        "journal entry 1: its hash does not fit its text")
-TAMPER(a_changed_hash_is_found, "UPDATE journal SET hash=replace(hash, 'a', 'b') WHERE seq=3",
+TAMPER(a_changed_hash_is_found,
+       "UPDATE journal SET hash=CASE substr(hash, 1, 1) WHEN '0' THEN '1' ELSE '0' END"
+       " || substr(hash, 2) WHERE seq=3",
        "journal entry 3: its hash does not fit its text")
 TAMPER(a_missing_entry_is_found, "DELETE FROM journal WHERE seq=3",
        "journal entries 3 to 3 are missing")
