@@ -84,6 +84,17 @@ static const struct setting SETTINGS[] = {
      "Pause after which a stream of events carries a comment, for proxies that cut quiet ones."},
     {"shutdown-grace-ms", NULL, SETTING_INT, AT(shutdown_grace_ms), 0, 600000, "10000", NULL, false,
      "Time that accepted requests get to finish when the server is told to stop."},
+    {"address-rate", NULL, SETTING_NUMBER, AT(address_rate), 0, 1e9, "0", NULL, false,
+     "Requests a second that one client address may send; past it 429. 0: any number. Clients "
+     "behind "
+     "one proxy share an address."},
+    {"address-burst", NULL, SETTING_NUMBER, AT(address_burst), 0, 1e9, "0", NULL, false,
+     "Requests it may send at once; 0: as many as it may in a second."},
+    {"wrong-tokens-per-minute", NULL, SETTING_NUMBER, AT(wrong_tokens_per_minute), 0, 1e6, "10",
+     NULL, false,
+     "Wrong tokens from one client address that are looked at; past it 429 for all that were not "
+     "good "
+     "from there before. 0: any number."},
     {"model-types", NULL, SETTING_TEXT, AT(model_types), 0, 0, "", NULL, false,
      "Comma list of types a model may have beside the built-in ones (see GET .../types)."},
     {"protected-aliases", NULL, SETTING_TEXT, AT(protected_aliases), 0, 0, "", NULL, false,

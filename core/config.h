@@ -30,6 +30,7 @@ struct config {
     int64_t idempotency_keys_max, commands_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     int64_t events_heartbeat_ms, shutdown_grace_ms;
+    double address_rate, address_burst, wrong_tokens_per_minute;
     /* what models may be, and must prove */
     const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity;
     int64_t gate_max_age_seconds;
@@ -44,10 +45,10 @@ enum config_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLA
 
 struct loaded_config {
     struct config config;
-    struct arena *arena;      /* owns the texts */
-    unsigned char source[64]; /* enum config_source by row of the table */
-    bool print;               /* --print-config was given */
-    bool help;                /* --help was given */
+    struct arena *arena;       /* owns the texts */
+    unsigned char source[192]; /* enum config_source by row of the table */
+    bool print;                /* --print-config was given */
+    bool help;                 /* --help was given */
 };
 
 /* Load from argv (what follows `serve`) and `environ`-style `env`. On failure `e` names the

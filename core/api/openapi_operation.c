@@ -176,6 +176,7 @@ static void add_common(json_t *codes, const struct route *r)
         json_object_set_new(codes, "415", json_pack("[s]", "UNSUPPORTED_MEDIA_TYPE"));
     }
     json_object_set_new(codes, "400", bad);
+    json_object_set_new(codes, "429", json_pack("[s]", "RATE_LIMITED"));
     if (r->flags & ROUTE_KEYED) {
         json_object_set_new(codes, "409", json_pack("[s]", "IDEMPOTENCY_KEY_IN_USE"));
         json_object_set_new(codes, "422", json_pack("[s]", "IDEMPOTENCY_KEY_REUSED"));

@@ -178,7 +178,7 @@ static bool check_key(const struct request *rq, struct err *e)
 
 enum admission admit(struct request *rq, struct err *e)
 {
-    if (!check_expect(rq, e))
+    if (!guard_address(rq, e) || !check_expect(rq, e))
         return ADMIT_REFUSE;
     if (rq->head.asterisk) {
         rq->allowed = (1U << METHOD_COUNT) - 1;

@@ -1,6 +1,7 @@
 #include "http/connection.h"
 
 #include "base/mem.h"
+#include "http/address.h"
 #include "http/server_impl.h"
 
 #include <arpa/inet.h>
@@ -60,6 +61,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 static void name_peer(struct connection *c, const struct sockaddr *peer)
 {
     c->peer[0] = '\0';
+    c->address = address_number(peer);
     if (peer->sa_family == AF_INET)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, c->peer, sizeof c->peer);
     else if (peer->sa_family == AF_INET6)

@@ -61,6 +61,8 @@ struct connection {
     uint64_t progress;   /* how many of them were sent when last seen */
     int64_t progress_ms; /* and when that changed */
     size_t lingered;
+    uint64_t address;                             /* address_number() of the client */
+    const struct client_certificate *certificate; /* NULL: none */
     char peer[PEER_SIZE];
 };
 

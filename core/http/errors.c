@@ -34,9 +34,10 @@ const struct err_kind HTTP_MEDIA_TYPE = {"UNSUPPORTED_MEDIA_TYPE", 415, "Unsuppo
 const struct err_kind HTTP_EXPECTATION = {
     "EXPECTATION_FAILED", 417, "Expectation failed",
     "The only expectation known here is `Expect: 100-continue`."};
-const struct err_kind HTTP_RATE_LIMITED = {
-    "RATE_LIMITED", 429, "Rate limited",
-    "The token has used up its rate. Wait as long as Retry-After says."};
+const struct err_kind HTTP_RATE_LIMITED = {"RATE_LIMITED", 429, "Rate limited",
+                                           "The token or the client's address has used up its "
+                                           "rate, or too many wrong tokens came from the "
+                                           "address. Wait as long as Retry-After says."};
 const struct err_kind HTTP_HEADERS_LARGE = {
     "HEADERS_TOO_LARGE", 431, "Headers too large",
     "The request line and headers together are larger, or more, than the server takes."};

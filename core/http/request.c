@@ -54,6 +54,8 @@ static void begin(struct request *rq, struct loop *l, struct connection *c)
     rq->actor_kind = "anonymous";
     rq->actor_id = "";
     rq->data = NULL;
+    rq->address = c->address;
+    rq->tenant = 0;
     rq->on_reply = NULL;
     rq->stream.orphan = false;
     memcpy(rq->peer, c->peer, sizeof rq->peer);

@@ -69,6 +69,7 @@ struct request {
     const char *id;
     int64_t started_ns;
     const char *actor_kind, *actor_id;
+    uint64_t address, tenant; /* address_number() of the client; who is served, 0: nobody known */
     void *data;
     void (*on_reply)(struct request *rq, int status, const char *headers, const char *type,
                      const char *body, size_t len, void *ctx);
@@ -95,6 +96,8 @@ void stream_finish(struct stream *s);
 void stream_adopt(struct request *rq);
 /* Add the Allow header made of `allowed`. */
 void request_allow(struct request *rq);
+/* May the client's address send one more request now? (guard.c) */
+bool guard_address(struct request *rq, struct err *e) MUST_CHECK;
 /* Parse and percent-decode the query string into `query`. */
 bool request_parse_query(struct request *rq, struct err *e) MUST_CHECK;
 

@@ -128,6 +128,8 @@ static void fill_defaults(struct http_config *c)
     DEFAULT(write_timeout_ms, 30000);
     DEFAULT(heartbeat_ms, 15000);
     DEFAULT(threads, 1);
+    DEFAULT(limits_places, 65536);
+    DEFAULT(address_burst, c->address_rate);
 #undef DEFAULT
 }
 
@@ -160,6 +162,7 @@ struct http_server *http_start(const struct http_config *config, struct err *e)
         s->config.threads = THREADS_MAX;
     pthread_mutex_init(&s->mutex, NULL);
     cond_init(&s->cond);
+    s->limits = rate_limiter_new(s->config.limits_places);
     s->router = router_new(config->routes, e);
     if (s->router && make_loops(s, e) && start_threads(s, e))
         return s;
@@ -248,6 +251,7 @@ void http_free(struct http_server *s)
         loop_free(s->loops[i]);
     free(s->loops);
     router_free(s->router);
+    rate_limiter_free(s->limits);
     pthread_cond_destroy(&s->cond);
     pthread_mutex_destroy(&s->mutex);
     free(s);

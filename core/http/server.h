@@ -27,7 +27,12 @@ struct http_config {
     size_t reply_budget; /* bytes of replies that clients have not read yet, shared evenly by the
                             loops [256 MiB]; past it a large reply to a GET is 503, and a
                             stream that has a large piece is cut */
-    unsigned connections_max;   /* of all loops together [20000]; past it 503 and close */
+    unsigned connections_max; /* of all loops together [20000]; past it 503 and close */
+    double address_rate;  /* requests a second from one client address; 0: as many as it likes */
+    double address_burst; /* how many of them at once [address_rate, at least 1] */
+    double wrong_tokens_per_minute; /* from one client address (guard.h) [0: any number] */
+    size_t
+        limits_places; /* clients and tenants that limits can tell apart, 16 bytes each [65536] */
     unsigned header_timeout_ms; /* from the first byte to the end of the headers [10000]: 408 */
     unsigned body_timeout_ms;  /* from headers to the end of the body [60000]: 408; large bodies get
                                   1 s more per 64 KiB received */
@@ -41,7 +46,8 @@ struct http_config {
     bool (*loop_start)(struct loop *l, void *app, struct err *e); /* [loop] before it serves */
     void (*loop_stop)(struct loop *l, void *app); /* [loop] after its last request */
     void (*tick)(struct loop *l, void *app);      /* [loop] about once a second */
-    /* [loop] May refuse a request before its body is read; sets the actor. */
+    /* [loop] May refuse a request before its body is read; sets the actor. Rates, wrong tokens and
+     * client certificates: guard.h. */
     bool (*authorize)(struct request *rq, struct err *e);
 };
 

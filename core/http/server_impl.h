@@ -2,6 +2,7 @@
 #ifndef PADDOCK_HTTP_SERVER_IMPL_H
 #define PADDOCK_HTTP_SERVER_IMPL_H
 
+#include "base/rate_limiter.h"
 #include "http/loop_impl.h"
 
 #include <stdatomic.h>
@@ -9,6 +10,7 @@
 struct http_server {
     struct http_config config; /* immutable once the loops run */
     struct router *router;
+    struct rate_limiter *limits;
     struct loop **loops;
     unsigned n_loops, n_threads; /* made; running */
     char address[64];

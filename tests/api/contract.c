@@ -49,7 +49,6 @@ static const char *const ELSEWHERE[][2] = {
     {"VALIDATION_PENDING", "needs validation runs, which are not built yet"},
     {"UNAUTHENTICATED", "needs tokens, which are not built yet"},
     {"FORBIDDEN", "needs tokens, which are not built yet"},
-    {"RATE_LIMITED", "needs tokens, which are not built yet"},
     {"IDEMPOTENCY_KEY_IN_USE", "api/bounds"},
     {"IDEMPOTENCY_KEYS_FULL", "api/bounds"},
     {"OVERLOADED", "api/bounds"},
