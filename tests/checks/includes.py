@@ -23,6 +23,7 @@ LIBRARIES = [
     ("libcurl", r"curl/.*"),
     ("lua", r"(lua|lauxlib|lualib|luaconf)\.h|lua5.4/.*"),
     ("dlfcn", r"dlfcn\.h"),
+    ("SDK", r"paddock/plugin\.h"),
 ]
 # Whoever may use the first may use the second as well.
 INCLUDED = {"OpenSSL": "libcrypto", "libevent": "libevent core"}
