@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "registry/command.h"
 #include "registry/model_fields.h"
+#include "registry/severity.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -12,8 +13,6 @@ static const char *test_type_fault(const char *text)
 {
     return *text ? NULL : "must not be empty";
 }
-
-static const char *const SEVERITIES[] = {"none", "low", "medium", "high", NULL};
 
 static const struct field SLO_FIELDS[] = {
     {.name = "latency_p95_ms",
@@ -55,7 +54,7 @@ static const struct field GATE_RULE_FIELDS[] = {
     {.name = "max_severity",
      .type = FIELD_ENUM,
      .offset = offsetof(struct gate_rule, max_severity),
-     .choices = SEVERITIES,
+     .choices = SEVERITY_NAMES,
      .doc = "The worst regression that may pass."},
     {.name = "require_experiment",
      .type = FIELD_BOOL,

@@ -50,6 +50,37 @@ static double log_gamma(double x)
     return lgamma_r(x, &sign);
 }
 
+/* ln Gamma(x) less Stirling's (x - 1/2) ln x - x + ln(2 pi) / 2, for x >= 10. */
+static double stirling_rest(double x)
+{
+    const double r = 1 / (x * x);
+    return (1.0 / 12 -
+            r * (1.0 / 360 -
+                 r * (1.0 / 1260 - r * (1.0 / 1680 - r * (1.0 / 1188 - r * 691.0 / 360360))))) /
+           x;
+}
+
+/* Differences of large logarithms of gamma would lose the digits that matter; the large parts are
+ * cancelled on paper instead (after Didonato and Morris 1992, TOMS 708). */
+double log_beta(double a, double b)
+{
+    const double small = fmin(a, b), large = fmax(a, b);
+    if (large < 10)
+        return log_gamma(a) + log_gamma(b) - log_gamma(a + b);
+    const double ratio = small / large;
+    const double rest = stirling_rest(large) - stirling_rest(small + large);
+    if (small < 10)
+        return log_gamma(small) + small - small * log(small + large) -
+               (large - 0.5) * log1p(ratio) + rest;
+    return 0.5 * log(2 * M_PI) - 0.5 * log(large) + (small - 0.5) * log(ratio / (1 + ratio)) -
+           large * log1p(ratio) + stirling_rest(small) + rest;
+}
+
+double log_choose(double n, double k)
+{
+    return -log_beta(n - k + 1, k + 1) - log1p(n);
+}
+
 /* The continued fraction by Lentz's method; converges fast for x < (a + 1) / (a + b + 2). */
 static double beta_fraction(double x, double a, double b)
 {
@@ -81,8 +112,7 @@ double beta_cdf(double x, double a, double b)
 {
     if (x <= 0 || x >= 1)
         return x <= 0 ? 0 : 1;
-    const double front =
-        exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
+    const double front = exp(a * log(x) + b * log1p(-x) - log_beta(a, b));
     if (x < (a + 1) / (a + b + 2))
         return front * beta_fraction(x, a, b) / a;
     return 1 - front * beta_fraction(1 - x, b, a) / b;
@@ -93,6 +123,56 @@ double binomial_cdf(uint64_t k, uint64_t n, double p)
     if (k >= n)
         return 1;
     return beta_cdf(1 - p, (double)(n - k), (double)k + 1);
+}
+
+double binomial_mass(uint64_t k, uint64_t n, double p)
+{
+    if (k > n)
+        return 0;
+    if (p <= 0 || p >= 1)
+        return k == (p <= 0 ? 0 : n);
+    const double hits = (double)k, misses = (double)(n - k);
+    return exp(hits * log(p) + misses * log1p(-p) + log_choose((double)n, hits));
+}
+
+double student_tail(double t, double df)
+{
+    if (isnan(t) || !(df > 0))
+        return NAN;
+    if (isinf(t))
+        return t > 0 ? 0 : 1;
+    const double square = t * t;
+    double half; /* P(T > |t|); the form whose argument keeps its digits */
+    if (square < df)
+        half = 0.5 - 0.5 * beta_cdf(square / (df + square), 0.5, df / 2);
+    else
+        half = 0.5 * beta_cdf(df / (df + square), df / 2, 0.5);
+    return t >= 0 ? half : 1 - half;
+}
+
+/* ln of Student's density at t. */
+static double student_log_density(double t, double df)
+{
+    return -log_beta(df / 2, 0.5) - 0.5 * log(df) - (df + 1) / 2 * log1p(t * t / df);
+}
+
+double student_quantile(double tail, double df)
+{
+    if (isnan(tail) || !(df > 0))
+        return NAN;
+    if (tail <= 0 || tail >= 1)
+        return tail <= 0 ? INFINITY : -INFINITY;
+    if (tail > 0.5)
+        return -student_quantile(1 - tail, df);
+    /* The normal quantile is below the answer and the tail is convex: Newton climbs to it. */
+    double t = -normal_quantile(tail);
+    for (int i = 0; i < 400; i++) {
+        const double step = (student_tail(t, df) - tail) / exp(student_log_density(t, df));
+        t += step;
+        if (fabs(step) <= 1e-15 * t)
+            break;
+    }
+    return t;
 }
 
 double log_mean_exp(const double *x, size_t n)
