@@ -105,6 +105,8 @@ static const struct setting SETTINGS[] = {
      "none|low|medium|high", false, "Worst regression a promotion may carry."},
     {"gate-max-age-seconds", NULL, SETTING_INT, AT(gate_max_age_seconds), 0, 1e9, "0", NULL, false,
      "Greatest age of the evidence for a promotion; 0: any."},
+    {"dataset-dirs", NULL, SETTING_TEXT, AT(dataset_dirs), 0, 0, "", NULL, false,
+     "Comma list of directories below which the files of datasets may lie; empty: none."},
     {"slo-latency-p95-ms", NULL, SETTING_NUMBER, AT(slo_latency_p95_ms), 0, 86400000, "0", NULL,
      false, "Threshold of health for names without an slo of their own; 0: none."},
     {"slo-latency-p99-ms", NULL, SETTING_NUMBER, AT(slo_latency_p99_ms), 0, 86400000, "0", NULL,

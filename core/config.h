@@ -32,7 +32,8 @@ struct config {
     int64_t events_heartbeat_ms, shutdown_grace_ms;
     double address_rate, address_burst, wrong_tokens_per_minute;
     /* what models may be, and must prove */
-    const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity;
+    const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity,
+        *dataset_dirs;
     int64_t gate_max_age_seconds;
     double slo_latency_p95_ms, slo_latency_p99_ms, slo_error_rate_ratio,
         slo_min_inferences_per_minute;

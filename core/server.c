@@ -88,6 +88,7 @@ static void make_rules(struct server *s)
     s->rules = (struct rules){
         .types = types_of(c),
         .protected_aliases = config_list(c, c->config.protected_aliases),
+        .dataset_dirs = config_list(c, c->config.dataset_dirs),
         .required_stable = config_list(c, c->config.gate_require_types),
         .gate_max_age_seconds =
             c->config.gate_max_age_seconds ? c->config.gate_max_age_seconds : INT64_MIN,

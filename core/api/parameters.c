@@ -134,6 +134,17 @@ const struct field METRICS_PARAMETERS[] = {
     END,
 };
 
+/* Lists of documents: filters have the names of fields. */
+#define FILTER(name_, doc_) TEXT(name_, filter, 256, doc_)
+#define DOCUMENTS_PAGE \
+    TEXT("sort", sort, 64, "The id's field, created_at or updated_at; '-' reverses."), PAGE, MIN_SEQ
+
+const struct field DATASETS_PARAMETERS[] = {
+    FILTER("format", "Only datasets of this format."),
+    DOCUMENTS_PAGE,
+    END,
+};
+
 const struct field MODEL_AUDIT_PARAMETERS[] = {AUDIT_FILTERS, PAGE, MIN_SEQ, END};
 
 const struct field AUDIT_PARAMETERS[] = {

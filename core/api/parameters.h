@@ -30,6 +30,8 @@ struct parameters {
     const char *types;
     int64_t last_event_id; /* -1: not given */
     const char *on_invalid;
+    const char
+        *filter; /* where filters of documents are decoded to; documents.c reads the request */
 };
 
 extern const struct field READ_PARAMETERS[]; /* of reads that have no others */
@@ -45,6 +47,7 @@ extern const struct field METRICS_PARAMETERS[];
 extern const struct field MODEL_AUDIT_PARAMETERS[];
 extern const struct field AUDIT_PARAMETERS[];
 extern const struct field EVENTS_PARAMETERS[];
+extern const struct field DATASETS_PARAMETERS[];
 
 /* Decode the request's parameters by its route's table. False and the faults in `e`. */
 bool parameters_read(const struct request *rq, struct parameters *out, struct err *e) MUST_CHECK;

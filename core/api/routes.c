@@ -1,14 +1,17 @@
 /* The whole API on one screen. Each row feeds dispatch, the checks of body, query and method,
  * authorization, OpenAPI and /problems; see README.md for how to add one. */
 #include "api/api.h"
+#include "api/documents.h"
 #include "api/handlers.h"
 #include "api/parameters.h"
+#include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 
 #define BASE      "/api/models/enterprise"
 #define MODEL     BASE "/registry/{model_id}"
 #define NAME      BASE "/registered-models/{name}"
+#define DATASET   BASE "/datasets/{dataset_id}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
 
 #define OP(m, path_, name, fn) .method = METHOD_##m, .path = path_, .operation = name, .handle = fn
@@ -22,6 +25,8 @@
     .action = "record", .flags = ROUTE_KEYED | ROUTE_NDJSON | ROUTE_STREAM_BODY, \
     .body_max = BATCH_MAX
 #define TELLS(tag_, doc_, responses_) .tag = tag_, .doc = doc_, .responses = responses_
+
+#define DOCUMENTS(type) .data = &(type)
 
 #define NO_MODEL ";404 MODEL_NOT_FOUND,ALIAS_NOT_FOUND"
 #define NO_NAME  ";404 REGISTERED_MODEL_NOT_FOUND"
@@ -126,6 +131,27 @@ const struct route ROUTES[] = {
     {OP(GET, MODEL "/health", "health_get", health_get), READ, .query = READ_PARAMETERS,
      TELLS("Inference", "How a model does against its thresholds and its baseline.",
            "200 Health" NO_MODEL)},
+
+    {OP(GET, BASE "/datasets", "datasets_list", document_list), .query = DATASETS_PARAMETERS, READ,
+     DOCUMENTS(DATASET_TYPE), TELLS("Validation", "List datasets.", "200 DatasetList")},
+    {OP(POST, BASE "/datasets", "dataset_create", document_post), .action = "validation.write",
+     KEYED, .body = DATASET_FIELDS, DOCUMENTS(DATASET_TYPE),
+     TELLS("Validation", "Register a dataset that tests may use.",
+           "201 Dataset;400 READ_ONLY_FIELD;409 DATASET_EXISTS")},
+    {OP(GET, DATASET, "dataset_get", document_get), READ, .query = READ_PARAMETERS,
+     DOCUMENTS(DATASET_TYPE),
+     TELLS("Validation", "One dataset.", "200 Dataset;304;404 DATASET_NOT_FOUND")},
+    {OP(PATCH, DATASET, "dataset_patch", document_change), .action = "validation.write",
+     .body = DATASET_FIELDS, DOCUMENTS(DATASET_TYPE),
+     TELLS("Validation", "Change some of a dataset's fields (JSON merge patch).",
+           "200 Dataset;400 READ_ONLY_FIELD;404 DATASET_NOT_FOUND" STALE)},
+    {OP(PUT, DATASET, "dataset_replace", document_put_one), .action = "validation.write",
+     .body = DATASET_FIELDS, DOCUMENTS(DATASET_TYPE),
+     TELLS("Validation", "Replace a dataset's fields, or register it under this id.",
+           "200 Dataset;201 Dataset;400 READ_ONLY_FIELD" STALE)},
+    {OP(DELETE, DATASET, "dataset_delete", document_remove), .action = "validation.write", NOTHING,
+     DOCUMENTS(DATASET_TYPE),
+     TELLS("Validation", "Delete a dataset; its file stays.", "204;404 DATASET_NOT_FOUND" STALE)},
 
     {OP(GET, BASE "/audit", "audit_get", audit_get), READ, .query = AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of all changes; as NDJSON, all of it.",

@@ -1,5 +1,6 @@
 #include "api/schemas.h"
 
+#include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 
@@ -66,6 +67,9 @@ const struct schema SCHEMAS[] = {
      "value:n? threshold:n? baseline:n? interval:[n]? window:s? detail:s}]}",
      NULL},
 
+    {"Dataset", "Rows that tests run models on, by reference.", DATASET_FIELDS, NULL, NULL},
+    {"DatasetList", NULL, NULL, NULL, "Dataset"},
+
     {"AuditEntry", "One change. `hash` is the SHA-256 of the entry's text without it.", NULL,
      "{seq:i at:t namespace:s actor:" ACTOR
      " request_id:s? action:s entity:s entity_id:s before:{*:any}? "
@@ -108,10 +112,10 @@ const struct member_shape MEMBER_SHAPES[] = {
 };
 
 const struct body_name BODY_NAMES[] = {
-    {MODEL_FIELDS, "Model"}, {STATUS_FIELDS, "Status"},
-    {HOLD_FIELDS, "Hold"},   {REGISTERED_MODEL_FIELDS, "RegisteredModel"},
-    {ALIAS_FIELDS, "Alias"}, {ROLLBACK_FIELDS, "Rollback"},
-    {.table = NULL},
+    {MODEL_FIELDS, "Model"},     {STATUS_FIELDS, "Status"},
+    {HOLD_FIELDS, "Hold"},       {REGISTERED_MODEL_FIELDS, "RegisteredModel"},
+    {ALIAS_FIELDS, "Alias"},     {ROLLBACK_FIELDS, "Rollback"},
+    {DATASET_FIELDS, "Dataset"}, {.table = NULL},
 };
 
 const struct tag_doc TAG_DOCS[] = {
@@ -119,6 +123,7 @@ const struct tag_doc TAG_DOCS[] = {
     {"Registered models",
      "What the versions of a name share: aliases, objectives, gate, rollback, history."},
     {"Inference", "What models did: records in, counts, percentiles, scores and health out."},
+    {"Validation", "What models are tested with."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},
     {"Server", "The server itself."},
     {.tag = NULL},

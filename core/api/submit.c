@@ -125,6 +125,7 @@ static struct submission *submission_new(const struct call *c, const struct wish
         .id = arena_text(a, w->id),
         .id2 = arena_text(a, w->id2),
         .decide = w->decide,
+        .args = (void *)(uintptr_t)w->args,
         .done = done,
     };
     return s;

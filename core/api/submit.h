@@ -11,6 +11,7 @@ struct wish {
     const char *id;        /* of what it is about, or NULL; in the request's arena */
     const char *id2;       /* alias, or NULL */
     enum entity_kind kind; /* of what If-Match speaks of: a model by id or reference, or a name */
+    const void *args;      /* for the command, which only reads it; lives as long as the request */
 };
 
 /* Check namespace, key, preconditions, reason and body, hand the command over, and reply when it is

@@ -88,6 +88,10 @@ static void put_row(struct batch *b, const struct change *ch)
         .value = ch->after ? is->json : NULL,
         .value_len = ch->after ? is->json_len : 0,
     };
+    if (ch->after && is->hidden) {
+        row->value = arena_printf(b->arena, "%s\n%s", is->json, is->hidden);
+        row->value_len = strlen(row->value);
+    }
 }
 
 static const char *ns_of(const struct change *ch)

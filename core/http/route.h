@@ -54,6 +54,7 @@ struct route {
     const char
         *responses; /* "200 Model;304;404 MODEL_NOT_FOUND": status, then a schema name or codes */
     const char *consumes; /* media type of the body; NULL: application/json */
+    const void *data;     /* the application's, for handlers that serve several rows */
 };
 
 struct router;

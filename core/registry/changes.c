@@ -29,6 +29,9 @@ const char *const JOURNAL_ACTIONS[] = {
     "alias.removed",
     "health.changed",
     "health.removed", /* with its model */
+    "dataset.created",
+    "dataset.updated",
+    "dataset.deleted",
     NULL,
 };
 

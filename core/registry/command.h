@@ -27,10 +27,11 @@ struct rules {
     const char *const *types;             /* model types, NULL-terminated */
     const char *const *protected_aliases; /* aliases that follow the gate, NULL-terminated */
     const char *const
-        *required_stable;          /* test types every promotion to stable needs; default none */
-    int64_t gate_max_age_seconds;  /* INT64_MIN: none */
-    const char *gate_max_severity; /* default "medium" */
-    int64_t nightly_hour_utc;      /* 0..23: what a new registered model gets */
+        *required_stable;            /* test types every promotion to stable needs; default none */
+    int64_t gate_max_age_seconds;    /* INT64_MIN: none */
+    const char *gate_max_severity;   /* default "medium" */
+    int64_t nightly_hour_utc;        /* 0..23: what a new registered model gets */
+    const char *const *dataset_dirs; /* where file: URIs of datasets may lie, NULL-terminated */
 };
 
 /* May this model go there? */

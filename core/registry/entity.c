@@ -1,5 +1,6 @@
 #include "registry/entity.h"
 
+#include "registry/document.h"
 #include "registry/health.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
@@ -11,7 +12,16 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_MODEL] = {"model", model_parse},
     [ENTITY_REGISTERED_MODEL] = {"registered_model", registered_model_parse},
     [ENTITY_HEALTH] = {"health", health_parse},
+    [ENTITY_DATASET] = {"dataset", NULL},
 };
+
+struct entity *entity_parse(enum entity_kind kind, const char *ns, const char *id, uint64_t uid,
+                            const char *value, size_t len, struct intern *names, struct err *e)
+{
+    if (DOCUMENT_TYPES[kind])
+        return document_parse(DOCUMENT_TYPES[kind], ns, id, uid, value, len, names, e);
+    return ENTITY_TYPES[kind].parse(ns, id, uid, value, len, names, e);
+}
 
 int entity_kind_of(const char *name)
 {

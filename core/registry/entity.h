@@ -18,6 +18,8 @@ enum entity_kind {
     ENTITY_REGISTERED_MODEL, /* "registered_model" */
     ENTITY_HEALTH,           /* "health": the last judged status of a model, so that its changes are
                                 journalled */
+    /* documents, see document.h */
+    ENTITY_DATASET, /* "dataset" */
     ENTITY_KIND_COUNT
 };
 
@@ -30,16 +32,23 @@ struct entity {
         uid; /* incarnation: never reused, so an id registered again starts with empty history */
     const char *json; /* NUL-terminated canonical text, with revision */
     size_t json_len;
+    const char *hidden; /* text of what only the server knows, stored with json but never shown or
+                           journalled; NULL: there is none */
 };
 
 struct intern;
 
 struct entity_type {
     const char *name; /* "model": the journal's `entity` and the store's kind */
-    /* Build the typed entity from its stored text. NULL and `e` when it is damaged. */
+    /* Build the typed entity from its stored text; NULL: it is a document. */
     struct entity *(*parse)(const char *ns, const char *id, uint64_t uid, const char *json,
                             size_t len, struct intern *names, struct err *e);
 };
+
+/* Build the typed entity from its stored value, which is its text and, after a line feed, what is
+ * hidden, if anything is. NULL and `e` when it is damaged. */
+struct entity *entity_parse(enum entity_kind kind, const char *ns, const char *id, uint64_t uid,
+                            const char *value, size_t len, struct intern *names, struct err *e);
 
 extern const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT];
 

@@ -111,6 +111,19 @@ const struct err_kind HOLD_NOT_FOUND = {
     "Hold not found",
     "The model is not held.",
 };
+const struct err_kind DATASET_NOT_FOUND = {
+    "DATASET_NOT_FOUND",
+    404,
+    "Dataset not found",
+    "No dataset of this namespace has this id.",
+};
+const struct err_kind DATASET_EXISTS = {
+    "DATASET_EXISTS",
+    409,
+    "Dataset exists",
+    "A dataset with this id exists already. Choose another id, or PATCH or PUT the one that "
+    "exists.",
+};
 const struct err_kind REVISION_MISMATCH = {
     "REVISION_MISMATCH",
     412,
@@ -151,6 +164,8 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &ALIAS_RESERVED,
     &NOTHING_TO_ROLL_BACK_TO,
     &HOLD_NOT_FOUND,
+    &DATASET_NOT_FOUND,
+    &DATASET_EXISTS,
     &REVISION_MISMATCH,
     &BAD_REFERENCE,
     &TOO_MANY_CHANGES,

@@ -19,6 +19,8 @@ extern const struct err_kind ALIAS_NOT_FOUND;             /* 404 */
 extern const struct err_kind ALIAS_RESERVED;              /* 409 */
 extern const struct err_kind NOTHING_TO_ROLL_BACK_TO;     /* 409 */
 extern const struct err_kind HOLD_NOT_FOUND;              /* 404 */
+extern const struct err_kind DATASET_NOT_FOUND;           /* 404 */
+extern const struct err_kind DATASET_EXISTS;              /* 409 */
 extern const struct err_kind REVISION_MISMATCH;           /* 412 */
 extern const struct err_kind
     BAD_REFERENCE; /* 400 INVALID_REFERENCE: a name@alias that leads nowhere in a body */

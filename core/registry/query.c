@@ -156,7 +156,7 @@ static bool visit(const struct model *m, void *ctx)
 static struct position seek(const struct directory *ids, const char *ns)
 {
     struct index_key key = {.ns = ns, .first = ""};
-    return directory_seek(ids, VIEW_ORDERS[INDEX_MODELS], &key);
+    return directory_seek(ids, view_order(INDEX_MODELS), &key);
 }
 
 static void walk(struct pass *p, const struct view *v, struct arena *a)

@@ -1,10 +1,10 @@
 /* The state's head and its views.
  *
- * A view is five pointers to directories and the journal's sequence. The head is a view that only
- * the engine's thread sees; applying an entity copies the chunk it falls into (once between two
- * publishes) and the directory above it. Publishing copies the five pointers. Everything a reader
- * can reach from a view is immutable from then on, and lives until the caller's retire() says that
- * nobody can hold the view any more. */
+ * A view is a handful of pointers to directories and the journal's sequence. The head is a view
+ * that only the engine's thread sees; applying an entity copies the chunk it falls into (once
+ * between two publishes) and the directory above it. Publishing copies those pointers. Everything a
+ * reader can reach from a view is immutable from then on, and lives until the caller's retire()
+ * says that nobody can hold the view any more. */
 #include "registry/state.h"
 
 #include "base/mem.h"
@@ -89,14 +89,14 @@ static void index_apply(struct state *s, enum view_index i, const struct entity 
     struct directory **d = &s->head.index[i];
     if (before) {
         struct index_key key = view_key(i, before);
-        if (after && VIEW_ORDERS[i](&key, after) == 0)
+        if (after && view_order(i)(&key, after) == 0)
             before = NULL; /* same place: replaced below */
         else
-            index_remove(d, &s->generation, VIEW_ORDERS[i], &key);
+            index_remove(d, &s->generation, view_order(i), &key);
     }
     if (after) {
         struct index_key key = view_key(i, after);
-        index_put(d, &s->generation, VIEW_ORDERS[i], &key, after);
+        index_put(d, &s->generation, view_order(i), &key, after);
     }
 }
 

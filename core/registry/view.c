@@ -31,12 +31,12 @@ static int order_version(const struct index_key *key, const struct entity *e)
     return name ? name : strcmp(key->second, model_of(e)->version);
 }
 
-_Static_assert(INDEX_VERSIONS == (int)ENTITY_KIND_COUNT, "each kind has its index by id");
-
-index_order *const VIEW_ORDERS[INDEX_COUNT] = {
-    [INDEX_MODELS] = order_id,    [INDEX_REGISTERED_MODELS] = order_id, [INDEX_HEALTHS] = order_id,
-    [INDEX_VERSIONS] = order_age, [INDEX_NUMBERS] = order_version,
-};
+index_order *view_order(int index)
+{
+    return index == INDEX_VERSIONS  ? order_age
+           : index == INDEX_NUMBERS ? order_version
+                                    : order_id; /* each kind has its index by id */
+}
 
 struct index_key view_key(enum view_index index, const struct entity *e)
 {
@@ -57,7 +57,7 @@ const struct entity *view_get(const struct view *v, enum entity_kind kind, const
                               const char *id)
 {
     struct index_key key = {.ns = ns, .first = id};
-    return directory_find(v->index[kind], VIEW_ORDERS[kind], &key);
+    return directory_find(v->index[kind], order_id, &key);
 }
 
 const struct model *view_model(const struct view *v, const char *ns, const char *model_id)

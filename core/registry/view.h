@@ -11,11 +11,10 @@
 /* The orders in which entities are kept. The first are each kind by (namespace, id), numbered as in
  * enum entity_kind. */
 enum view_index {
-    INDEX_MODELS, /* with rows */
-    INDEX_REGISTERED_MODELS,
-    INDEX_HEALTHS,
-    INDEX_VERSIONS, /* models by (namespace, name, incarnation): oldest first */
-    INDEX_NUMBERS,  /* models by (namespace, name, version) */
+    INDEX_MODELS = ENTITY_MODEL, /* with rows */
+    INDEX_REGISTERED_MODELS = ENTITY_REGISTERED_MODEL,
+    INDEX_VERSIONS = ENTITY_KIND_COUNT, /* models by (namespace, name, incarnation): oldest first */
+    INDEX_NUMBERS,                      /* models by (namespace, name, version) */
     INDEX_COUNT
 };
 
@@ -24,7 +23,8 @@ struct view {
     struct directory *index[INDEX_COUNT];
 };
 
-extern index_order *const VIEW_ORDERS[INDEX_COUNT];
+/* The order of an index. */
+index_order *view_order(int index);
 /* The key of an entity in an index. */
 struct index_key view_key(enum view_index index, const struct entity *e);
 

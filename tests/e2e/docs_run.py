@@ -217,7 +217,7 @@ def check_problems(server, page):
 def main():
     with open(sys.argv[1]) as f:
         page = f.read()
-    with Server() as server:
+    with Server("--dataset-dirs", "/srv/data") as server:
         executed, planted = execute(server, page)
         operations = check_operations(server, page)
         check_problems(server, page)

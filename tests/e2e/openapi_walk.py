@@ -87,6 +87,19 @@ CALLS = [
     ("metrics_get", {"model_id": "m:1"}, dict(
         query="window=15m&quantiles=0.5,0.9&resolution=1m&method=promql")),
     ("health_get", {"model_id": "m:1"}, {}),
+    ("dataset_create", {}, dict(status=201, body={
+        "dataset_id": "d", "uri": "file:///srv/data/d.csv", "format": "csv", "rows": 10,
+        "label_column": "y", "sha256": "0" * 64, "description": "held out"})),
+    ("dataset_replace", {"dataset_id": "e"}, dict(status=201, body={
+        "uri": "file:///srv/data/e.npy", "format": "npy"})),
+    ("dataset_replace", {"dataset_id": "e"}, dict(body={
+        "uri": "file:///srv/data/e.jsonl", "format": "jsonl"})),
+    ("dataset_patch", {"dataset_id": "e"}, dict(body={"rows": 3})),
+    ("dataset_patch", {"dataset_id": "e"}, dict(body={"rows": None}, headers=MERGE)),
+    ("datasets_list", {}, dict(query="format=csv&limit=1&sort=-created_at")),
+    ("dataset_get", {"dataset_id": "e"}, {}),
+    ("dataset_get", {"dataset_id": "e"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
+    ("dataset_delete", {"dataset_id": "e"}, dict(status=204)),
     ("model_audit", {"model_id": "m:1"}, dict(query="limit=1")),
     ("audit_get", {}, dict(query="limit=1000")),
     ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
@@ -307,7 +320,7 @@ class Walk:
 
 
 def main():
-    with Server() as server:
+    with Server("--dataset-dirs", "/srv/data") as server:
         walk = Walk(server)
         with open(os.environ["PADDOCK_SOURCE"] + "/docs/openapi.json") as f:
             if f.read() != server.call("GET", "/openapi.json").text:

@@ -176,7 +176,7 @@ static void world_journal(struct world *w, const struct change *ch)
 static void world_check_text(struct world *w, const struct entity *e)
 {
     struct err err = {0};
-    struct entity *again = ENTITY_TYPES[e->kind].parse(e->ns, e->id, e->uid, e->json, e->json_len,
+    struct entity *again = entity_parse(e->kind, e->ns, e->id, e->uid, e->json, e->json_len,
                                                        state_names(w->state), &err);
     json_t *text = json_read(e->json, e->json_len, &err);
     assert_non_null(again);

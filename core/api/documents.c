@@ -1,0 +1,165 @@
+#include "api/documents.h"
+
+#include "api/call.h"
+#include "api/items.h"
+#include "api/page_cursor.h"
+#include "api/submit.h"
+#include "api/work.h"
+#include "registry/document.h"
+#include "registry/query_documents.h"
+
+#include <string.h>
+
+static const struct document_type *type_of(const struct request *rq)
+{
+    return request_route(rq)->data;
+}
+
+/* --- list --- */
+
+struct listing {
+    struct document_query query;
+    const char *order; /* "-created_at" */
+};
+
+static const struct field *field_of(const struct document_type *t, const char *name)
+{
+    for (const struct field *f = t->fields; f->name; f++)
+        if (strcmp(f->name, name) == 0)
+            return f;
+    return NULL;
+}
+
+static void read_filters(struct call *c, struct document_query *q)
+{
+    size_t n = 0, i = 0;
+    const char *name, *value;
+    while (request_query_at(c->rq, n, &name, &value))
+        n++;
+    struct document_filter *list = arena_zero(c->arena, (n + 1) * sizeof *list);
+    for (; i < n && request_query_at(c->rq, i, &name, &value); i++) {
+        const struct field *f = field_of(q->type, name);
+        if (f)
+            list[q->n_filters++] = (struct document_filter){f, value};
+    }
+    q->filters = list;
+}
+
+static bool read_order(struct call *c, struct listing *l, struct err *e)
+{
+    struct document_query *q = &l->query;
+    l->order = c->q.sort ? c->q.sort : q->type->id_name;
+    q->descending = *l->order == '-';
+    const char *field = l->order + q->descending;
+    q->sort = strcmp(field, "created_at") == 0   ? DOCUMENTS_BY_CREATED
+              : strcmp(field, "updated_at") == 0 ? DOCUMENTS_BY_UPDATED
+                                                 : DOCUMENTS_BY_ID;
+    return q->sort != DOCUMENTS_BY_ID || strcmp(field, q->type->id_name) == 0 ||
+           call_fault(c->arena, "sort", e,
+                      "must be %s, created_at or updated_at, or -<one of them>", q->type->id_name);
+}
+
+static size_t items_that_fit(const struct document_page *page)
+{
+    size_t n = 0, bytes = 0;
+    while (n < page->n && (n == 0 || bytes + page->items[n]->entity.json_len <= PAGE_BYTES))
+        bytes += page->items[n++]->entity.json_len;
+    return n;
+}
+
+static bool page_render(struct work *w, const struct view *v)
+{
+    const struct listing *l = w->args;
+    struct document_query q = l->query;
+    struct document_page page;
+    q.ns = w->ns;
+    if (!query_documents(v, &q, w->arena, &page, &w->err))
+        return false;
+    size_t fit = items_that_fit(&page);
+    if (fit < page.n) {
+        q.limit = fit;
+        if (!query_documents(v, &q, w->arena, &page, &w->err))
+            return false;
+    }
+    items_begin(&w->out);
+    for (size_t i = 0; i < page.n; i++)
+        items_add(&w->out, page.items[i]->entity.json, page.items[i]->entity.json_len);
+    items_end(&w->out, page.total,
+              page.next ? page_cursor_make(w->arena, l->order, page.next) : NULL);
+    return true;
+}
+
+static bool list_render(struct work *w)
+{
+    bool ok = page_render(w, view_enter(w->reader));
+    view_leave(w->reader);
+    return ok;
+}
+
+void document_list(struct request *rq)
+{
+    struct call c;
+    struct err e;
+    if (!call_begin(rq, ANY_NAMESPACE, &c))
+        return;
+    struct listing *l = arena_zero(c.arena, sizeof *l);
+    l->query = (struct document_query){.type = type_of(rq), .ns = c.ns, .limit = (size_t)c.q.limit};
+    read_filters(&c, &l->query);
+    if (!read_order(&c, l, &e) || !call_labels(&c, &l->query.labels, &l->query.n_labels, &e) ||
+        !page_cursor_read(c.arena, c.q.cursor, l->order, &l->query.after, &e)) {
+        request_fail(rq, &e);
+        return;
+    }
+    size_t n = view_count(view_enter(c.reader), l->query.type->kind);
+    view_leave(c.reader);
+    work_answer(&c, n > c.api->list_on_loop_max, list_render, l);
+}
+
+/* --- one --- */
+
+void document_get(struct request *rq)
+{
+    struct call c;
+    const struct document_type *t = type_of(rq);
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    const char *id = request_param(rq, t->id_name);
+    const struct document *d = view_document(view_enter(c.reader), t, c.ns, id);
+    if (d)
+        request_reply_entity(rq, 200, d->entity.revision, d->entity.json, d->entity.json_len);
+    view_leave(c.reader);
+    if (!d)
+        request_problem(rq, t->not_found, "no %s '%.200s' in namespace '%s'", t->noun, id, c.ns);
+}
+
+/* --- changes --- */
+
+static void submit_one(struct request *rq, bool (*decide)(struct command *c, struct head *h,
+                                                          struct changes *out, struct err *e))
+{
+    const struct document_type *t = type_of(rq);
+    submit(rq,
+           &(struct wish){
+               .decide = decide, .id = request_param(rq, t->id_name), .kind = t->kind, .args = t});
+}
+
+void document_post(struct request *rq)
+{
+    const struct document_type *t = type_of(rq);
+    submit(rq, &(struct wish){.decide = document_create, .kind = t->kind, .args = t});
+}
+
+void document_put_one(struct request *rq)
+{
+    submit_one(rq, document_replace);
+}
+
+void document_change(struct request *rq)
+{
+    submit_one(rq, document_patch);
+}
+
+void document_remove(struct request *rq)
+{
+    submit_one(rq, document_delete);
+}

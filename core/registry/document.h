@@ -1,0 +1,132 @@
+/* document: a stored object that one field table describes. Room: registry. Threads: a document is
+ * immutable, [any]; its commands are decided on [engine].
+ *
+ * Models and registered models have decisions of their own. Everything else that people keep here
+ * (datasets, test cases, webhooks, ...) is created, read, listed, patched, replaced and deleted in
+ * the same way, so a kind is a struct that begins with `struct document_head`, a field table, and
+ * one `struct document_type` in DOCUMENT_TYPES. See README.md for how to add one. */
+#ifndef PADDOCK_REGISTRY_DOCUMENT_H
+#define PADDOCK_REGISTRY_DOCUMENT_H
+
+#include "base/field.h"
+#include "registry/command.h"
+#include "registry/entity.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What every kind's struct begins with. */
+struct document_head {
+    const char *ns, *id;
+    int64_t created_at, updated_at; /* ms */
+    int64_t revision;
+};
+
+/* As a view holds it: one heap block with its texts. */
+struct document {
+    struct entity entity;
+    const void *fields;  /* the kind's struct, secrets included */
+    const void *derived; /* what the type's derive() made of it; NULL without one */
+};
+
+static inline const struct document *document_of(const struct entity *e)
+{
+    return (const struct document *)(const void *)e;
+}
+
+/* A document on its way into the head, for the hooks of its type. */
+struct document_write {
+    const struct document_type *type;
+    struct command *c;
+    struct head *h;
+    struct changes *out;           /* further changes of the same command may be put here */
+    const struct document *before; /* NULL: it is created */
+    void *want;                    /* the kind's struct as it is to become; may be completed */
+    struct faults faults;
+};
+
+struct document_type {
+    enum entity_kind kind;
+    const char *noun;      /* for people: "dataset" */
+    const char *id_name;   /* its field and its path parameter: "dataset_id" */
+    const char *id_prefix; /* ids that nobody gives are this and a number; NULL: must be given */
+    const char *path;      /* where it lives, up to the id: ".../datasets/" */
+    const struct field *fields; /* rows as the macros below make them, and the kind's own */
+    size_t size;                /* of the kind's struct */
+    const struct err_kind *not_found, *exists;
+    const char *created, *updated, *deleted; /* journal actions, in JOURNAL_ACTIONS */
+    /* Set what a client does not give; the struct is zeroed before. May be NULL. */
+    void (*init)(void *fields, const struct rules *rules);
+    /* Look at `want` beside the head: add faults to w->faults (and return true), or refuse by a
+     * rule with `e`. Not called for what changes nothing. May be NULL. */
+    bool (*check)(struct document_write *w, struct err *e);
+    /* May it be deleted? `want` is NULL. May be NULL: always. */
+    bool (*remove)(struct document_write *w, struct err *e);
+    /* Fill `out` with what readers want ready made (compiled rules, ...); called with NULL first
+     * for its size in bytes. Pointers into `fields` are allowed. Pure. May be NULL. */
+    size_t (*derive)(const void *fields, void *out);
+};
+
+/* Rows of a field table whose struct begins with struct document_head. */
+#define DOCUMENT_NAMESPACE                                                                 \
+    {                                                                                      \
+        .name = "namespace", .type = FIELD_STRING, .flags = FIELD_FIXED,                   \
+        .offset = offsetof(struct document_head, ns), .max = 128, .doc = "Where it lives." \
+    }
+#define DOCUMENT_ID(name_, check_, doc_)                                                     \
+    {                                                                                        \
+        .name = name_, .type = FIELD_STRING, .flags = FIELD_FIXED,                           \
+        .offset = offsetof(struct document_head, id), .min = 1, .max = 193, .check = check_, \
+        .doc = doc_                                                                          \
+    }
+#define DOCUMENT_STAMPS                                                                          \
+    {.name = "created_at",                                                                       \
+     .type = FIELD_TIME,                                                                         \
+     .flags = FIELD_SERVER,                                                                      \
+     .offset = offsetof(struct document_head, created_at),                                       \
+     .doc = "When it was made."},                                                                \
+        {.name = "updated_at",                                                                   \
+         .type = FIELD_TIME,                                                                     \
+         .flags = FIELD_SERVER,                                                                  \
+         .offset = offsetof(struct document_head, updated_at),                                   \
+         .doc = "When it last changed."},                                                        \
+    {                                                                                            \
+        .name = "revision", .type = FIELD_INT, .flags = FIELD_SERVER,                            \
+        .offset = offsetof(struct document_head, revision), .min = 1, .max = 9007199254740992.0, \
+        .doc = "Grows by one with each change; also the ETag."                                   \
+    }
+/* NULL, or what is wrong with an identifier (api.md, Conventions). */
+const char *identifier_fault(const char *text);
+
+/* By entity kind; NULL for kinds that are no documents. */
+extern const struct document_type *const DOCUMENT_TYPES[ENTITY_KIND_COUNT];
+
+/* --- reading --- */
+
+const struct document *view_document(const struct view *v, const struct document_type *t,
+                                     const char *ns, const char *id);
+/* The typed entity of a stored value: the public text and, where the table has secret or hidden
+ * fields, a line feed and the text with all of them. NULL and ERR_CORRUPT. */
+struct entity *document_parse(const struct document_type *t, const char *ns, const char *id,
+                              uint64_t uid, const char *value, size_t len, struct intern *names,
+                              struct err *e);
+
+/* --- decide functions; c->args is the document_type --- */
+bool document_create(struct command *c, struct head *h, struct changes *out, struct err *e);
+bool document_patch(struct command *c, struct head *h, struct changes *out, struct err *e);
+bool document_replace(struct command *c, struct head *h, struct changes *out, struct err *e);
+bool document_delete(struct command *c, struct head *h, struct changes *out, struct err *e);
+
+/* --- for decide functions of a kind's own --- */
+
+/* The one that c->id names, with If-Match checked; NULL and `e`. */
+const struct document *addressed_document(const struct document_type *t, const struct command *c,
+                                          const struct head *h, struct err *e);
+/* Put `fields` (the kind's struct; namespace, times and revision are set here, and the id when it
+ * has none) as the next revision of `before`, or as a new document. Returns what was put, NULL and
+ * `e` when it is too long. `fields` may be a copy of before->fields with some members changed. */
+const struct entity *document_put(struct document_write *w, const char *action,
+                                  const char *evidence, struct err *e);
+
+#endif

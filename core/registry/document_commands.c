@@ -1,0 +1,190 @@
+#include "base/bytes.h"
+#include "base/json.h"
+#include "registry/decide.h"
+#include "registry/document.h"
+#include "registry/field_diff.h"
+
+#include <string.h>
+
+static void write_open(struct document_write *w, struct command *c, struct head *h,
+                       struct changes *out)
+{
+    const struct document_type *t = c->args;
+    *w = (struct document_write){.type = t, .c = c, .h = h, .out = out};
+    w->want = arena_zero(c->arena, t->size);
+    if (t->init)
+        t->init(w->want, h->rules);
+    faults_init(&w->faults, c->arena);
+}
+
+static void decode(struct document_write *w, const json_t *body)
+{
+    json_t *none = body ? NULL : json_object();
+    bool ok = fields_decode(w->type->fields, body ? body : none, "", DECODE_CREATE, w->want,
+                            w->c->arena, NULL, &w->faults);
+    (void)ok; /* the faults are looked at when all are found */
+    json_decref(none);
+}
+
+static void check_fixed(struct document_write *w, const char *name, const char *given,
+                        const char *is)
+{
+    char pointer[80];
+    pointer_join(pointer, sizeof pointer, "", name);
+    if (given && strcmp(given, is) != 0)
+        fault_add(&w->faults, &ERR_READ_ONLY_FIELD, pointer, "cannot change: it is '%.200s'", is);
+}
+
+static bool checked(struct document_write *w, struct err *e)
+{
+    if (w->faults.total == 0 && w->type->check && !w->type->check(w, e))
+        return false;
+    return w->faults.total == 0 || faults_fail(&w->faults, e);
+}
+
+const struct document *addressed_document(const struct document_type *t, const struct command *c,
+                                          const struct head *h, struct err *e)
+{
+    const struct document *d = view_document(h->view, t, c->ns, c->id);
+    if (!d)
+        fail(e, t->not_found, "no %s '%.200s' in namespace '%.128s'", t->noun, c->id, c->ns);
+    return d && if_match_fits(c, &d->entity, e) ? d : NULL;
+}
+
+/* --- creating --- */
+
+static void check_id(struct document_write *w)
+{
+    const struct document_head *head = w->want;
+    char pointer[80];
+    pointer_join(pointer, sizeof pointer, "", w->type->id_name);
+    if (!head->id && !w->type->id_prefix && !body_names(w->c, w->type->id_name))
+        fault_add(&w->faults, &ERR_INVALID, pointer, "is required");
+}
+
+static bool create(struct document_write *w, struct err *e)
+{
+    const struct document_type *t = w->type;
+    const struct document_head *head = w->want;
+    check_fixed(w, "namespace", head->ns, w->c->ns);
+    check_id(w);
+    if (w->faults.total)
+        return faults_fail(&w->faults, e);
+    if (head->id && view_document(w->h->view, t, w->c->ns, head->id))
+        return fail(e, t->exists, "a %s '%.200s' exists already", t->noun, head->id);
+    if (!checked(w, e))
+        return false;
+    const struct entity *made = document_put(w, t->created, NULL, e);
+    if (!made)
+        return false;
+    w->c->answer.location = location_of(w->c, t->path, made->id);
+    return answer_entity(w->c, 201, made, NULL, e);
+}
+
+bool document_create(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    struct document_write w;
+    write_open(&w, c, h, out);
+    decode(&w, c->body);
+    return create(&w, e) || refused(out);
+}
+
+/* --- changing --- */
+
+/* What the body cannot say, or left out because it never sees it, stays. */
+static void keep_unseen(struct document_write *w)
+{
+    const struct field *table = w->type->fields;
+    uint64_t keep = fields_flagged(table, FIELD_SERVER | FIELD_HIDDEN);
+    for (size_t i = 0; table[i].name; i++)
+        if (table[i].flags & FIELD_SECRET && !body_names(w->c, table[i].name))
+            keep |= UINT64_C(1) << i;
+    fields_copy(table, keep, w->want, w->before->fields);
+}
+
+static bool change(struct document_write *w, const json_t *body, struct err *e)
+{
+    const struct document_head *old = w->before->fields;
+    struct document_head *head = w->want;
+    decode(w, body);
+    check_fixed(w, "namespace", head->ns, old->ns);
+    check_fixed(w, w->type->id_name, head->id, old->id);
+    if (w->faults.total)
+        return faults_fail(&w->faults, e);
+    head->ns = old->ns;
+    head->id = old->id;
+    keep_unseen(w);
+    if (fields_diff(w->type->fields, w->before->fields, w->want) == 0)
+        return answer_entity(w->c, 200, &w->before->entity, NULL, e);
+    if (!checked(w, e))
+        return false;
+    const struct entity *after = document_put(w, w->type->updated, NULL, e);
+    return after && answer_entity(w->c, 200, after, NULL, e);
+}
+
+static bool patch(struct document_write *w, struct err *e)
+{
+    const struct entity *now = &w->before->entity;
+    json_t *text = json_read(now->json, now->json_len, e);
+    if (!text)
+        return false;
+    json_t *merged = w->c->body ? json_merge(text, w->c->body) : json_incref(text);
+    json_decref(text);
+    patch_unknown(w->c, w->type->fields, &w->faults);
+    bool ok = change(w, merged, e);
+    json_decref(merged);
+    return ok;
+}
+
+bool document_patch(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    struct document_write w;
+    write_open(&w, c, h, out);
+    w.before = addressed_document(w.type, c, h, e);
+    return (w.before && body_revision_fits(c, &w.before->entity, e) && patch(&w, e)) ||
+           refused(out);
+}
+
+static bool put_new(struct document_write *w, struct err *e)
+{
+    struct command *c = w->c;
+    struct document_head *head = w->want;
+    if (c->if_match != -1)
+        return fail(e, &REVISION_MISMATCH, "no %s '%.200s' exists yet", w->type->noun, c->id);
+    decode(w, c->body);
+    check_fixed(w, w->type->id_name, head->id, c->id);
+    head->id = arena_text(c->arena, c->id);
+    for (const struct field *f = w->type->fields; f->name; f++) {
+        const char *wrong =
+            strcmp(f->name, w->type->id_name) == 0 && f->check ? f->check(c->id) : NULL;
+        if (wrong)
+            fault_add(&w->faults, &ERR_INVALID, arena_printf(c->arena, "/%s", f->name), "%s",
+                      wrong);
+    }
+    return create(w, e);
+}
+
+bool document_replace(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    struct document_write w;
+    write_open(&w, c, h, out);
+    w.before = view_document(h->view, w.type, c->ns, c->id);
+    bool ok = w.before ? if_match_fits(c, &w.before->entity, e) &&
+                             body_revision_fits(c, &w.before->entity, e) && change(&w, c->body, e)
+                       : put_new(&w, e);
+    return ok || refused(out);
+}
+
+/* --- deleting --- */
+
+bool document_delete(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    const struct document_type *t = c->args;
+    struct document_write w = {.type = t, .c = c, .h = h, .out = out};
+    faults_init(&w.faults, c->arena);
+    w.before = addressed_document(t, c, h, e);
+    if (!w.before || (t->remove && !t->remove(&w, e)))
+        return refused(out);
+    changes_put(out, c->arena, t->deleted, &w.before->entity, NULL, NULL);
+    return answer_nothing(c);
+}

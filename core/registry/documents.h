@@ -1,0 +1,10 @@
+/* documents: every kind of document there is. Room: registry. Threads: constants. */
+#ifndef PADDOCK_REGISTRY_DOCUMENTS_H
+#define PADDOCK_REGISTRY_DOCUMENTS_H
+
+#include "registry/document.h"
+
+/* dataset.h */
+extern const struct document_type DATASET_TYPE;
+
+#endif
