@@ -14,8 +14,10 @@ static bool load_row(void *ctx, const struct store_row *r, struct err *e)
     if (kind < 0)
         return fail(e, &ERR_CORRUPT, "the store holds a '%.64s', which this version does not know",
                     r->kind);
-    struct entity *entity = entity_parse((enum entity_kind)kind, r->ns, r->id, r->uid, r->value,
-                                         r->value_len, state_names(state), e);
+    struct entity *entity =
+        entity_parse((enum entity_kind)kind,
+                     &(struct entity_source){r->ns, r->id, r->uid, r->value, r->value_len},
+                     state_names(state), e);
     if (!entity)
         return false;
     if (entity->revision != r->revision) {

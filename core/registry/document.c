@@ -135,28 +135,27 @@ static bool decode_stored(const struct document_type *t, const struct value *v, 
     return ok;
 }
 
-struct entity *document_parse(const struct document_type *t, const char *ns, const char *id,
-                              uint64_t uid, const char *value, size_t len, struct intern *names,
-                              struct err *e)
+struct entity *document_parse(const struct document_type *t, const struct entity_source *from,
+                              struct intern *names, struct err *e)
 {
-    struct value v = value_split(value, len);
+    struct value v = value_split(from->value, from->len);
     struct arena *a = arena_new(PARSE_ARENA);
     struct document *d = NULL;
     void *fields = arena_zero(a, t->size);
-    const struct document_head *head = fields;
+    struct document_head *head = fields;
     if (t->init)
         t->init(fields, NULL);
-    if (decode_stored(t, &v, a, fields) && head->id && strcmp(head->id, id) == 0 &&
+    if (decode_stored(t, &v, a, fields) && head->id && strcmp(head->id, from->id) == 0 &&
         head->revision > 0) {
-        ((struct document_head *)fields)->ns = ns;
+        head->ns = from->ns;
         d = lay_out(t, &v, fields);
         d->entity.kind = t->kind;
-        d->entity.ns = intern(names, ns);
+        d->entity.ns = intern(names, from->ns);
         d->entity.id = ((const struct document_head *)d->fields)->id;
-        d->entity.uid = uid;
+        d->entity.uid = from->uid;
         d->entity.revision = head->revision;
     } else {
-        fail(e, &ERR_CORRUPT, "the stored text of the %s '%.200s' is damaged", t->noun, id);
+        fail(e, &ERR_CORRUPT, "the stored text of the %s '%.200s' is damaged", t->noun, from->id);
     }
     arena_free(a);
     return d ? &d->entity : NULL;
@@ -190,7 +189,8 @@ static struct entity *document_make(const struct document_type *t, const void *f
         fail(e, &ERR_INVALID, "the %s would have more than %zu bytes as JSON", t->noun,
              ENTITY_TEXT_MAX);
     else
-        made = document_parse(t, head->ns, head->id, uid, b.data, b.len, names, e);
+        made = document_parse(t, &(struct entity_source){head->ns, head->id, uid, b.data, b.len},
+                              names, e);
     bytes_release(&b);
     return made;
 }

@@ -108,9 +108,8 @@ const struct document *view_document(const struct view *v, const struct document
                                      const char *ns, const char *id);
 /* The typed entity of a stored value: the public text and, where the table has secret or hidden
  * fields, a line feed and the text with all of them. NULL and ERR_CORRUPT. */
-struct entity *document_parse(const struct document_type *t, const char *ns, const char *id,
-                              uint64_t uid, const char *value, size_t len, struct intern *names,
-                              struct err *e);
+struct entity *document_parse(const struct document_type *t, const struct entity_source *from,
+                              struct intern *names, struct err *e);
 
 /* --- decide functions; c->args is the document_type --- */
 bool document_create(struct command *c, struct head *h, struct changes *out, struct err *e);

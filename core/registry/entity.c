@@ -15,12 +15,13 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_DATASET] = {"dataset", NULL},
 };
 
-struct entity *entity_parse(enum entity_kind kind, const char *ns, const char *id, uint64_t uid,
-                            const char *value, size_t len, struct intern *names, struct err *e)
+struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,
+                            struct intern *names, struct err *e)
 {
     if (DOCUMENT_TYPES[kind])
-        return document_parse(DOCUMENT_TYPES[kind], ns, id, uid, value, len, names, e);
-    return ENTITY_TYPES[kind].parse(ns, id, uid, value, len, names, e);
+        return document_parse(DOCUMENT_TYPES[kind], from, names, e);
+    return ENTITY_TYPES[kind].parse(from->ns, from->id, from->uid, from->value, from->len, names,
+                                    e);
 }
 
 int entity_kind_of(const char *name)

@@ -45,10 +45,18 @@ struct entity_type {
                             size_t len, struct intern *names, struct err *e);
 };
 
-/* Build the typed entity from its stored value, which is its text and, after a line feed, what is
- * hidden, if anything is. NULL and `e` when it is damaged. */
-struct entity *entity_parse(enum entity_kind kind, const char *ns, const char *id, uint64_t uid,
-                            const char *value, size_t len, struct intern *names, struct err *e);
+/* An entity as it is stored: `value` is its text and, after a line feed, what is hidden, if
+ * anything is. */
+struct entity_source {
+    const char *ns, *id;
+    uint64_t uid;
+    const char *value;
+    size_t len;
+};
+
+/* Build the typed entity of what is stored. NULL and `e` when it is damaged. */
+struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,
+                            struct intern *names, struct err *e);
 
 extern const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT];
 

@@ -82,8 +82,10 @@ static void a_damaged_text_is_refused(void **state)
     };
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         struct err e;
-        assert_null(entity_parse(ENTITY_DATASET, "default", "a", 1, damaged[i], strlen(damaged[i]),
-                                 state_names(w->state), &e));
+        assert_null(
+            entity_parse(ENTITY_DATASET,
+                         &(struct entity_source){"default", "a", 1, damaged[i], strlen(damaged[i])},
+                         state_names(w->state), &e));
         assert_ptr_equal(e.kind, &ERR_CORRUPT);
     }
 }
@@ -199,8 +201,9 @@ static void secrets_are_stored_and_not_shown(void **state)
         "{\"namespace\":\"default\",\"dataset_id\":\"v\",\"secret\":\"open sesame\",\"hash\":\"h\","
         "\"revision\":1}";
     struct err e;
-    struct entity *made = document_parse(&VAULT_TYPE, "default", "v", 1, value, sizeof value - 1,
-                                         state_names(w->state), &e);
+    struct entity *made = document_parse(
+        &VAULT_TYPE, &(struct entity_source){"default", "v", 1, value, sizeof value - 1},
+        state_names(w->state), &e);
     assert_non_null(made);
     const struct vault *v = document_of(made)->fields;
     assert_string_equal(v->secret, "open sesame");

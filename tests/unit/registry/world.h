@@ -176,8 +176,9 @@ static void world_journal(struct world *w, const struct change *ch)
 static void world_check_text(struct world *w, const struct entity *e)
 {
     struct err err = {0};
-    struct entity *again = entity_parse(e->kind, e->ns, e->id, e->uid, e->json, e->json_len,
-                                        state_names(w->state), &err);
+    struct entity *again =
+        entity_parse(e->kind, &(struct entity_source){e->ns, e->id, e->uid, e->json, e->json_len},
+                     state_names(w->state), &err);
     json_t *text = json_read(e->json, e->json_len, &err);
     assert_non_null(again);
     assert_string_equal(again->json, e->json);
