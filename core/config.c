@@ -43,6 +43,15 @@ static const struct setting SETTINGS[] = {
      "Serve callers without a token on addresses other than loopback."},
     {"insecure", NULL, SETTING_BOOL, AT(insecure), 0, 0, "false", NULL, false,
      "Allow plain HTTP on addresses other than loopback."},
+    {"tls-cert", NULL, SETTING_TEXT, AT(tls_cert), 0, 0, "", NULL, false,
+     "File of the server's certificate and its chain, PEM; with --tls-key it serves HTTPS only. "
+     "Read "
+     "again on SIGHUP and when it changes."},
+    {"tls-key", NULL, SETTING_TEXT, AT(tls_key), 0, 0, "", NULL, false,
+     "File of the certificate's private key, PEM, not encrypted."},
+    {"tls-client-ca", NULL, SETTING_TEXT, AT(tls_client_ca), 0, 0, "", NULL, false,
+     "File of the authorities that sign client certificates, PEM. Clients may then show one; a bad "
+     "one is refused."},
     {"retention-days", "MODEL_REGISTRY_DEFAULT_RETENTION_DAYS", SETTING_INT, AT(retention_days), 1,
      3650, "90", NULL, false, "How long windows of inference records are kept, days."},
     {"sample-size", "MODEL_PERFORMANCE_SAMPLE_SIZE", SETTING_INT, AT(sample_size), 256, 1000000,
@@ -84,6 +93,8 @@ static const struct setting SETTINGS[] = {
      "Pause after which a stream of events carries a comment, for proxies that cut quiet ones."},
     {"shutdown-grace-ms", NULL, SETTING_INT, AT(shutdown_grace_ms), 0, 600000, "10000", NULL, false,
      "Time that accepted requests get to finish when the server is told to stop."},
+    {"handshake-timeout-ms", NULL, SETTING_INT, AT(handshake_timeout_ms), 100, 600000, "10000",
+     NULL, false, "Time a client has from connecting to the end of its TLS handshake."},
     {"address-rate", NULL, SETTING_NUMBER, AT(address_rate), 0, 1e9, "0", NULL, false,
      "Requests a second that one client address may send; past it 429. 0: any number. Clients "
      "behind "

@@ -21,6 +21,7 @@ struct config {
     const char *listen, *data_dir, *policy_dir, *plugin_dir, *redis_url;
     int64_t threads;
     bool allow_anonymous, insecure;
+    const char *tls_cert, *tls_key, *tls_client_ca;
     /* remembering */
     int64_t retention_days, sample_size, nightly_hour;
     int64_t ring_budget_bytes, record_log_max_bytes, segment_bytes;
@@ -30,6 +31,7 @@ struct config {
     int64_t idempotency_keys_max, commands_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     int64_t events_heartbeat_ms, shutdown_grace_ms;
+    int64_t handshake_timeout_ms;
     double address_rate, address_burst, wrong_tokens_per_minute;
     /* what models may be, and must prove */
     const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config.h"
+#include "http/tls.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,6 +35,7 @@ struct server {
     struct health_judge *judge;
     struct feed *feed;
     struct pool *readers;
+    struct tls *tls;
     struct api api;
     struct http_server *http;
 };
@@ -44,14 +46,25 @@ static bool is_loopback(const char *listen)
            strncmp(listen, "localhost:", 10) == 0;
 }
 
+/* What travels over a network is encrypted, or somebody has said that it need not be. */
 static bool check_exposure(const struct config *c, struct err *e)
 {
-    if (is_loopback(c->listen) || (c->allow_anonymous && c->insecure))
+    if (!*c->tls_cert != !*c->tls_key || (*c->tls_client_ca && !*c->tls_cert))
+        return fail(e, &ERR_CONFIG, "--tls-cert and --tls-key belong together%s",
+                    *c->tls_client_ca ? ", and --tls-client-ca needs them" : "");
+    if (is_loopback(c->listen))
         return true;
-    return fail(e, &ERR_CONFIG,
-                "--listen %s: this version knows no tokens and no TLS, so it serves loopback only; "
-                "--allow-anonymous --insecure together serve everybody who can reach the address",
-                c->listen);
+    if (!*c->tls_cert && !c->insecure)
+        return fail(e, &ERR_CONFIG,
+                    "--listen %s: plain HTTP is served on loopback only; give --tls-cert and "
+                    "--tls-key, or --insecure if tokens and data may be read on the way",
+                    c->listen);
+    if (!c->allow_anonymous)
+        return fail(e, &ERR_CONFIG,
+                    "--listen %s: this version knows no tokens, so it serves loopback only; "
+                    "--allow-anonymous serves everybody who can reach the address",
+                    c->listen);
+    return true;
 }
 
 static enum log_level level_of(const char *name)
@@ -174,6 +187,14 @@ static bool start_telemetry(struct server *s, struct err *e)
     return s->judge != NULL;
 }
 
+static bool open_tls(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    const struct tls_files files = {c->tls_cert, c->tls_key, c->tls_client_ca};
+    s->tls = *c->tls_cert ? tls_open(&files, e) : NULL;
+    return s->tls || !*c->tls_cert;
+}
+
 static bool start_http(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -212,6 +233,8 @@ static bool start_http(struct server *s, struct err *e)
         .idle_timeout_ms = (unsigned)c->idle_timeout_ms,
         .write_timeout_ms = (unsigned)c->write_timeout_ms,
         .heartbeat_ms = (unsigned)c->events_heartbeat_ms,
+        .tls = s->tls,
+        .handshake_timeout_ms = (unsigned)c->handshake_timeout_ms,
         .address_rate = c->address_rate,
         .address_burst = c->address_burst,
         .wrong_tokens_per_minute = c->wrong_tokens_per_minute,
@@ -233,6 +256,8 @@ static bool start(struct server *s, struct err *e)
         !check_exposure(c, e))
         return false;
     make_rules(s);
+    if (!open_tls(s, e))
+        return false;
     if (!open_store(s, e) || !start_engine(s, e) || !start_telemetry(s, e) || !start_http(s, e))
         return false;
     log_event(LOG_INFO, "listening",
@@ -257,6 +282,7 @@ static void stop(struct server *s)
     if (s->engine)
         engine_stop(s->engine);
     http_free(s->http); /* only now does nobody hold a loop any more */
+    tls_close(s->tls);
     feed_free(s->feed);
     if (s->keys)
         idempotency_free(s->keys);
@@ -269,15 +295,40 @@ static void stop(struct server *s)
     log_close();
 }
 
-/* SIGTERM and SIGINT end the server gracefully, SIGHUP opens the log anew. */
-static void run(const sigset_t *signals)
+#define TLS_LOOK_S   2        /* how often the files are looked at */
+#define TLS_FRESH_MS 43200000 /* that keys of session tickets are used at most */
+
+static void reload_tls(struct tls *tls)
 {
+    struct err e = {0};
+    if (tls_reload(tls, &e))
+        log_event(LOG_INFO, "tls_loaded", "\"expires_ms\":%" PRId64, tls_expires_ms(tls));
+    else
+        log_text(LOG_ERROR, "tls_reload_failed", e.detail);
+}
+
+static void hang_up(struct server *s)
+{
+    struct err e = {0};
+    if (!log_reopen(&e))
+        log_text(LOG_ERROR, "log_reopen_failed", e.detail);
+    if (s->tls)
+        reload_tls(s->tls);
+}
+
+/* SIGTERM and SIGINT end the server gracefully; SIGHUP opens the log anew and reads the certificate
+ * again, which also happens when its files change. */
+static void run(struct server *s, const sigset_t *signals)
+{
+    const struct timespec look = {.tv_sec = TLS_LOOK_S};
     for (;;) {
-        int number = sigwaitinfo(signals, NULL);
+        int number = s->tls ? sigtimedwait(signals, NULL, &look) : sigwaitinfo(signals, NULL);
         if (number == SIGHUP) {
-            struct err e = {0};
-            if (!log_reopen(&e))
-                log_text(LOG_ERROR, "log_reopen_failed", e.detail);
+            hang_up(s);
+        } else if (number < 0 && s->tls &&
+                   (tls_changed(s->tls) ||
+                    tls_age_ms(s->tls, clock_wall_ms(&CLOCK_SYSTEM)) > TLS_FRESH_MS)) {
+            reload_tls(s->tls);
         } else if (number > 0) {
             log_event(LOG_INFO, "stopping", "\"signal\":%d", number);
             return;
@@ -328,7 +379,7 @@ int server_main(int argc, char **argv, char **env)
         fprintf(stderr, "paddock serve: %s\n", e.detail);
         status = e.kind == &ERR_CONFIG ? 2 : 1;
     } else {
-        run(&signals);
+        run(s, &signals);
     }
     stop(s);
     free(s);

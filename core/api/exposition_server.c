@@ -71,11 +71,25 @@ static void put_routes(struct text_format *t, struct http_server *http)
     free(stats);
 }
 
+static void put_tls(struct text_format *t, const struct http_stats *s)
+{
+    if (!s->certificate_expires_ms)
+        return;
+    metric_counter(t, "paddock_tls_handshakes", "TLS handshakes done.", (double)s->handshakes);
+    metric_counter(t, "paddock_tls_handshakes_failed",
+                   "TLS handshakes that broke, took too long or gave way.",
+                   (double)s->handshakes_failed);
+    metric_gauge(t, "paddock_tls_certificate_expires_seconds",
+                 "When the certificate in force expires, seconds since 1970.",
+                 (double)s->certificate_expires_ms / 1000);
+}
+
 static void put_http(struct text_format *t, struct http_server *http)
 {
     struct http_stats s = {0};
     http_stats(http, &s);
     put_routes(t, http);
+    put_tls(t, &s);
     metric_counter(t, "paddock_http_connections_accepted", "Connections accepted.",
                    (double)s.accepted);
     metric_counter(t, "paddock_http_connections_refused",

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "http/address.h"
 #include "http/server_impl.h"
+#include "http/tls.h"
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>
@@ -13,9 +14,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#define INPUT_MAX   (16 * 1024)  /* kept of what a client sends ahead */
 #define SINGLE_MAX  (256 * 1024) /* moved by one read or write of the bufferevent */
 #define REFUSED_MAX 64           /* connections over the cap that get an answer, per loop */
+
+struct evbuffer *connection_input(const struct connection *c)
+{
+    return c->plain ? c->plain : bufferevent_get_input(c->bev);
+}
+
+void connection_ended(struct connection *c)
+{
+    if (connection_backlog(c) > 0 && (c->state == CONN_IDLE || c->state == CONN_FLUSH)) {
+        c->state = CONN_FLUSH; /* it has only ended its side, and may still read the last reply */
+        c->linger = false;
+        evbuffer_drain(connection_input(c), SIZE_MAX);
+        return;
+    }
+    connection_kill(c);
+}
 
 /* --- events --- */
 
@@ -46,14 +62,10 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
     struct connection *c = arg;
-    bool ended = what & BEV_EVENT_EOF && !(what & BEV_EVENT_ERROR);
-    if (ended && connection_backlog(c) > 0 && (c->state == CONN_IDLE || c->state == CONN_FLUSH)) {
-        c->state = CONN_FLUSH; /* it has only ended its side, and may still read the last reply */
-        c->linger = false;
-        evbuffer_drain(bufferevent_get_input(c->bev), SIZE_MAX);
-        return;
-    }
-    connection_kill(c);
+    if (what & BEV_EVENT_EOF && !(what & BEV_EVENT_ERROR))
+        connection_ended(c);
+    else
+        connection_kill(c);
 }
 
 /* --- life --- */
@@ -76,14 +88,12 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     c->loop->unsent += info->n_added - info->n_deleted;
 }
 
-/* The one place that knows how bytes travel: TLS will put another bufferevent here and clear
- * `direct`. */
 static struct bufferevent *open_wire(struct connection *c)
 {
     struct bufferevent *bev = bufferevent_socket_new(c->loop->base, c->fd, BEV_OPT_CLOSE_ON_FREE);
     if (!bev)
         return NULL;
-    c->direct = true;
+    c->direct = !c->loop->config->tls;
     bufferevent_setcb(bev, on_readable, on_written, on_event, c);
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, c);
     bufferevent_set_max_single_read(bev, SINGLE_MAX);
@@ -94,13 +104,13 @@ static struct bufferevent *open_wire(struct connection *c)
     return bev;
 }
 
-static void answer_refused(struct connection *c)
+void connection_turn_away(struct connection *c, const struct err_kind *kind, const char *why)
 {
     struct err e;
     c->last = true;
     c->request = request_take(c->loop, c);
     request_identify(c->request);
-    fail(&e, &ERR_BUSY, "the server has as many connections as it takes; try again");
+    fail(&e, kind, "%s", why);
     connection_refuse(c, &e);
 }
 
@@ -108,7 +118,7 @@ void connection_open(struct loop *l, int fd, const struct sockaddr *peer)
 {
     bool refused = !server_admit(l->server);
     counter_add(refused ? &l->stats.refused : &l->stats.accepted, 1);
-    if (refused && l->n_refused == REFUSED_MAX) {
+    if (refused && (l->n_refused == REFUSED_MAX || l->config->tls)) { /* no handshake for a no */
         close(fd);
         return;
     }
@@ -132,9 +142,13 @@ void connection_open(struct loop *l, int fd, const struct sockaddr *peer)
     l->n_connections++;
     l->n_refused += refused;
     atomic_store_explicit(&l->stats.open, l->n_connections, memory_order_relaxed);
-    connection_idle(c);
+    if (l->config->tls)
+        connection_expect_handshake(c);
+    else
+        connection_idle(c);
     if (refused)
-        answer_refused(c);
+        connection_turn_away(c, &ERR_BUSY,
+                             "the server has as many connections as it takes; try again");
 }
 
 void connection_kill(struct connection *c)
@@ -142,6 +156,8 @@ void connection_kill(struct connection *c)
     struct loop *l = c->loop;
     if (c->state == CONN_DEAD)
         return;
+    counter_add(&l->stats.handshakes_failed, c->state == CONN_HANDSHAKE);
+    connection_leave_handshake(c);
     c->state = CONN_DEAD;
     if (l->out_owner == c) {
         l->out_owner = NULL;
@@ -177,6 +193,9 @@ void connection_free(struct connection *c)
         server_leave(l->server);
     l->unsent -= connection_backlog(c);
     evbuffer_remove_cb(bufferevent_get_output(c->bev), on_output, c);
+    tls_session_free(c->tls);
+    if (c->plain)
+        evbuffer_free(c->plain);
     bufferevent_free(c->bev);
     free(c);
 }

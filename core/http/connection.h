@@ -18,19 +18,25 @@
 #include <sys/socket.h>
 
 struct bufferevent;
+struct evbuffer;
+struct tls_session;
 
 #define BACKLOG_MAX \
     (256 * 1024) /* unsent bytes past which nothing new is begun, and streams are cut */
-#define BACKLOG_LOW (64 * 1024)
+#define BACKLOG_LOW      (64 * 1024)
+#define FIRST_REQUEST_MS 200 /* a new connection is given to the server's end */
+
+#define INPUT_MAX (16 * 1024) /* kept of what a client sends ahead */
 
 enum connection_state {
-    CONN_IDLE,   /* between requests */
-    CONN_HEAD,   /* a head is coming */
-    CONN_BODY,   /* a body is coming */
-    CONN_SERVE,  /* the request is with its handler, or its reply is streamed */
-    CONN_DROP,   /* replied early: the rest of the body is read and dropped */
-    CONN_FLUSH,  /* the last reply is going out */
-    CONN_LINGER, /* it is out; what still comes is dropped, so that the client can read it */
+    CONN_HANDSHAKE, /* TLS: before the first request */
+    CONN_IDLE,      /* between requests */
+    CONN_HEAD,      /* a head is coming */
+    CONN_BODY,      /* a body is coming */
+    CONN_SERVE,     /* the request is with its handler, or its reply is streamed */
+    CONN_DROP,      /* replied early: the rest of the body is read and dropped */
+    CONN_FLUSH,     /* the last reply is going out */
+    CONN_LINGER,    /* it is out; what still comes is dropped, so that the client can read it */
     CONN_DEAD
 };
 
@@ -38,16 +44,20 @@ struct connection {
     struct loop *loop;
     struct connection *prev, *next, *next_doomed;
     struct bufferevent *bev;
-    struct request *request; /* coming, served or streamed; NULL between requests */
+    struct tls_session *tls;          /* NULL: plain HTTP, or nothing has come yet */
+    struct evbuffer *plain;           /* TLS: what came, decrypted */
+    struct connection *newer, *older; /* in the handshake */
+    struct request *request;          /* coming, served or streamed; NULL between requests */
     enum connection_state state;
     int fd;
-    bool direct;     /* the socket may be read and written past the bufferevent (no TLS) */
+    bool direct;     /* the socket may be read past the bufferevent (no TLS) */
     bool processing; /* within connection_process(): replies are gathered, not sent one by one */
     bool refused;    /* over the cap: has an answer to carry out, nothing more */
     bool linger;     /* when flushed, wait for the client instead of closing at once */
     bool last;       /* no request follows this one: framing is lost, or time is up */
     bool continued;  /* 100 Continue was sent, or was not asked for */
     bool held;       /* the handler wants no more of the body now */
+    bool served;     /* a request has begun to arrive */
 
     enum head_framing framing; /* of the body that is coming */
     struct chunked chunked;
@@ -87,7 +97,33 @@ void connection_refuse(struct connection *c, const struct err *e);
 void connection_body_done(struct connection *c);
 void connection_body_bad(struct connection *c, const struct err *e);
 
+/* What has come and is not looked at yet, without TLS. */
+struct evbuffer *connection_input(const struct connection *c);
+/* The client has ended its side. */
+void connection_ended(struct connection *c);
+/* Say to a client that it is refused, and end. */
+void connection_turn_away(struct connection *c, const struct err_kind *kind, const char *why);
+
+/* --- TLS (tls_wire.c) --- */
+
+/* The connection is new, and has to prove itself to be TLS. */
+void connection_expect_handshake(struct connection *c);
+/* Go on with the handshake; false: nothing to do now. */
+bool connection_handshake(struct connection *c);
+/* Its handshake is over, one way or the other. Harmless when there is none. */
+void connection_leave_handshake(struct connection *c);
+/* Decrypt what came; false: nothing more now. */
+bool connection_unseal(struct connection *c);
+/* Encrypt, and pass on what that gives. */
+void connection_seal(struct connection *c, const char *data, size_t len,
+                     void (*pass)(struct connection *c, const char *data, size_t len));
+/* Nothing more will be sent: tell the client. */
+void connection_say_end(struct connection *c);
+
 /* --- for replies (wire.c, serve.c) --- */
+
+/* Send bytes as they are, TLS or not: at once as far as the socket takes them. */
+void connection_send_raw(struct connection *c, const char *data, size_t len);
 
 /* Gather `len` bytes for sending. Large ones are sent at once. */
 void connection_put(struct connection *c, const void *data, size_t len);

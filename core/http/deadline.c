@@ -5,10 +5,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <sys/socket.h>
-
-#define FIRST_REQUEST_MS 200 /* a new connection is given to the server's end */
 
 /* The request took too long to come: answer that, and end. */
 static void time_out(struct connection *c, const char *what)
@@ -70,6 +67,7 @@ void connection_sweep(struct connection *c)
             c->deadline_ms = now + c->loop->config->idle_timeout_ms;
         /* fallthrough */
     case CONN_HEAD:
+    case CONN_HANDSHAKE:
     case CONN_LINGER:
         if (now >= c->deadline_ms)
             time_out(c, "head of the request");
@@ -88,14 +86,14 @@ void connection_sweep(struct connection *c)
 static bool something_came(const struct connection *c)
 {
     char b;
-    return evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 ||
+    return evbuffer_get_length(connection_input(c)) > 0 ||
            recv(c->fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void connection_drain(struct connection *c)
 {
     struct request *rq = c->request;
-    if (c->state == CONN_IDLE && c->queued == 0) {
+    if (c->state == CONN_HANDSHAKE || (c->state == CONN_IDLE && !c->served)) {
         /* Just connected: its first request is perhaps on the way. */
         c->deadline_ms = loop_mono_ms(c->loop) + FIRST_REQUEST_MS;
     } else if (c->state == CONN_IDLE && !something_came(c)) {

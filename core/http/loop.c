@@ -163,8 +163,8 @@ bool loop_overloaded(const struct loop *l, size_t len)
 static struct timeval sweep_interval(const struct http_config *config)
 {
     const unsigned spans[] = {config->header_timeout_ms, config->body_timeout_ms,
-                              config->idle_timeout_ms, config->write_timeout_ms,
-                              config->heartbeat_ms};
+                              config->idle_timeout_ms,   config->write_timeout_ms,
+                              config->heartbeat_ms,      config->handshake_timeout_ms};
     unsigned ms = 4000;
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
         ms = spans[i] < ms ? spans[i] : ms;
@@ -215,6 +215,7 @@ struct loop *loop_new(struct http_server *s, const struct http_config *config,
     log_buffer_init(&l->log);
     bytes_init(&l->problem, PROBLEM_MAX);
     bytes_init(&l->out, OUT_MAX);
+    bytes_init(&l->cipher, OUT_MAX);
     l->base = new_base(e);
     l->mailbox = l->base ? mailbox_new(MAIL_MAX, e) : NULL;
     if (!l->mailbox || !add_events(l, e)) {
@@ -254,6 +255,7 @@ void loop_free(struct loop *l)
     log_buffer_release(&l->log);
     bytes_release(&l->problem);
     bytes_release(&l->out);
+    bytes_release(&l->cipher);
     stats_release(&l->stats);
     free(l->scratch);
     free(l);

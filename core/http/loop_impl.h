@@ -45,7 +45,10 @@ struct loop {
     struct bytes problem;         /* where problem documents are made */
     struct bytes out;             /* replies of `out_owner` not yet handed to the kernel */
     struct connection *out_owner; /* NULL: `out` is empty */
-    char *scratch;                /* SCRATCH_BYTES, for reads that go nowhere else */
+    struct bytes cipher;          /* TLS on its way out, within one call */
+    struct connection *handshakes, *handshakes_last; /* newest first */
+    size_t n_handshakes;
+    char *scratch; /* SCRATCH_BYTES, for reads that go nowhere else */
 
     struct connection *connections, *doomed; /* open ones; dead ones, freed when the turn ends */
     size_t n_connections, n_refused;

@@ -4,7 +4,6 @@
 #include "http/errors.h"
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <sys/socket.h>
 
 #define LINGER_MS    5000
@@ -79,13 +78,13 @@ static void begin_request(struct connection *c)
 static bool next_input(const struct connection *c, struct evbuffer_iovec *v)
 {
     v->iov_len = 0;
-    return evbuffer_peek(bufferevent_get_input(c->bev), -1, NULL, v, 1) > 0 && v->iov_len > 0;
+    return evbuffer_peek(connection_input(c), -1, NULL, v, 1) > 0 && v->iov_len > 0;
 }
 
 static void consume(struct connection *c, size_t n)
 {
     counter_add(&c->loop->stats.bytes_in, n);
-    evbuffer_drain(bufferevent_get_input(c->bev), n);
+    evbuffer_drain(connection_input(c), n);
 }
 
 static bool step_head(struct connection *c)
@@ -96,6 +95,7 @@ static bool step_head(struct connection *c)
     if (c->state == CONN_IDLE) {
         c->request = request_take(c->loop, c);
         c->state = CONN_HEAD;
+        c->served = true;
         c->deadline_ms = loop_mono_ms(c->loop) + c->loop->config->header_timeout_ms;
     }
     struct err e;
@@ -134,7 +134,7 @@ static bool step_body(struct connection *c)
 
 static bool step_linger(struct connection *c)
 {
-    size_t n = evbuffer_get_length(bufferevent_get_input(c->bev));
+    size_t n = evbuffer_get_length(connection_input(c));
     consume(c, n);
     c->lingered += n;
     if (c->lingered > LINGER_BYTES)
@@ -145,6 +145,7 @@ static bool step_linger(struct connection *c)
 static bool step(struct connection *c)
 {
     switch (c->state) {
+    case CONN_HANDSHAKE: return connection_handshake(c);
     case CONN_IDLE:
     case CONN_HEAD: return step_head(c);
     case CONN_BODY: return !c->held && step_body(c);
@@ -158,7 +159,7 @@ static bool step(struct connection *c)
  * answer away: end our side only and read on for a while. */
 static void finish(struct connection *c)
 {
-    if (!c->linger && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0) {
+    if (!c->linger && evbuffer_get_length(connection_input(c)) == 0) {
         connection_kill(c);
         return;
     }
@@ -173,10 +174,12 @@ void connection_process(struct connection *c)
     if (c->processing)
         return;
     c->processing = true;
-    while (step(c))
+    while (step(c) || connection_unseal(c))
         ;
     c->processing = false;
     connection_flush(c);
+    if (c->state == CONN_FLUSH && connection_backlog(c) == 0)
+        connection_say_end(c);
     if (c->state == CONN_FLUSH && connection_backlog(c) == 0)
         finish(c);
 }
@@ -220,7 +223,7 @@ void connection_continue(struct connection *c)
     if (c->continued)
         return;
     c->continued = true;
-    if (evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)
+    if (evbuffer_get_length(connection_input(c)) == 0)
         connection_put(c, text, sizeof text - 1);
 }
 

@@ -4,6 +4,7 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "http/listener.h"
+#include "http/tls.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -128,6 +129,8 @@ static void fill_defaults(struct http_config *c)
     DEFAULT(write_timeout_ms, 30000);
     DEFAULT(heartbeat_ms, 15000);
     DEFAULT(threads, 1);
+    DEFAULT(handshake_timeout_ms, 10000);
+    DEFAULT(handshakes_max, 4096);
     DEFAULT(limits_places, 65536);
     DEFAULT(address_burst, c->address_rate);
 #undef DEFAULT
@@ -262,6 +265,7 @@ void http_free(struct http_server *s)
 void http_stats(struct http_server *s, struct http_stats *out)
 {
     *out = (struct http_stats){.accepted = 0};
+    out->certificate_expires_ms = s->config.tls ? tls_expires_ms(s->config.tls) : 0;
     for (unsigned i = 0; i < s->n_loops; i++)
         stats_collect(&s->loops[i]->stats, out);
 }

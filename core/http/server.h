@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct tls;
+
 struct http_config {
     const char *listen; /* "127.0.0.1:8080", "[::1]:0", port 0: any free one */
     unsigned threads;   /* loops, 1..64 */
@@ -39,6 +41,10 @@ struct http_config {
     unsigned idle_timeout_ms;  /* keep-alive without a request [75000] */
     unsigned write_timeout_ms; /* a reply that makes no progress [30000] */
     unsigned heartbeat_ms;     /* comment line on idle event streams [15000] */
+
+    struct tls *tls;               /* tls.h; NULL: plain HTTP. Must outlive the server */
+    unsigned handshake_timeout_ms; /* from accept to the end of the TLS handshake [10000] */
+    unsigned handshakes_max; /* under way at once, of all loops [4096]; the oldest make room */
 
     bool access_log;
 
@@ -88,7 +94,9 @@ struct http_stats {
     uint64_t accepted, refused_connections, open_connections;
     uint64_t body_bytes_in_flight;
     uint64_t bytes_in, bytes_out;
-    double loop_lag_seconds_max; /* worst tick lateness since the last call */
+    int64_t certificate_expires_ms;         /* TLS: UTC; 0: plain HTTP */
+    uint64_t handshakes, handshakes_failed; /* TLS: done; broken, timed out or made to give way */
+    double loop_lag_seconds_max;            /* worst tick lateness since the last call */
 };
 void http_stats(struct http_server *s, struct http_stats *out);
 /* Fills `out[i]` for each row of the table and one last for "no route"; returns how many (rows +

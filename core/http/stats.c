@@ -52,6 +52,8 @@ void stats_collect(struct loop_stats *s, struct http_stats *out)
     out->body_bytes_in_flight += get(&s->body_bytes);
     out->bytes_in += get(&s->bytes_in);
     out->bytes_out += get(&s->bytes_out);
+    out->handshakes += get(&s->handshakes);
+    out->handshakes_failed += get(&s->handshakes_failed);
     double lag = (double)atomic_exchange_explicit(&s->lag_ns, 0, memory_order_relaxed) / 1e9;
     if (lag > out->loop_lag_seconds_max)
         out->loop_lag_seconds_max = lag;

@@ -26,6 +26,7 @@ struct route_counters {
 struct loop_stats {
     char apart[64]; /* no cache line is shared with what malloc put before */
     counter accepted, refused, open, body_bytes, bytes_in, bytes_out;
+    counter handshakes, handshakes_failed;
     counter lag_ns; /* worst since read; reading resets it, so it alone has two writers */
     size_t n_routes;
     struct route_counters *routes; /* n_routes + 1, the last for "no route" */

@@ -17,7 +17,7 @@ size_t connection_backlog(const struct connection *c)
 /* Send now what the kernel takes; the number of bytes, or -1 if the connection is broken. */
 static ssize_t send_direct(const struct connection *c, const void *data, size_t len)
 {
-    if (!c->direct || connection_backlog(c) > 0)
+    if (connection_backlog(c) > 0)
         return 0;
     ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0)
@@ -25,7 +25,7 @@ static ssize_t send_direct(const struct connection *c, const void *data, size_t 
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
 }
 
-void connection_queue(struct connection *c, const void *data, size_t len)
+static void queue_raw(struct connection *c, const char *data, size_t len)
 {
     if (len == 0)
         return;
@@ -36,7 +36,15 @@ void connection_queue(struct connection *c, const void *data, size_t len)
     bufferevent_write(c->bev, data, len);
 }
 
-static void send_bytes(struct connection *c, const char *data, size_t len)
+void connection_queue(struct connection *c, const void *data, size_t len)
+{
+    if (c->tls)
+        connection_seal(c, data, len, queue_raw);
+    else
+        queue_raw(c, data, len);
+}
+
+void connection_send_raw(struct connection *c, const char *data, size_t len)
 {
     if (c->state == CONN_DEAD || len == 0)
         return;
@@ -47,7 +55,15 @@ static void send_bytes(struct connection *c, const char *data, size_t len)
     }
     c->queued += (size_t)n;
     counter_add(&c->loop->stats.bytes_out, (size_t)n);
-    connection_queue(c, data + n, len - (size_t)n);
+    queue_raw(c, data + n, len - (size_t)n);
+}
+
+static void send_bytes(struct connection *c, const char *data, size_t len)
+{
+    if (c->tls)
+        connection_seal(c, data, len, connection_send_raw);
+    else
+        connection_send_raw(c, data, len);
 }
 
 void connection_flush(struct connection *c)
@@ -111,6 +127,6 @@ void connection_read_direct(struct connection *c)
 {
     size_t total = 0;
     while (c->direct && (c->state == CONN_BODY || c->state == CONN_DROP) && total < READ_MAX &&
-           evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 && read_once(c, &total))
+           evbuffer_get_length(connection_input(c)) == 0 && read_once(c, &total))
         ;
 }
