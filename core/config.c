@@ -31,7 +31,8 @@ static const struct setting SETTINGS[] = {
     {"data-dir", NULL, SETTING_TEXT, AT(data_dir), 0, 0, "paddock-data", NULL, false,
      "Directory of the embedded store and the record log; made if absent, locked while serving."},
     {"policy-dir", NULL, SETTING_TEXT, AT(policy_dir), 0, 0, "", NULL, false,
-     "Directory of Lua policies. Nothing reads it before policies exist."},
+     "Directory of Lua policies (rollout/ and severity/), before the shipped ones of the same "
+     "names."},
     {"plugin-dir", NULL, SETTING_TEXT, AT(plugin_dir), 0, 0, "", NULL, false,
      "Directory of plugins. Nothing reads it before plugins exist."},
     {"redis-url", "MODEL_REGISTRY_REDIS_URL", SETTING_TEXT, AT(redis_url), 0, 0, "", NULL, true,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config.h"
+#include "extend/policies.h"
 #include "http/tls.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define POLICY_WATCH_MS 1000
 
 static const char *const BUILT_IN_TYPES[] = {
     "classifier",       "regressor", "ranker",     "recommender", "forecaster",
@@ -34,6 +37,7 @@ struct server {
     struct telemetry *telemetry;
     struct health_judge *judge;
     struct feed *feed;
+    struct policies *policies;
     struct pool *readers;
     struct tls *tls;
     struct api api;
@@ -151,6 +155,23 @@ static bool start_engine(struct server *s, struct err *e)
     return true;
 }
 
+/* The user's directory goes before the shipped one, name by name. */
+static bool open_policies(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    const char *dirs[3] = {NULL};
+    char shipped[4096];
+    size_t n = 0;
+    if (*c->policy_dir)
+        dirs[n++] = c->policy_dir;
+    if (policies_shipped_dir(shipped, sizeof shipped))
+        dirs[n++] = shipped;
+    else
+        log_event(LOG_WARN, "no_shipped_policies", NULL);
+    s->policies = policies_open(dirs, &CLOCK_SYSTEM, e);
+    return s->policies && policies_watch(s->policies, POLICY_WATCH_MS, e);
+}
+
 static double threshold(double setting)
 {
     return setting > 0 ? setting : NAN;
@@ -258,7 +279,8 @@ static bool start(struct server *s, struct err *e)
     make_rules(s);
     if (!open_tls(s, e))
         return false;
-    if (!open_store(s, e) || !start_engine(s, e) || !start_telemetry(s, e) || !start_http(s, e))
+    if (!open_store(s, e) || !start_engine(s, e) || !start_telemetry(s, e) ||
+        !open_policies(s, e) || !start_http(s, e))
         return false;
     log_event(LOG_INFO, "listening",
               "\"address\":\"%s\",\"port\":%u,\"pid\":%ld,\"version\":\"%s\"",
@@ -284,6 +306,7 @@ static void stop(struct server *s)
     http_free(s->http); /* only now does nobody hold a loop any more */
     tls_close(s->tls);
     feed_free(s->feed);
+    policies_close(s->policies);
     if (s->keys)
         idempotency_free(s->keys);
     if (s->store)

@@ -1,0 +1,147 @@
+/* Asking a rollout policy. The tables are the state's own and are filled anew only where they
+ * differ from the last call; see policy_context.c. */
+#include "base/utf8.h"
+#include "extend/lua_guard.h"
+#include "extend/lua_value.h"
+#include "extend/policy_impl.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const REASONS[] = {
+    [REASON_MATCH] = "TARGETING_MATCH",
+    [REASON_SPLIT] = "SPLIT",
+    [REASON_DEFAULT] = "DEFAULT",
+    [REASON_STATIC] = "STATIC",
+};
+#define REASON_COUNT (sizeof REASONS / sizeof *REASONS)
+
+const char *policy_reason_name(enum policy_reason reason)
+{
+    return REASONS[reason];
+}
+
+/* The flag as the policy sees it, made once in a state. */
+static void push_flag(lua_State *L, const struct policy *p, struct policy_flag *f)
+{
+    if (f->ref != LUA_NOREF) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, f->ref);
+        return;
+    }
+    struct sandbox *sandbox = p->sandbox;
+    size_t before = sandbox_memory(sandbox);
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, f->key);
+    lua_setfield(L, -2, "key");
+    lua_pushlstring(L, f->variants[f->default_variant], f->variant_lens[f->default_variant]);
+    lua_setfield(L, -2, "default_variant");
+    lua_createtable(L, (int)f->variant_count, 0);
+    for (size_t i = 0; i < f->variant_count; i++) {
+        lua_pushlstring(L, f->variants[i], f->variant_lens[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    guard_protect(L);
+    lua_setfield(L, -2, "variants");
+    lua_value_push(L, f->params);
+    lua_setfield(L, -2, "params");
+    guard_protect(L);
+    lua_pushvalue(L, -1);
+    f->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (sandbox_memory(sandbox) > before) { /* else a collection came between */
+        f->granted = sandbox_memory(sandbox) - before;
+        sandbox_grant(sandbox, (int64_t)f->granted);
+    }
+}
+
+void policy_push_env(lua_State *L, struct policy *p)
+{
+    if (p->env_now != p->env->now_ms) {
+        p->env_now = INT64_MIN; /* should the next lines fail */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, p->env_data);
+        lua_pushinteger(L, p->env->now_ms);
+        lua_setfield(L, -2, "now");
+        lua_pop(L, 1);
+        p->env_now = p->env->now_ms;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, p->env_proxy);
+}
+
+static void read_variant(lua_State *L, const struct policy_flag *f, struct policy_decision *out)
+{
+    size_t len;
+    int type = lua_type(L, -2);
+    if (type == LUA_TNIL) { /* nothing to say: the default */
+        out->variant = f->default_variant;
+        out->reason = REASON_DEFAULT;
+        return;
+    }
+    if (type != LUA_TSTRING)
+        luaL_error(L, "decide must return the name of a variant, got a %s", lua_typename(L, type));
+    const char *name = lua_tolstring(L, -2, &len);
+    for (size_t i = 0; i < f->variant_count; i++)
+        if (f->variant_lens[i] == len && memcmp(f->variants[i], name, len) == 0) {
+            out->variant = i;
+            return;
+        }
+    luaL_error(L, "decide returned '%s', which is no variant of the flag", name);
+}
+
+static void read_reason(lua_State *L, struct policy_decision *out)
+{
+    size_t len;
+    int type = lua_type(L, -1);
+    if (type == LUA_TNIL)
+        return;
+    if (type != LUA_TSTRING)
+        luaL_error(L, "the reason must be a text, got a %s", lua_typename(L, type));
+    const char *text = lua_tolstring(L, -1, &len);
+    for (size_t i = 0; i < REASON_COUNT; i++)
+        if (strcmp(REASONS[i], text) == 0) {
+            out->reason = (enum policy_reason)i;
+            return;
+        }
+    if (!utf8_valid(text, len) || memchr(text, '\0', len))
+        luaL_error(L, "the reason is no UTF-8 text");
+    len = utf8_cut(text, len, sizeof out->note - 1);
+    memcpy(out->note, text, len);
+    out->note[len] = '\0';
+}
+
+struct decide_call {
+    struct policy *policy;
+    const json_t *context;
+    struct policy_decision *out;
+};
+
+static int decide_body(lua_State *L)
+{
+    const struct decide_call *c = lua_touserdata(L, 1);
+    struct policy *p = c->policy;
+    policy_context_fill(L, p, c->context);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, p->function);
+    push_flag(L, p, p->flag);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, p->context_proxy);
+    policy_push_env(L, p);
+    lua_call(L, 3, 2);
+    read_variant(L, p->flag, c->out);
+    read_reason(L, c->out);
+    return 0;
+}
+
+bool policy_decide(struct policy *p, struct policy_flag *flag, const json_t *context,
+                   const struct policy_env *env, struct policy_decision *out, struct err *e)
+{
+    struct decide_call call = {p, context, out};
+    out->variant = flag->default_variant;
+    out->reason = REASON_MATCH;
+    out->note[0] = '\0';
+    p->env = env;
+    p->flag = flag;
+    p->unit_missing = false;
+    bool good = policy_run(p, decide_body, &call, e);
+    out->unit_missing = !good && p->unit_missing;
+    p->env = NULL;
+    p->flag = NULL;
+    return good;
+}

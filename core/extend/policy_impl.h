@@ -1,0 +1,75 @@
+/* policy_impl: the inside of a loaded policy. Room: extend, private. */
+#ifndef PADDOCK_EXTEND_POLICY_IMPL_H
+#define PADDOCK_EXTEND_POLICY_IMPL_H
+
+#include "extend/lua_sandbox.h"
+#include "extend/policy.h"
+
+#include <lua.h>
+
+struct policy_flag {
+    struct policy_flag *next;
+    char *key, *salt;
+    char **variants;
+    size_t *variant_lens;
+    size_t variant_count, default_variant;
+    json_t *params;
+    struct share *shares;
+    size_t share_count;
+    int ref;        /* of its table in the present state; LUA_NOREF: not made yet */
+    size_t granted; /* bytes of that table, which do not count against the policy */
+};
+
+/* A field of the context as it stands in the state's table, so that the same again costs nothing.
+ * Values that do not fit (long texts, objects) are of type LUA_TNONE and set each time. */
+struct context_slot {
+    char *key;
+    size_t key_len;
+    int type;
+    union {
+        lua_Integer integer;
+        lua_Number number;
+        bool boolean;
+    } as;
+    bool is_integer;
+    size_t len;
+    char text[48];
+};
+
+struct policy {
+    enum policy_kind kind;
+    char *name, *chunk, *source;
+    size_t source_len;
+    struct sandbox *sandbox;
+    char *summary;
+    json_t *params;
+    int function; /* references in the state */
+    int env_data, env_proxy;
+    int context_keys, context_data, context_proxy;
+    struct context_slot *slots;
+    size_t slot_count;
+    int64_t env_now; /* what env.now holds */
+    struct policy_flag *flags;
+    /* of the call under way */
+    const struct policy_env *env;
+    struct policy_flag *flag;
+    bool unit_missing;
+};
+
+/* Run under the limits, in a fresh state if the last one is spoilt. */
+bool policy_run(struct policy *p, lua_CFunction body, void *arg, struct err *e) MUST_CHECK;
+
+/* lua_env.c: push the table of helpers that becomes `env` (its data, not protected). */
+void policy_open_env(lua_State *L);
+
+/* policy_decide.c: push `env`, with the call's time in it. */
+void policy_push_env(lua_State *L, struct policy *p);
+
+/* policy_context.c: bring the state's context table to `context`; forget what is in it. */
+void policy_context_fill(lua_State *L, struct policy *p, const json_t *context);
+void policy_context_forget(struct policy *p);
+
+/* policy_params.c: read the member `params` of the table at `index`; raises an error. */
+void policy_params_read(lua_State *L, int index, struct policy *p);
+
+#endif

@@ -1,0 +1,34 @@
+/* policy_set: one thread's loaded policies, made on demand from the catalog and made anew when it
+ * changed. Room: extend. Threads: one owner (an event loop, a reader). */
+#ifndef PADDOCK_EXTEND_POLICY_SET_H
+#define PADDOCK_EXTEND_POLICY_SET_H
+
+#include "extend/policies.h"
+
+struct policy_set;
+
+struct policy_set *policy_set_new(struct policies *catalog) __attribute__((returns_nonnull));
+void policy_set_free(struct policy_set *set); /* NULL is allowed */
+
+/* One use of a policy: begin, call, end. */
+struct policy_use {
+    struct policy *policy; /* stays until the next begin for the same name */
+    uint64_t load_id;      /* differs for every policy object of the set: flags made known to it
+                              are gone when this changed */
+    struct policy_entry *entry;
+    struct policy_set *set;
+    int64_t started_ns; /* 0: this call is not timed */
+};
+
+/* The policy of this name, loaded if need be. False, with ERR_POLICY_NOT_FOUND, or ERR_POLICY if it
+ * is broken: `use` must not be ended then. */
+bool policy_set_begin(struct policy_set *set, enum policy_kind kind, const char *name,
+                      struct policy_use *use, struct err *e) MUST_CHECK;
+/* Count the call; `failure` is NULL if it went well. */
+void policy_set_end(const struct policy_use *use, const struct err *failure);
+
+int64_t policy_set_now(const struct policy_set *set); /* wall clock, ms */
+
+extern const struct err_kind ERR_POLICY_NOT_FOUND; /* 404 POLICY_NOT_FOUND */
+
+#endif

@@ -1,0 +1,4 @@
+-- The file itself never ends.
+-- expect: broken
+while true do end
+return {}

@@ -1,0 +1,8 @@
+-- Stopping the collector.
+-- expect: error
+return {
+  summary = "attack",
+  decide = function(flag, ctx, env)
+    return collectgarbage('stop')
+  end,
+}

@@ -1,0 +1,8 @@
+-- The debug library.
+-- expect: error
+return {
+  summary = "attack",
+  decide = function(flag, ctx, env)
+    return debug.getregistry()
+  end,
+}
