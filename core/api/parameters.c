@@ -54,6 +54,7 @@ static const char *const NAME_SORTS[] = {"name", "-name", NULL};
 static const char *const AUDIT_SORTS[] = {"seq", "-seq", NULL};
 static const char *const METHODS[] = {"rank", "promql", NULL};
 static const char *const ON_INVALID[] = {"refuse", "skip", NULL};
+static const char *const BOOLEANS[] = {"true", "false", NULL};
 static const char *const GATED[] = {"development", "canary",  "stable",
                                     "deprecated",  "retired", NULL};
 
@@ -141,6 +142,15 @@ const struct field METRICS_PARAMETERS[] = {
 
 const struct field DATASETS_PARAMETERS[] = {
     FILTER("format", "Only datasets of this format."),
+    DOCUMENTS_PAGE,
+    END,
+};
+
+const struct field TEST_CASES_PARAMETERS[] = {
+    FILTER("model_name", "Only test cases of this name."),
+    FILTER("model_id", "Only test cases of this model alone."),
+    FILTER("type", "Only test cases of this type."),
+    CHOICE("enabled", filter, BOOLEANS, "Only those that are run, or are not."),
     DOCUMENTS_PAGE,
     END,
 };

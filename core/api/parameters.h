@@ -48,6 +48,7 @@ extern const struct field MODEL_AUDIT_PARAMETERS[];
 extern const struct field AUDIT_PARAMETERS[];
 extern const struct field EVENTS_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];
+extern const struct field TEST_CASES_PARAMETERS[];
 
 /* Decode the request's parameters by its route's table. False and the faults in `e`. */
 bool parameters_read(const struct request *rq, struct parameters *out, struct err *e) MUST_CHECK;

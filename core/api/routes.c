@@ -7,11 +7,13 @@
 #include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
+#include "registry/test_case.h"
 
 #define BASE      "/api/models/enterprise"
 #define MODEL     BASE "/registry/{model_id}"
 #define NAME      BASE "/registered-models/{name}"
 #define DATASET   BASE "/datasets/{dataset_id}"
+#define TEST      BASE "/validation/tests/{test_id}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
 
 #define OP(m, path_, name, fn) .method = METHOD_##m, .path = path_, .operation = name, .handle = fn
@@ -151,7 +153,30 @@ const struct route ROUTES[] = {
            "200 Dataset;201 Dataset;400 READ_ONLY_FIELD" STALE)},
     {OP(DELETE, DATASET, "dataset_delete", document_remove), .action = "validation.write", NOTHING,
      DOCUMENTS(DATASET_TYPE),
-     TELLS("Validation", "Delete a dataset; its file stays.", "204;404 DATASET_NOT_FOUND" STALE)},
+     TELLS("Validation", "Delete a dataset; its file stays.",
+           "204;404 DATASET_NOT_FOUND;409 DATASET_IN_USE" STALE)},
+    {OP(GET, BASE "/validation/tests", "test_cases_list", document_list),
+     .query = TEST_CASES_PARAMETERS, .action = "read", .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER,
+     DOCUMENTS(TEST_CASE_TYPE), TELLS("Validation", "List test cases.", "200 TestCaseList")},
+    {OP(POST, BASE "/validation/tests", "test_case_create", document_post),
+     .action = "validation.write", KEYED, .body = TEST_CASE_FIELDS, DOCUMENTS(TEST_CASE_TYPE),
+     TELLS("Validation", "Say what is to be tested of a name's versions, or of one model.",
+           "201 TestCase;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 TEST_CASE_EXISTS")},
+    {OP(GET, TEST, "test_case_get", document_get), READ, .query = READ_PARAMETERS,
+     DOCUMENTS(TEST_CASE_TYPE),
+     TELLS("Validation", "One test case.", "200 TestCase;304;404 TEST_CASE_NOT_FOUND")},
+    {OP(PATCH, TEST, "test_case_patch", document_change), .action = "validation.write",
+     .body = TEST_CASE_FIELDS, DOCUMENTS(TEST_CASE_TYPE),
+     TELLS("Validation", "Change some of a test case's fields (JSON merge patch).",
+           "200 TestCase;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 TEST_CASE_NOT_FOUND" STALE)},
+    {OP(PUT, TEST, "test_case_replace", document_put_one), .action = "validation.write",
+     .body = TEST_CASE_FIELDS, DOCUMENTS(TEST_CASE_TYPE),
+     TELLS("Validation", "Replace a test case's fields, or make one under this id.",
+           "200 TestCase;201 TestCase;400 READ_ONLY_FIELD,INVALID_REFERENCE" STALE)},
+    {OP(DELETE, TEST, "test_case_delete", document_remove), .action = "validation.write", NOTHING,
+     DOCUMENTS(TEST_CASE_TYPE),
+     TELLS("Validation", "Delete a test case; what it found stays in the history.",
+           "204;404 TEST_CASE_NOT_FOUND" STALE)},
 
     {OP(GET, BASE "/audit", "audit_get", audit_get), READ, .query = AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of all changes; as NDJSON, all of it.",

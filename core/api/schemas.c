@@ -3,6 +3,7 @@
 #include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
+#include "registry/test_case.h"
 
 #include <stddef.h>
 
@@ -69,6 +70,9 @@ const struct schema SCHEMAS[] = {
 
     {"Dataset", "Rows that tests run models on, by reference.", DATASET_FIELDS, NULL, NULL},
     {"DatasetList", NULL, NULL, NULL, "Dataset"},
+    {"TestCase", "What is tested of the versions of a name, or of one model.", TEST_CASE_FIELDS,
+     NULL, NULL},
+    {"TestCaseList", NULL, NULL, NULL, "TestCase"},
 
     {"AuditEntry", "One change. `hash` is the SHA-256 of the entry's text without it.", NULL,
      "{seq:i at:t namespace:s actor:" ACTOR
@@ -91,7 +95,7 @@ const struct schema SCHEMAS[] = {
     {"Problem", "RFC 9457. What stands in the way of a change is told in further members.", NULL,
      "{type:s title:s status:i code:s detail:s instance~:s request_id:s "
      "errors~:[{field:s detail:s}] errors_total~:i from~:s to~:s legal~:[s] gate~:@Gate "
-     "fields~:[s] in_service~:[s] model_status~:s held~:b run_id~:s}",
+     "fields~:[s] in_service~:[s] in_use~:[s] model_status~:s held~:b run_id~:s}",
      NULL},
     {.name = NULL},
 };
@@ -107,15 +111,21 @@ const struct member_shape MEMBER_SHAPES[] = {
     {MODEL_FIELDS, "promotion",
      "{to:(canary|stable) at:t evidence:(complete|incomplete|none|forced) forced:b actor:" BY "}"},
     {REGISTERED_MODEL_FIELDS, "labels", "{*:s}"},
+    {TEST_CASE_FIELDS, "labels", "{*:s}"},
     {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
     {.table = NULL},
 };
 
 const struct body_name BODY_NAMES[] = {
-    {MODEL_FIELDS, "Model"},     {STATUS_FIELDS, "Status"},
-    {HOLD_FIELDS, "Hold"},       {REGISTERED_MODEL_FIELDS, "RegisteredModel"},
-    {ALIAS_FIELDS, "Alias"},     {ROLLBACK_FIELDS, "Rollback"},
-    {DATASET_FIELDS, "Dataset"}, {.table = NULL},
+    {MODEL_FIELDS, "Model"},
+    {STATUS_FIELDS, "Status"},
+    {HOLD_FIELDS, "Hold"},
+    {REGISTERED_MODEL_FIELDS, "RegisteredModel"},
+    {ALIAS_FIELDS, "Alias"},
+    {ROLLBACK_FIELDS, "Rollback"},
+    {DATASET_FIELDS, "Dataset"},
+    {TEST_CASE_FIELDS, "TestCase"},
+    {.table = NULL},
 };
 
 const struct tag_doc TAG_DOCS[] = {

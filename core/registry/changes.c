@@ -32,6 +32,9 @@ const char *const JOURNAL_ACTIONS[] = {
     "dataset.created",
     "dataset.updated",
     "dataset.deleted",
+    "test_case.created",
+    "test_case.updated", /* its fields, or its name was renamed */
+    "test_case.deleted",
     NULL,
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/mailbox.h"
 #include "registry/state.h"
 
@@ -22,16 +23,25 @@ struct actor {
     const char *on_behalf_of; /* may be NULL */
 };
 
+/* What the test types that the server knows demand of a test case's configuration. */
+struct test_types {
+    /* Add faults: at /type if nobody knows the type, below /config for what does not fit its
+     * schema. Called on the engine's thread: must not block. */
+    void (*check)(void *self, const char *type, const json_t *config, struct faults *f);
+    void *self;
+};
+
 /* Who may be what: the configuration that decisions need. */
 struct rules {
     const char *const *types;             /* model types, NULL-terminated */
     const char *const *protected_aliases; /* aliases that follow the gate, NULL-terminated */
     const char *const
-        *required_stable;            /* test types every promotion to stable needs; default none */
-    int64_t gate_max_age_seconds;    /* INT64_MIN: none */
-    const char *gate_max_severity;   /* default "medium" */
-    int64_t nightly_hour_utc;        /* 0..23: what a new registered model gets */
-    const char *const *dataset_dirs; /* where file: URIs of datasets may lie, NULL-terminated */
+        *required_stable;          /* test types every promotion to stable needs; default none */
+    int64_t gate_max_age_seconds;  /* INT64_MIN: none */
+    const char *gate_max_severity; /* default "medium" */
+    int64_t nightly_hour_utc;      /* 0..23: what a new registered model gets */
+    const struct test_types *test_types; /* NULL: any type, any configuration */
+    const char *const *dataset_dirs;     /* where file: URIs of datasets may lie, NULL-terminated */
 };
 
 /* May this model go there? */

@@ -1,7 +1,10 @@
 #include "registry/dataset.h"
 
+#include "base/bytes.h"
+#include "base/json.h"
 #include "registry/errors.h"
 #include "registry/model_fields.h"
+#include "registry/test_case.h"
 
 #include <string.h>
 
@@ -114,6 +117,37 @@ static bool check(struct document_write *w, struct err *e)
     return true;
 }
 
+struct users {
+    const char *quoted; /* the id as it stands in a test case's list */
+    struct bytes list;
+    size_t n;
+};
+
+static bool note_user(const struct entity *e, void *ctx)
+{
+    struct users *u = ctx;
+    if (!strstr(test_case_of(document_of(e))->datasets, u->quoted))
+        return true;
+    if (u->n++)
+        bytes_char(&u->list, ',');
+    json_put_string(&u->list, e->id);
+    return u->n < 100;
+}
+
+static bool remove_unused(struct document_write *w, struct err *e)
+{
+    const char *id = w->before->entity.id;
+    struct users u = {arena_printf(w->c->arena, "\"%s\"", id), BYTES_INIT(65536), 0};
+    view_each_of(w->h->view, ENTITY_TEST_CASE, w->c->ns, note_user, &u);
+    if (u.n) {
+        fail(e, &DATASET_IN_USE, "%zu test cases use '%.200s'", u.n, id);
+        if (e)
+            e->members = arena_printf(w->c->arena, "\"in_use\":[%s]", u.list.data);
+    }
+    bytes_release(&u.list);
+    return u.n == 0;
+}
+
 const struct document_type DATASET_TYPE = {
     .kind = ENTITY_DATASET,
     .noun = "dataset",
@@ -128,4 +162,5 @@ const struct document_type DATASET_TYPE = {
     .deleted = "dataset.deleted",
     .init = init,
     .check = check,
+    .remove = remove_unused,
 };

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "registry/test_case.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -152,12 +153,13 @@ bool text_fits(const struct entity *before, const struct entity *after, struct e
                 ENTITY_TEXT_MAX);
 }
 
-void put_model_gone(const struct decision *d, const struct model *m)
+bool put_model_gone(const struct decision *d, const struct model *m, struct err *e)
 {
     const struct entity *health = view_get(d->h->view, ENTITY_HEALTH, m->entity.ns, m->entity.id);
     changes_put(d->out, d->c->arena, "model.deleted", &m->entity, NULL, NULL);
     if (health)
         changes_put(d->out, d->c->arena, "health.removed", health, NULL, NULL);
+    return test_cases_remove(d->c, d->h, d->out, NULL, m->entity.id, e);
 }
 
 /* --- answers --- */

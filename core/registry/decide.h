@@ -83,8 +83,8 @@ bool change_model(const struct decision *d, const struct model *m,
 /* Is what a client made of an entity (NULL: of nothing) no longer than ENTITY_TEXT_MAX, or at
  * least no longer than before? */
 bool text_fits(const struct entity *before, const struct entity *after, struct err *e) MUST_CHECK;
-/* Put the deletion of a model and of its health. */
-void put_model_gone(const struct decision *d, const struct model *m);
+/* Put the deletion of a model, of its health and of the test cases that are its alone. */
+bool put_model_gone(const struct decision *d, const struct model *m, struct err *e) MUST_CHECK;
 /* `{"kind","id"}` of the actor. */
 const char *actor_json(const struct command *c);
 

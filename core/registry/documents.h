@@ -4,7 +4,7 @@
 
 #include "registry/document.h"
 
-/* dataset.h */
-extern const struct document_type DATASET_TYPE;
+extern const struct document_type DATASET_TYPE;   /* dataset.h */
+extern const struct document_type TEST_CASE_TYPE; /* test_case.h */
 
 #endif

@@ -13,6 +13,7 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_REGISTERED_MODEL] = {"registered_model", registered_model_parse},
     [ENTITY_HEALTH] = {"health", health_parse},
     [ENTITY_DATASET] = {"dataset", NULL},
+    [ENTITY_TEST_CASE] = {"test_case", NULL},
 };
 
 struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,

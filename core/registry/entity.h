@@ -19,7 +19,8 @@ enum entity_kind {
     ENTITY_HEALTH,           /* "health": the last judged status of a model, so that its changes are
                                 journalled */
     /* documents, see document.h */
-    ENTITY_DATASET, /* "dataset" */
+    ENTITY_DATASET,   /* "dataset" */
+    ENTITY_TEST_CASE, /* "test_case" */
     ENTITY_KIND_COUNT
 };
 

@@ -124,6 +124,25 @@ const struct err_kind DATASET_EXISTS = {
     "A dataset with this id exists already. Choose another id, or PATCH or PUT the one that "
     "exists.",
 };
+const struct err_kind DATASET_IN_USE = {
+    "DATASET_IN_USE",
+    409,
+    "Dataset in use",
+    "Test cases use the dataset; `in_use` lists them. Change or delete those first.",
+};
+const struct err_kind TEST_CASE_NOT_FOUND = {
+    "TEST_CASE_NOT_FOUND",
+    404,
+    "Test case not found",
+    "No test case of this namespace has this id.",
+};
+const struct err_kind TEST_CASE_EXISTS = {
+    "TEST_CASE_EXISTS",
+    409,
+    "Test case exists",
+    "A test case with this id exists already. Choose another id, or PATCH or PUT the one that "
+    "exists.",
+};
 const struct err_kind REVISION_MISMATCH = {
     "REVISION_MISMATCH",
     412,
@@ -166,6 +185,9 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &HOLD_NOT_FOUND,
     &DATASET_NOT_FOUND,
     &DATASET_EXISTS,
+    &DATASET_IN_USE,
+    &TEST_CASE_NOT_FOUND,
+    &TEST_CASE_EXISTS,
     &REVISION_MISMATCH,
     &BAD_REFERENCE,
     &TOO_MANY_CHANGES,

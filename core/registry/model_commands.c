@@ -324,7 +324,8 @@ static bool delete_model(struct command *c, struct head *h, struct changes *out,
     }
     if (!family_open(&family, &d, m->name, e))
         return false;
-    put_model_gone(&d, m);
+    if (!put_model_gone(&d, m, e))
+        return false;
     delete_aliases(&family, m);
     family.fields.versions--;
     return family_close(&family, "registered_model.updated", NULL, NULL, e) && answer_nothing(c);

@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "registry/family.h"
 #include "registry/field_diff.h"
+#include "registry/test_case.h"
 
 #include <string.h>
 
@@ -113,7 +114,8 @@ static bool rename_name(const struct decision *d, const struct registered_model 
     changes_put(d->out, a, "registered_model.renamed", &r->entity, NULL, evidence);
     changes_put(d->out, a, "registered_model.renamed", NULL, after, evidence);
     *now = after;
-    return rename_versions(d, want->name, e);
+    return rename_versions(d, want->name, e) &&
+           test_cases_rename(d->c, d->h, d->out, r->entity.id, want->name, e);
 }
 
 /* The document a PATCH asks for; what only the server sets stays. */
@@ -202,7 +204,10 @@ static bool delete_name(struct command *c, struct head *h, struct changes *out, 
         return false;
     }
     for (size_t i = 0; i < n; i++)
-        put_model_gone(&d, list[i]);
+        if (!put_model_gone(&d, list[i], e))
+            return false;
+    if (!test_cases_remove(c, h, out, c->id, NULL, e))
+        return false;
     changes_put(out, c->arena, "registered_model.deleted", &r->entity, NULL, NULL);
     return answer_nothing(c);
 }

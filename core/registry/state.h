@@ -58,6 +58,10 @@ const struct model *view_version(const struct view *v, const char *ns, const cha
 void view_each(const struct view *v, enum entity_kind kind,
                bool (*fn)(const struct entity *e, void *ctx), void *ctx);
 
+/* The same within one namespace, which is a search away from all before it. */
+void view_each_of(const struct view *v, enum entity_kind kind, const char *ns,
+                  bool (*fn)(const struct entity *e, void *ctx), void *ctx);
+
 /* A model id, or `name@alias` with a built-in (@stable @canary @previous @latest) or a set alias.
  * NULL and MODEL_NOT_FOUND / ALIAS_NOT_FOUND in `e` when it leads nowhere. */
 const struct model *view_resolve(const struct view *v, const char *ns, const char *reference,

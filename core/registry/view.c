@@ -120,3 +120,16 @@ void view_each(const struct view *v, enum entity_kind kind,
         if (!fn(directory_at(d, p), ctx))
             return;
 }
+
+void view_each_of(const struct view *v, enum entity_kind kind, const char *ns,
+                  bool (*fn)(const struct entity *e, void *ctx), void *ctx)
+{
+    const struct directory *d = v->index[kind];
+    struct index_key key = {.ns = ns, .first = ""};
+    struct position p = directory_seek(d, order_id, &key);
+    for (; position_valid(d, p); position_next(d, &p)) {
+        const struct entity *e = directory_at(d, p);
+        if (order_text(ns, e->ns) != 0 || !fn(e, ctx))
+            return;
+    }
+}

@@ -102,6 +102,22 @@ CALLS = [
     ("dataset_delete", {"dataset_id": "e"}, dict(status=204)),
     ("dataset_replace", {"dataset_id": "e"}, dict(status=201, body={  # to be asked wrongly
         "uri": "file:///srv/data/e.npy", "format": "npy"})),
+    ("test_case_create", {}, dict(status=201, body={
+        "test_id": "t", "model_name": "m", "type": "smoke", "name": "alive", "datasets": ["d"],
+        "triggers": ["manual"], "enforcement": "report", "timeout_ms": 500, "enabled": True,
+        "labels": {"a": "b"}, "config": {}})),
+    ("test_case_replace", {"test_id": "u"}, dict(status=201, body={
+        "model_id": "m:1", "type": "smoke"})),
+    ("test_case_replace", {"test_id": "u"}, dict(body={
+        "model_id": "m:1", "type": "smoke", "enabled": False})),
+    ("test_case_patch", {"test_id": "u"}, dict(body={"labels": {"c": "d"}})),
+    ("test_case_patch", {"test_id": "u"}, dict(body={"labels": {"c": None}}, headers=MERGE)),
+    ("test_cases_list", {}, dict(query="model_name=m&enabled=true&type=smoke&label.a=b")),
+    ("test_case_get", {"test_id": "u"}, {}),
+    ("test_case_get", {"test_id": "u"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
+    ("test_case_delete", {"test_id": "u"}, dict(status=204)),
+    ("test_case_replace", {"test_id": "u"}, dict(status=201, body={  # to be asked wrongly
+        "model_id": "m:1", "type": "smoke"})),
     ("model_audit", {"model_id": "m:1"}, dict(query="limit=1")),
     ("audit_get", {}, dict(query="limit=1000")),
     ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
