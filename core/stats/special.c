@@ -108,14 +108,22 @@ static double beta_fraction(double x, double a, double b)
     return h;
 }
 
-double beta_cdf(double x, double a, double b)
+/* beta_cdf() given 1 - x as well, for arguments so near 1 that the difference is all they say. */
+static double beta_cdf_of(double x, double rest, double a, double b)
 {
-    if (x <= 0 || x >= 1)
+    if (x <= 0 || rest <= 0)
         return x <= 0 ? 0 : 1;
-    const double front = exp(a * log(x) + b * log1p(-x) - log_beta(a, b));
+    const double log_x = x > 0.5 ? log1p(-rest) : log(x);
+    const double log_rest = rest > 0.5 ? log1p(-x) : log(rest);
+    const double front = exp(a * log_x + b * log_rest - log_beta(a, b));
     if (x < (a + 1) / (a + b + 2))
         return front * beta_fraction(x, a, b) / a;
-    return 1 - front * beta_fraction(1 - x, b, a) / b;
+    return 1 - front * beta_fraction(rest, b, a) / b;
+}
+
+double beta_cdf(double x, double a, double b)
+{
+    return beta_cdf_of(x, 1 - x, a, b);
 }
 
 double binomial_cdf(uint64_t k, uint64_t n, double p)
@@ -135,6 +143,16 @@ double binomial_mass(uint64_t k, uint64_t n, double p)
     return exp(hits * log(p) + misses * log1p(-p) + log_choose((double)n, hits));
 }
 
+/* Hill's normal deviate for many degrees of freedom (1970, CACM algorithm 395), where the continued
+ * fraction loses digits. t >= 0. */
+static double student_normal(double t, double df)
+{
+    const double a = df - 0.5, b = 48 * a * a;
+    const double y = a * log1p(t * t / df);
+    const double rest = (((-0.4 * y - 3.3) * y - 24) * y - 85.5) / (0.8 * y * y + 100 + b);
+    return ((rest + y + 3) / b + 1) * sqrt(y);
+}
+
 double student_tail(double t, double df)
 {
     if (isnan(t) || !(df > 0))
@@ -142,11 +160,9 @@ double student_tail(double t, double df)
     if (isinf(t))
         return t > 0 ? 0 : 1;
     const double square = t * t;
-    double half; /* P(T > |t|); the form whose argument keeps its digits */
-    if (square < df)
-        half = 0.5 - 0.5 * beta_cdf(square / (df + square), 0.5, df / 2);
-    else
-        half = 0.5 * beta_cdf(df / (df + square), df / 2, 0.5);
+    const double x = df / (df + square), rest = square / (df + square);
+    const double half = df > 1e5 ? normal_cdf(-student_normal(fabs(t), df))
+                                 : 0.5 * beta_cdf_of(x, rest, df / 2, 0.5); /* P(T > |t|) */
     return t >= 0 ? half : 1 - half;
 }
 

@@ -13,8 +13,9 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Kendall's variance of s: n (n - 1) (2n + 5) / 18 less the same for each group of equal values. */
-static double variance_of_s(const double *values, size_t n)
+/* Kendall's variance of s: n (n - 1) (2n + 5) / 18 less the same for each group of equal values.
+ * Counts the pairs of equal values. */
+static double variance_of_s(const double *values, size_t n, double *tied_pairs)
 {
     double *sorted = mem_alloc(n * sizeof *sorted);
     for (size_t i = 0; i < n; i++)
@@ -22,11 +23,13 @@ static double variance_of_s(const double *values, size_t n)
     qsort(sorted, n, sizeof *sorted, ascending);
     const double all = (double)n;
     double sum = all * (all - 1) * (2 * all + 5);
+    *tied_pairs = 0;
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && sorted[end] == sorted[i];)
             end++;
         const double ties = (double)(end - i);
         sum -= ties * (ties - 1) * (2 * ties + 5);
+        *tied_pairs += ties * (ties - 1) / 2;
     }
     free(sorted);
     return sum / 18;
@@ -70,7 +73,10 @@ void trend_test(const double *x, const double *values, size_t n, double level, s
     }
     const size_t pairs = n * (n - 1) / 2;
     double *slopes = pair_slopes(x, values, n, &out->s);
-    out->variance = variance_of_s(values, n);
+    double tied_pairs;
+    out->variance = variance_of_s(values, n, &tied_pairs);
+    if ((double)pairs > tied_pairs)
+        out->tau = out->s / sqrt((double)pairs * ((double)pairs - tied_pairs));
     if (out->variance > 0) {
         const double nearer = out->s - (out->s > 0) + (out->s < 0); /* continuity correction */
         out->z = nearer / sqrt(out->variance);
@@ -79,4 +85,42 @@ void trend_test(const double *x, const double *values, size_t n, double level, s
     out->slope = (slopes[(pairs - 1) / 2] + slopes[pairs / 2]) / 2;
     out->slope_interval = sen_interval(slopes, pairs, out->variance, level);
     free(slopes);
+}
+
+/* Lag-1 autocorrelation of what a line leaves, not below 0, corrected for its bias, which is twice
+ * that about a mean (Kendall 1954; van Giersbergen 2005). */
+static double autocorrelation(const double *x, size_t n)
+{
+    double mean = 0, squares = 0, products = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += x[i] / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        squares += (x[i] - mean) * (x[i] - mean);
+        if (i > 0)
+            products += (x[i] - mean) * (x[i - 1] - mean);
+    }
+    const double phi = squares > 0 ? products / squares : 0;
+    return fmin(fmax(phi + (2 + 4 * phi) / (double)n, 0), 0.9);
+}
+
+void trend_test_whitened(const double *values, size_t n, double level, struct trend *out)
+{
+    if (n > TREND_POINTS_MAX) {
+        values += n - TREND_POINTS_MAX;
+        n = TREND_POINTS_MAX;
+    }
+    trend_test(NULL, values, n, level, out);
+    if (n < 3)
+        return;
+    double rest[TREND_POINTS_MAX], white[TREND_POINTS_MAX];
+    for (size_t i = 0; i < n; i++)
+        rest[i] = values[i] - out->slope * (double)i;
+    const double phi = autocorrelation(rest, n);
+    for (size_t i = 1; i < n; i++)
+        white[i - 1] = values[i] - phi * values[i - 1];
+    const double slope = out->slope;
+    const struct interval slope_interval = out->slope_interval;
+    trend_test(NULL, white, n - 1, level, out);
+    out->slope = slope;
+    out->slope_interval = slope_interval;
 }

@@ -61,6 +61,28 @@ static void binomial_cdf_is_right(void **state)
     assert_true(near(binomial_cdf(0, 4, 0.5), 0.0625, 1e-12));
 }
 
+/* Expected: t.sf, t.isf (refined by its sf), binom.pmf, betaln. */
+static void student_and_binomial_mass_are_right(void **state)
+{
+    (void)state;
+    assert_true(student_tail(0, 3) == 0.5);
+    assert_true(near(student_tail(2.5, 1), 0.12111894159084335, 1e-12));
+    assert_true(near(student_tail(10, 100000), 7.8165076501037e-24, 1e-9));
+    assert_true(near(student_tail(-1.5, 5), 1 - student_tail(1.5, 5), 1e-15));
+    assert_true(student_tail(INFINITY, 5) == 0 && student_tail(-INFINITY, 5) == 1);
+    assert_true(isnan(student_tail(NAN, 5)) && isnan(student_tail(1, 0)));
+    assert_true(near(student_quantile(0.025, 1), 12.706204736174705, 1e-12));
+    assert_true(near(student_quantile(0.025, 1e9), 1.9599639869, 1e-9));
+    assert_true(near(student_quantile(0.975, 7), -student_quantile(0.025, 7), 1e-14));
+    assert_true(fabs(student_tail(student_quantile(1e-9, 4), 4) - 1e-9) < 1e-20);
+    assert_true(student_quantile(0, 4) == INFINITY && student_quantile(1, 4) == -INFINITY);
+    assert_true(near(binomial_mass(3, 10, 0.5), 0.1171875, 1e-12));
+    assert_true(binomial_mass(4, 3, 0.5) == 0 && binomial_mass(0, 3, 0) == 1);
+    assert_true(binomial_mass(3, 3, 1) == 1 && binomial_mass(2, 3, 1) == 0);
+    assert_true(near(log_beta(0.5, 0.5), log(M_PI), 1e-14));
+    assert_true(near(log_choose(52, 5), log(2598960), 1e-13));
+}
+
 static void log_mean_exp_does_not_overflow(void **state)
 {
     (void)state;
@@ -77,6 +99,7 @@ int main(void)
         cmocka_unit_test(normal_quantile_is_right),
         cmocka_unit_test(beta_cdf_is_right),
         cmocka_unit_test(binomial_cdf_is_right),
+        cmocka_unit_test(student_and_binomial_mass_are_right),
         cmocka_unit_test(log_mean_exp_does_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,38 @@ static void false_alarms_are_as_many_as_p_says(void **state)
     assert_in_range(alarms, 60, 130);
 }
 
+/* Neighbours that move together fool the plain test oftener than the whitened one. */
+static void whitening_keeps_the_promise(void **state)
+{
+    (void)state;
+    uint64_t seed = 5;
+    int plain = 0, whitened = 0;
+    for (int run = 0; run < 1000; run++) {
+        double values[60], last = 0;
+        struct trend t;
+        for (size_t i = 0; i < 60; i++)
+            values[i] = last = 0.5 * last + random_normal(&seed);
+        trend_test(NULL, values, 60, 0.95, &t);
+        plain += t.p < 0.05;
+        const double slope = t.slope;
+        trend_test_whitened(values, 60, 0.95, &t);
+        whitened += t.p < 0.05;
+        assert_true(t.slope == slope);
+    }
+    assert_in_range(plain, 200, 350);
+    assert_in_range(whitened, 30, 120);
+    struct trend t;
+    double flat[10] = {0}, ramp[40];
+    trend_test_whitened(flat, 10, 0.95, &t);
+    assert_true(t.p == 1 && t.slope == 0 && t.tau == 0);
+    trend_test_whitened(flat, 1, 0.95, &t);
+    assert_true(isnan(t.slope) && t.p == 1);
+    for (size_t i = 0; i < 40; i++)
+        ramp[i] = 0.1 * (double)i + 0.3 * random_normal(&seed);
+    trend_test_whitened(ramp, 40, 0.95, &t);
+    assert_true(t.p < 1e-6 && t.tau > 0.7);
+}
+
 static void long_series_are_judged_by_their_end(void **state)
 {
     (void)state;
@@ -113,6 +145,7 @@ int main(void)
         cmocka_unit_test(falling_mirrors_rising),
         cmocka_unit_test(too_little_to_say),
         cmocka_unit_test(false_alarms_are_as_many_as_p_says),
+        cmocka_unit_test(whitening_keeps_the_promise),
         cmocka_unit_test(long_series_are_judged_by_their_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
