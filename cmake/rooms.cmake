@@ -6,6 +6,7 @@
 function(paddock_room name)
   cmake_parse_arguments(ROOM "" "" "ROOMS;LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/${name}/*.c)
+  list(FILTER sources EXCLUDE REGEX "/main\\.c$") # a program, not the room's library
   list(TRANSFORM ROOM_ROOMS PREPEND paddock_)
   if(sources)
     add_library(paddock_${name} STATIC ${sources})

@@ -30,11 +30,11 @@ INCLUDED = {"OpenSSL": "libcrypto", "libevent": "libevent core"}
 
 SYSTEM = re.compile(
     r"(sys|netinet|arpa|net|linux|asm)/[a-z0-9_]+\.h"
-    r"|(assert|byteswap|ctype|dirent|endian|errno|fcntl|float|fnmatch|getopt|glob|grp|ifaddrs"
-    r"|immintrin|inttypes|limits|locale|malloc|math|netdb|poll|pthread|pwd|sched|semaphore|setjmp"
+    r"|(assert|byteswap|ctype|dirent|endian|errno|fcntl|float|fnmatch|fts|getopt|glob|grp|ifaddrs"
+    r"|immintrin|inttypes|limits|link|locale|malloc|math|netdb|poll|pthread|pwd|sched|semaphore|setjmp"
     r"|signal|spawn"
     r"|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|syslog|termios"
-    r"|threads|time|unistd|x86intrin)\.h"
+    r"|threads|time|ucontext|unistd|x86intrin)\.h"
 )
 
 PURE_ROOMS = {"stats", "registry"}

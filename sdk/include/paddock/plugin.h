@@ -100,7 +100,8 @@ typedef struct paddock_field {
     const char *name;                   /* [a-z][a-z0-9_]{0,62}; NULL ends the table */
     uint32_t type;                      /* PADDOCK_FIELD_* */
     uint32_t flags;                     /* PADDOCK_REQUIRED | ... */
-    double min, max;                    /* inclusive; both 0: no limit. See the types */
+    double min, max;                    /* inclusive, see the types; both 0: no limits;
+                                           max 0 and min above: no upper limit */
     const char *preset;                 /* value if not given, as JSON text: "0.05", "\"mean\"",
                                            "[1,2]"; NULL: the member stays absent */
     const char *const *choices;         /* TEXT: ended by NULL; NULL: any text */

@@ -1,0 +1,20 @@
+/* worker_spawn: start paddock-worker with its descriptors. Room: extend. Threads: [any]. */
+#ifndef PADDOCK_EXTEND_WORKER_SPAWN_H
+#define PADDOCK_EXTEND_WORKER_SPAWN_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct spawned {
+    pid_t pid;
+    int report_fd, log_fd; /* read ends, non-blocking, close-on-exec */
+};
+
+/* Run `argv` with `input` on descriptor 0, the log on 1 and 2, the report on 3, nothing else open,
+ * a clean environment, default signals, and a process group of its own. The caller waits for it. */
+bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
+                  struct err *e) MUST_CHECK;
+
+#endif

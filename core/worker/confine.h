@@ -1,0 +1,34 @@
+/* confine: what the second stage gives up before it loads other people's code. Room: worker.
+ * Threads: before any is started.
+ *
+ * As root, a user number that nobody else has, so that limits count for this run alone and nothing
+ * but this run can be signalled; a mount namespace in which everything is read-only but a memory
+ * disk of limited size. Without root a user namespace gives the same where the kernel allows it;
+ * where not, the first stage watches the directory's size. Always: limits for memory, processor
+ * time, files, processes; no new privileges; Landlock where the kernel has it. This contains
+ * accidents, not malice. */
+#ifndef PADDOCK_WORKER_CONFINE_H
+#define PADDOCK_WORKER_CONFINE_H
+
+#include "base/err.h"
+#include "worker/job.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct confine {
+    uid_t uid; /* 0: stay who we are */
+    gid_t gid;
+    const char *scratch; /* an existing, empty directory; NULL: nothing may be written */
+    uint64_t memory_bytes, scratch_bytes, cpu_seconds;
+    unsigned processes, open_files;
+};
+
+/* Whom to become: the named user, or a number made of `pid` if the name is NULL and we are root. */
+bool confine_user(const char *name, pid_t pid, struct confine *out, struct err *e) MUST_CHECK;
+
+/* Do it, in this process, for ever. What the kernel does not allow is left out, except the user and
+ * the limits, without which it fails. */
+bool confine_self(const struct confine *c, struct err *e) MUST_CHECK;
+
+#endif

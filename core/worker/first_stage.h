@@ -1,0 +1,10 @@
+/* first_stage: the trusted process. It holds no foreign code, starts the second stage, watches it,
+ * tells the host how it ended, and leaves nothing behind. Room: worker. Threads: its only one. */
+#ifndef PADDOCK_WORKER_FIRST_STAGE_H
+#define PADDOCK_WORKER_FIRST_STAGE_H
+
+/* Run the job on standard input; the log goes to descriptor 2, the report to 3. Returns the exit
+ * status: 0 if the report is complete. */
+int first_stage(void);
+
+#endif
