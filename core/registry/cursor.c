@@ -57,22 +57,28 @@ struct sort_key sort_key_of(enum model_sort sort, const struct model *m)
     return key;
 }
 
-struct sort_key sort_key_of_row(enum model_sort sort, const struct model_row *row,
+bool sort_prefix_is_all(enum model_sort sort)
+{
+    return sort == SORT_CREATED_AT || sort == SORT_UPDATED_AT || sort == SORT_STATUS;
+}
+
+struct sort_key sort_key_of_row(enum model_sort sort, const struct model_rows *rows, size_t at,
                                 const struct model *m)
 {
     struct sort_key key = {.model = m};
-    if (sort == SORT_VERSION || !sort_prefix_of(sort, row, &key.prefix))
+    if (!sort_prefix_is_all(sort) || !sort_prefix_of(sort, rows, at, &key.prefix))
         return sort_key_of(sort, m);
     return key;
 }
 
-bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t *prefix)
+bool sort_prefix_of(enum model_sort sort, const struct model_rows *rows, size_t at,
+                    uint64_t *prefix)
 {
     switch (sort) {
-    case SORT_VERSION: *prefix = row->version_key; return true;
-    case SORT_CREATED_AT: *prefix = (uint64_t)row->created_at; return true;
-    case SORT_UPDATED_AT: *prefix = (uint64_t)row->updated_at; return true;
-    case SORT_STATUS: *prefix = row->status; return true;
+    case SORT_VERSION: *prefix = rows->version_key[at]; return true;
+    case SORT_CREATED_AT: *prefix = (uint64_t)rows->created_at[at]; return true;
+    case SORT_UPDATED_AT: *prefix = (uint64_t)rows->updated_at[at]; return true;
+    case SORT_STATUS: *prefix = rows->status[at]; return true;
     case SORT_NAME:
     case SORT_MODEL_ID: return false;
     }
@@ -96,6 +102,8 @@ int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struc
     int order = 0;
     if (a->text && a->text != b->text)
         order = sort == SORT_VERSION ? version_compare(a->text, b->text) : strcmp(a->text, b->text);
+    if (order == 0 && a->place && b->place)
+        return a->place < b->place ? -1 : a->place > b->place;
     if (order == 0)
         order = strcmp(key_id(a), key_id(b));
     return order ? order : strcmp(key_ns(a), key_ns(b));

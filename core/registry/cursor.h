@@ -16,14 +16,19 @@ struct sort_key {
     const char *text;    /* name, version or id; NULL for numbers, which `prefix` holds in full */
     const char *id, *ns; /* NULL: those of the model, which was not visited yet */
     const struct model *model; /* NULL in a cursor */
+    uint64_t place; /* among models in the order of id and namespace: says what those would, without
+                     * a visit; 0: not known */
 };
 
 struct sort_key sort_key_of(enum model_sort sort, const struct model *m);
-/* The same from the row, without a visit to the model where the order allows. */
-struct sort_key sort_key_of_row(enum model_sort sort, const struct model_row *row,
+/* The same from its row, number `at`, without a visit to the model where the order allows. */
+struct sort_key sort_key_of_row(enum model_sort sort, const struct model_rows *rows, size_t at,
                                 const struct model *m);
 /* The key's prefix from the row, without a visit to the model; false if the order needs one. */
-bool sort_prefix_of(enum model_sort sort, const struct model_row *row, uint64_t *prefix);
+bool sort_prefix_of(enum model_sort sort, const struct model_rows *rows, size_t at,
+                    uint64_t *prefix);
+/* Is the prefix all of the value? Then equal ones differ by id alone. */
+bool sort_prefix_is_all(enum model_sort sort);
 int sort_key_compare(enum model_sort sort, const struct sort_key *a, const struct sort_key *b);
 
 const char *cursor_write(enum model_sort sort, bool descending, const struct sort_key *key,

@@ -79,9 +79,9 @@ const struct entity *directory_find(const struct directory *d, index_order *orde
 
 static struct chunk *chunk_new(struct generation *g, bool rows)
 {
-    struct chunk *c = mem_alloc(sizeof *c + (rows ? CHUNK_MAX * sizeof *c->rows : 0));
+    /* Zero, because a pass compares a chunk's rows in vectors, those past its end too. */
+    struct chunk *c = mem_zero(1, sizeof *c + (rows ? sizeof *c->rows : 0));
     c->born = g->number;
-    c->n = 0;
     pointers_add(&g->made, c);
     return c;
 }
@@ -92,14 +92,14 @@ static void move(struct chunk *to, size_t to_at, const struct chunk *from, size_
 {
     memmove(to->items + to_at, from->items + from_at, n * sizeof *to->items);
     if (rows)
-        memmove(to->rows + to_at, from->rows + from_at, n * sizeof *to->rows);
+        rows_move(to->rows, to_at, from->rows, from_at, n);
 }
 
 static void set(struct chunk *c, size_t at, const struct entity *e, bool rows)
 {
     c->items[at] = e;
     if (rows)
-        c->rows[at] = model_row_of(model_of(e));
+        rows_set(c->rows, at, model_of(e));
 }
 
 static struct directory *directory_alloc(struct generation *g, size_t cap)

@@ -15,13 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHUNK_MAX 128
+#define CHUNK_MAX ROWS_MAX
 
 struct chunk {
     uint64_t born; /* generation */
     size_t n;
     const struct entity *items[CHUNK_MAX];
-    struct model_row rows[]; /* CHUNK_MAX of them in a directory with rows, else none */
+    struct model_rows rows[]; /* one in a directory with rows, else none */
 };
 
 struct directory {

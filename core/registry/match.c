@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,8 @@ void match_init(struct match *m, const struct model_query *q, struct arena *a)
     m->q = q->q && *q->q ? lower_text(q->q, a) : NULL;
     m->q_len = m->q ? strlen(m->q) : 0;
 }
+
+#define AHEAD 8 /* models whose memory is asked for in advance */
 
 /* Does the shared text of this number pass? `text` is where the model keeps it: read only if the
  * number is a new one. */
@@ -160,31 +163,129 @@ static bool match_texts(struct match *m, const struct model *model)
            (!m->q || q_matches(m, model));
 }
 
-static bool has_mark(uint32_t want, uint32_t is)
+/* --- a chunk ---
+ * keep[i] is 1 while row i passes, else 0. Each filter goes over its column in full, in loops of
+ * known length without branches: that is what a compiler makes vectors of. */
+
+static void keep_equal(uint8_t *restrict keep, const uint32_t *restrict column, uint32_t want)
 {
-    return !want || want == is;
+    for (size_t i = 0; i < CHUNK_MAX; i++)
+        keep[i] &= column[i] == want;
 }
 
-bool match_row(struct match *m, const struct model_row *row, const struct model *model)
+static void keep_marked(uint8_t *keep, const uint32_t *column, uint32_t want)
+{
+    if (want)
+        keep_equal(keep, column, want);
+}
+
+/* A shared text has one number: once that is known, numbers are all there is to compare. `offset`
+ * is where a model keeps the text. */
+static void keep_shared(struct text_filter *f, uint8_t *keep, const uint32_t *column,
+                        const struct chunk *c, size_t offset)
+{
+    if (!f->want)
+        return;
+    if (f->yes) {
+        keep_equal(keep, column, f->yes);
+        return;
+    }
+    for (size_t i = 0; i < c->n; i++) {
+        const char *model = (const char *)c->items[i];
+        keep[i] = keep[i] && shared_text_is(f, column[i], (const void *)(model + offset));
+    }
+}
+
+static void keep_status(uint8_t *restrict keep, const uint8_t *restrict column, unsigned statuses)
+{
+    for (size_t i = 0; i < CHUNK_MAX; i++)
+        keep[i] &= statuses >> column[i] & 1;
+}
+
+static void keep_created(uint8_t *restrict keep, const int64_t *restrict column, int64_t from,
+                         int64_t to)
+{
+    for (size_t i = 0; i < CHUNK_MAX; i++)
+        keep[i] &= (column[i] >= from) & (column[i] < to);
+}
+
+static void keep_labelled(uint8_t *restrict keep, const uint64_t *restrict column, uint64_t bits)
+{
+    for (size_t i = 0; i < CHUNK_MAX; i++)
+        keep[i] &= (column[i] & bits) == bits;
+}
+
+static void keep_by_rows(struct match *m, const struct chunk *c, uint8_t *keep)
 {
     const struct model_query *q = m->query;
-    if (q->statuses && !(q->statuses >> row->status & 1))
-        return false;
-    if (row->created_at < q->created_from || (q->created_to && row->created_at >= q->created_to))
-        return false;
-    if (!has_mark(m->source_digest, row->source_digest) ||
-        !has_mark(m->training_run_id, row->training_run_id) || (m->alias && !row->aliased) ||
-        (row->labels & m->label_bits) != m->label_bits)
-        return false;
-    return shared_text_is(&m->type, row->type, &model->type) &&
-           shared_text_is(&m->sport, row->sport, &model->sport) &&
-           shared_text_is(&m->target, row->deployment_target, &model->deployment_target) &&
-           shared_text_is(&m->name, row->name, &model->name) &&
-           (!m->visit || match_texts(m, model));
+    const struct model_rows *rows = c->rows;
+    if (q->statuses)
+        keep_status(keep, rows->status, q->statuses);
+    if (q->created_from || q->created_to)
+        keep_created(keep, rows->created_at, q->created_from,
+                     q->created_to ? q->created_to : INT64_MAX);
+    keep_marked(keep, rows->source_digest, m->source_digest);
+    keep_marked(keep, rows->training_run_id, m->training_run_id);
+    for (size_t i = 0; m->alias && i < CHUNK_MAX; i++)
+        keep[i] &= rows->aliased[i];
+    if (m->label_bits)
+        keep_labelled(keep, rows->labels, m->label_bits);
+    keep_shared(&m->type, keep, rows->type, c, offsetof(struct model, type));
+    keep_shared(&m->sport, keep, rows->sport, c, offsetof(struct model, sport));
+    keep_shared(&m->target, keep, rows->deployment_target, c,
+                offsetof(struct model, deployment_target));
+    keep_shared(&m->name, keep, rows->name, c, offsetof(struct model, name));
 }
 
-bool match_model(struct match *m, const struct model *model)
+/* The places kept, in ascending order. Eight that are not cost one comparison. */
+static size_t gather(const uint8_t *keep, uint8_t *places)
 {
-    struct model_row row = model_row_of(model);
-    return match_row(m, &row, model);
+    size_t n = 0;
+    for (size_t i = 0; i < CHUNK_MAX; i += 8) {
+        uint64_t eight;
+        memcpy(&eight, keep + i, sizeof eight);
+        for (size_t j = i; eight && j < i + 8; j++) {
+            places[n] = (uint8_t)j;
+            n += keep[j];
+        }
+    }
+    return n;
+}
+
+/* Ask for the memory that the filters will read of models to come: of the farther one what tells
+ * where its texts are, of the nearer one the texts. */
+static void prefetch(const struct match *m, const struct chunk *c, const uint8_t *places, size_t n,
+                     size_t i)
+{
+    if (i + 2 * AHEAD < n) {
+        const struct model *far = model_of(c->items[places[i + 2 * AHEAD]]);
+        __builtin_prefetch(far);
+        __builtin_prefetch((const char *)far + 64);
+    }
+    if (i + AHEAD < n && m->q) {
+        const struct model *near = model_of(c->items[places[i + AHEAD]]);
+        __builtin_prefetch(near->entity.id);
+        __builtin_prefetch(near->entity.json + near->description_at);
+    }
+}
+
+static size_t match_visits(struct match *m, const struct chunk *c, uint8_t *places, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        prefetch(m, c, places, n, i);
+        if (match_texts(m, model_of(c->items[places[i]])))
+            places[kept++] = places[i];
+    }
+    return kept;
+}
+
+size_t match_chunk(struct match *m, const struct chunk *c, size_t from, size_t to,
+                   uint8_t places[CHUNK_MAX])
+{
+    _Alignas(16) uint8_t keep[CHUNK_MAX] = {0};
+    memset(keep + from, 1, to - from);
+    keep_by_rows(m, c, keep);
+    size_t n = gather(keep, places);
+    return m->visit ? match_visits(m, c, places, n) : n;
 }

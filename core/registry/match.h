@@ -3,8 +3,8 @@
 #define PADDOCK_REGISTRY_MATCH_H
 
 #include "base/arena.h"
+#include "registry/index.h"
 #include "registry/query.h"
-#include "registry/row.h"
 #include "registry/scan.h"
 
 #include <stdbool.h>
@@ -42,9 +42,10 @@ struct match {
 };
 
 void match_init(struct match *m, const struct model_query *q, struct arena *a);
-bool match_model(struct match *m, const struct model *model);
-/* The same, from the row as far as it goes: `model` is visited only if that may matter. */
-bool match_row(struct match *m, const struct model_row *row, const struct model *model);
+/* Which of the places [from, to) of a chunk with rows match? Writes them in ascending order and
+ * returns how many they are. Models are visited only where their rows cannot say no. */
+size_t match_chunk(struct match *m, const struct chunk *c, size_t from, size_t to,
+                   uint8_t places[CHUNK_MAX]);
 
 /* Parts that lists of registered models use too. */
 const struct label_literal *label_literals(const struct label_filter *labels, size_t n,

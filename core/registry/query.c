@@ -16,8 +16,11 @@
 struct pass {
     const struct model_query *query;
     struct match match;
-    struct sort_key after;   /* of the cursor */
-    bool has_after, ordered; /* ordered: models come in the order asked for */
+    struct sort_key after; /* of the cursor */
+    bool has_after;
+    bool by_place; /* models come in the order of ids asked for: what comes later loses a draw */
+    bool ordered;  /* they come in the order asked for altogether */
+    uint64_t edge; /* by_place: edge_of() the cursor */
     struct sort_key *heap;
     size_t n, cap;
     uint64_t total, beyond; /* matches; those after the cursor */
@@ -59,104 +62,163 @@ static void compete(struct pass *p, const struct sort_key *key)
 {
     if (p->n < p->cap) {
         p->heap[p->n++] = *key;
-        if (!p->ordered)
-            sift_up(p, p->n - 1);
-    } else if (!p->ordered && p->cap && compare(p, key, &p->heap[0]) < 0) {
+        sift_up(p, p->n - 1);
+    } else if (p->cap && compare(p, key, &p->heap[0]) < 0) {
         p->heap[0] = *key;
         sift_down(p, 0, p->n);
     }
 }
 
-/* Is this prefix alone enough to keep a model off the page? Equal ones are not. */
+/* Is this prefix alone enough to be kept off the page by `to`? Equal ones are not. */
 static bool prefix_loses(const struct pass *p, uint64_t prefix, const struct sort_key *to)
 {
     return p->query->descending ? prefix < to->prefix : prefix > to->prefix;
 }
 
-/* Count a match that lies beyond the cursor but cannot be on the page, without a visit to it. */
-static bool settled_by_row(struct pass *p, const struct model_row *row)
+/* In a walk by place: does it lie beyond the cursor, as far as the id decides that? */
+static bool place_is_beyond(const struct pass *p, uint64_t place)
+{
+    return !p->has_after || (p->query->descending ? place < p->edge : place >= p->edge);
+}
+
+/* Drop a match before the cursor, or count one beyond it that cannot be on the page, without a
+ * visit to it. */
+static bool settled_by_row(struct pass *p, const struct model_rows *rows, size_t at, uint64_t place)
 {
     uint64_t prefix;
-    if (p->ordered && p->beyond > p->cap) { /* the page is full: so is all that follows beyond it */
-        p->beyond++;
+    if (!sort_prefix_of(p->query->sort, rows, at, &prefix))
+        return false;
+    const bool by_place = p->by_place && sort_prefix_is_all(p->query->sort);
+    if (p->has_after && prefix == p->after.prefix) {
+        if (!by_place)
+            return false;
+        if (!place_is_beyond(p, place))
+            return true;
+    } else if (p->has_after && !prefix_loses(p, prefix, &p->after)) {
         return true;
     }
-    if (!row || !sort_prefix_of(p->query->sort, row, &prefix))
-        return false;
-    if (p->has_after && prefix != p->after.prefix && !prefix_loses(p, prefix, &p->after))
-        return true; /* before the cursor */
-    if (p->n < p->cap || !prefix_loses(p, prefix, &p->heap[0]))
+    if (p->n < p->cap ||
+        !(prefix_loses(p, prefix, &p->heap[0]) || (by_place && prefix == p->heap[0].prefix)))
         return false;
     p->beyond++;
     return true;
 }
 
-/* A match; its row if it is at hand. */
-static void consider(struct pass *p, const struct model_row *row, const struct model *m)
+/* A match, in an order that is not that of the walk. */
+static void consider(struct pass *p, const struct chunk *c, size_t at, uint64_t place)
 {
-    p->total++;
-    if (settled_by_row(p, row))
+    if (settled_by_row(p, c->rows, at, place))
         return;
-    struct sort_key key =
-        row ? sort_key_of_row(p->query->sort, row, m) : sort_key_of(p->query->sort, m);
+    struct sort_key key = sort_key_of_row(p->query->sort, c->rows, at, model_of(c->items[at]));
+    key.place = p->by_place ? place : 0;
     if (p->has_after && compare(p, &key, &p->after) <= 0)
         return;
     p->beyond++;
     compete(p, &key);
 }
 
-/* --- the models concerned --- */
-
-/* Ask for the memory that the filters will read of a model to come. */
-static void prefetch(const struct pass *p, const struct model *m)
+/* A match in a walk in the order asked for: the first ones beyond the cursor are the page. */
+static void append(struct pass *p, const struct model *m, uint64_t place)
 {
-    __builtin_prefetch(m);
-    __builtin_prefetch((const char *)m + 64);
-    if (p->match.q)
-        __builtin_prefetch(m + 1); /* its id */
+    if (!place_is_beyond(p, place))
+        return;
+    p->beyond++;
+    if (p->n < p->cap)
+        p->heap[p->n++] = sort_key_of(p->query->sort, m);
 }
 
-/* Places [from, to) of a chunk with rows, in either direction. */
-static void walk_chunk(struct pass *p, const struct chunk *c, size_t from, size_t to, bool back)
+/* --- the models concerned --- */
+
+/* A sort by name looks at the name of each match. */
+static void prefetch(const struct chunk *c, const uint8_t *places, size_t n, size_t i)
 {
-    bool visits = p->match.visit || p->query->sort == SORT_NAME;
-    for (size_t i = 0; i < to - from; i++) {
-        size_t at = back ? to - 1 - i : from + i;
-        size_t ahead =
-            back ? at - AHEAD : at + AHEAD; /* wraps below 0, then it is no place either */
-        if (visits && ahead < c->n)
-            prefetch(p, model_of(c->items[ahead]));
-        const struct model *m = model_of(c->items[at]);
-        if (match_row(&p->match, &c->rows[at], m))
-            consider(p, &c->rows[at], m);
+    if (i < n) {
+        __builtin_prefetch(c->items[places[i]]);
+        __builtin_prefetch((const char *)c->items[places[i]] + 64);
     }
 }
 
-/* The places [from, to) of the index by id. */
+static uint64_t place_of(struct position p)
+{
+    return p.chunk * CHUNK_MAX + p.at + 1;
+}
+
+/* Places [from, to) of chunk number `number`, in either direction. */
+static void walk_chunk(struct pass *p, const struct chunk *c, size_t number, size_t from, size_t to)
+{
+    uint8_t places[CHUNK_MAX];
+    const size_t n = match_chunk(&p->match, c, from, to, places);
+    p->total += n;
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = places[p->query->descending ? n - 1 - i : i];
+        const uint64_t place = place_of((struct position){number, at});
+        if (p->query->sort == SORT_NAME && !p->query->descending)
+            prefetch(c, places, n, i + AHEAD);
+        if (p->ordered)
+            append(p, model_of(c->items[at]), place);
+        else
+            consider(p, c, at, place);
+    }
+}
+
+/* The places [from, to) of the index by id. Descending, the walk goes backwards: ids often grow
+ * with time, and a walk towards ever better models would bring each of them onto the page for a
+ * moment. */
 static void walk_rows(struct pass *p, const struct directory *d, struct position from,
-                      struct position to, bool back)
+                      struct position to)
 {
     size_t last = to.at ? to.chunk + 1 : to.chunk; /* chunks [from.chunk, last) */
     for (size_t i = from.chunk; i < last; i++) {
-        size_t chunk = back ? last - 1 - (i - from.chunk) : i;
+        size_t chunk = p->query->descending ? last - 1 - (i - from.chunk) : i;
         const struct chunk *c = d->chunks[chunk];
-        walk_chunk(p, c, chunk == from.chunk ? from.at : 0, chunk == to.chunk ? to.at : c->n, back);
+        walk_chunk(p, c, chunk, chunk == from.chunk ? from.at : 0,
+                   chunk == to.chunk ? to.at : c->n);
     }
 }
 
-/* The versions of one name: few, so they are simply visited. */
+/* The versions of one name have no rows of their own in order: they are made, a chunk at a time. */
+struct versions {
+    struct pass *pass;
+    struct chunk *chunk;
+};
+
 static bool visit(const struct model *m, void *ctx)
 {
-    struct pass *p = ctx;
-    if (match_model(&p->match, m))
-        consider(p, NULL, m);
+    const struct versions *v = ctx;
+    rows_set(v->chunk->rows, v->chunk->n, m);
+    v->chunk->items[v->chunk->n++] = &m->entity;
+    if (v->chunk->n == CHUNK_MAX) {
+        walk_chunk(v->pass, v->chunk, 0, 0, CHUNK_MAX);
+        v->chunk->n = 0;
+    }
     return true;
 }
 
-static struct position seek(const struct directory *ids, const char *ns)
+static void walk_versions(struct pass *p, const struct view *v, struct arena *a)
 {
-    struct index_key key = {.ns = ns, .first = ""};
+    struct versions versions = {
+        p, arena_zero(a, sizeof *versions.chunk + sizeof *versions.chunk->rows)};
+    view_versions(v, p->query->ns, p->query->name, visit, &versions);
+    walk_chunk(p, versions.chunk, 0, 0, versions.chunk->n);
+}
+
+static struct position seek(const struct directory *ids, const char *ns, const char *id)
+{
+    struct index_key key = {.ns = ns, .first = id};
     return directory_seek(ids, view_order(INDEX_MODELS), &key);
+}
+
+/* The place where, among equal values, what is beyond the cursor begins (descending: ends). */
+static uint64_t edge_of(const struct pass *p, const struct directory *ids)
+{
+    const struct position at = seek(ids, p->query->ns, p->after.id);
+    uint64_t edge = place_of(at);
+    if (position_valid(ids, at) && strcmp(directory_at(ids, at)->id, p->after.id) == 0 &&
+        strcmp(directory_at(ids, at)->ns, p->query->ns) == 0) {
+        int order = strcmp(p->query->ns, p->after.ns);
+        edge += p->query->descending ? order < 0 : order <= 0;
+    }
+    return edge;
 }
 
 static void walk(struct pass *p, const struct view *v, struct arena *a)
@@ -164,16 +226,16 @@ static void walk(struct pass *p, const struct view *v, struct arena *a)
     const struct model_query *q = p->query;
     const struct directory *ids = v->index[INDEX_MODELS];
     if (strcmp(q->ns, "*") == 0) {
-        walk_rows(p, ids, (struct position){0, 0}, (struct position){ids->n, 0}, false);
+        walk_rows(p, ids, (struct position){0, 0}, (struct position){ids->n, 0});
     } else if (q->name) {
-        view_versions(v, q->ns, q->name, visit, p);
+        walk_versions(p, v, a);
     } else {
-        /* No namespace has a character below the 1 appended: that is the place after all of it.
-         * Descending, the walk goes backwards: ids often grow with time, and a walk towards ever
-         * better models would bring each of them onto the page for a moment. */
+        p->by_place = true;
         p->ordered = q->sort == SORT_MODEL_ID;
-        walk_rows(p, ids, seek(ids, q->ns), seek(ids, arena_printf(a, "%s\001", q->ns)),
-                  q->descending);
+        if (p->has_after)
+            p->edge = edge_of(p, ids);
+        /* No namespace has a character below the 1 appended: that is the place after all of it. */
+        walk_rows(p, ids, seek(ids, q->ns, ""), seek(ids, arena_printf(a, "%s\001", q->ns), ""));
     }
 }
 

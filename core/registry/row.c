@@ -26,20 +26,37 @@ static uint64_t all_labels(const struct model *m)
     return bits;
 }
 
-struct model_row model_row_of(const struct model *m)
+void rows_set(struct model_rows *rows, size_t at, const struct model *m)
 {
-    return (struct model_row){
-        .created_at = m->created_at,
-        .updated_at = m->updated_at,
-        .version_key = m->version_key,
-        .labels = all_labels(m),
-        .type = intern_id(m->type),
-        .sport = intern_id(m->sport),
-        .deployment_target = intern_id(m->deployment_target),
-        .name = intern_id(m->name),
-        .source_digest = text_mark(m->source_digest),
-        .training_run_id = text_mark(m->training_run_id),
-        .status = (uint8_t)m->status,
-        .aliased = m->aliases_at != 0,
-    };
+    rows->created_at[at] = m->created_at;
+    rows->updated_at[at] = m->updated_at;
+    rows->version_key[at] = m->version_key;
+    rows->labels[at] = all_labels(m);
+    rows->type[at] = intern_id(m->type);
+    rows->sport[at] = intern_id(m->sport);
+    rows->deployment_target[at] = intern_id(m->deployment_target);
+    rows->name[at] = intern_id(m->name);
+    rows->source_digest[at] = text_mark(m->source_digest);
+    rows->training_run_id[at] = text_mark(m->training_run_id);
+    rows->status[at] = (uint8_t)m->status;
+    rows->aliased[at] = m->aliases_at != 0;
+}
+
+void rows_move(struct model_rows *to, size_t to_at, const struct model_rows *from, size_t from_at,
+               size_t n)
+{
+#define MOVE(column) memmove(to->column + to_at, from->column + from_at, n * sizeof *to->column)
+    MOVE(created_at);
+    MOVE(updated_at);
+    MOVE(version_key);
+    MOVE(labels);
+    MOVE(type);
+    MOVE(sport);
+    MOVE(deployment_target);
+    MOVE(name);
+    MOVE(source_digest);
+    MOVE(training_run_id);
+    MOVE(status);
+    MOVE(aliased);
+#undef MOVE
 }
