@@ -237,6 +237,23 @@ static void keep_by_rows(struct match *m, const struct chunk *c, uint8_t *keep)
     keep_shared(&m->name, keep, rows->name, c, offsetof(struct model, name));
 }
 
+static void ask_column(bool used, const void *column, size_t bytes)
+{
+    for (size_t i = 0; used && i < bytes; i += 64)
+        __builtin_prefetch((const char *)column + i);
+}
+
+void match_prefetch(const struct match *m, const struct chunk *c)
+{
+    const struct model_rows *rows = c->rows;
+    __builtin_prefetch(c); /* how many they are */
+    ask_column(m->query->statuses, rows->status, sizeof rows->status);
+    ask_column(m->label_bits, rows->labels, sizeof rows->labels);
+    ask_column(m->type.want, rows->type, sizeof rows->type);
+    ask_column(m->sport.want, rows->sport, sizeof rows->sport);
+    ask_column(m->target.want, rows->deployment_target, sizeof rows->deployment_target);
+}
+
 /* The places kept, in ascending order. Eight that are not cost one comparison. */
 static size_t gather(const uint8_t *keep, uint8_t *places)
 {

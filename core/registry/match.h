@@ -46,6 +46,8 @@ void match_init(struct match *m, const struct model_query *q, struct arena *a);
  * returns how many they are. Models are visited only where their rows cannot say no. */
 size_t match_chunk(struct match *m, const struct chunk *c, size_t from, size_t to,
                    uint8_t places[CHUNK_MAX]);
+/* Ask for the memory that match_chunk() will read first of a chunk to come. */
+void match_prefetch(const struct match *m, const struct chunk *c);
 
 /* Parts that lists of registered models use too. */
 const struct label_literal *label_literals(const struct label_filter *labels, size_t n,

@@ -171,6 +171,9 @@ static void walk_rows(struct pass *p, const struct directory *d, struct position
     for (size_t i = from.chunk; i < last; i++) {
         size_t chunk = p->query->descending ? last - 1 - (i - from.chunk) : i;
         const struct chunk *c = d->chunks[chunk];
+        const size_t next = p->query->descending ? chunk - 1 : chunk + 1; /* wraps below 0 */
+        if (next >= from.chunk && next < last)
+            match_prefetch(&p->match, d->chunks[next]);
         walk_chunk(p, c, chunk, chunk == from.chunk ? from.at : 0,
                    chunk == to.chunk ? to.at : c->n);
     }
