@@ -96,6 +96,11 @@ static const struct setting SETTINGS[] = {
      "Time that accepted requests get to finish when the server is told to stop."},
     {"handshake-timeout-ms", NULL, SETTING_INT, AT(handshake_timeout_ms), 100, 600000, "10000",
      NULL, false, "Time a client has from connecting to the end of its TLS handshake."},
+    {"connections-per-address", NULL, SETTING_INT, AT(connections_per_address), 0, 1000000, "0",
+     NULL, false,
+     "Open connections from one client address; further ones are answered 429 and closed. 0: half "
+     "of "
+     "--connections-max."},
     {"address-rate", NULL, SETTING_NUMBER, AT(address_rate), 0, 1e9, "0", NULL, false,
      "Requests a second that one client address may send; past it 429. 0: any number. Clients "
      "behind "

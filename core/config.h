@@ -31,7 +31,7 @@ struct config {
     int64_t idempotency_keys_max, commands_max;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     int64_t events_heartbeat_ms, shutdown_grace_ms;
-    int64_t handshake_timeout_ms;
+    int64_t handshake_timeout_ms, connections_per_address;
     double address_rate, address_burst, wrong_tokens_per_minute;
     /* what models may be, and must prove */
     const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity,

@@ -256,6 +256,7 @@ static bool start_http(struct server *s, struct err *e)
         .heartbeat_ms = (unsigned)c->events_heartbeat_ms,
         .tls = s->tls,
         .handshake_timeout_ms = (unsigned)c->handshake_timeout_ms,
+        .connections_per_address = (unsigned)c->connections_per_address,
         .address_rate = c->address_rate,
         .address_burst = c->address_burst,
         .wrong_tokens_per_minute = c->wrong_tokens_per_minute,

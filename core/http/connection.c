@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "http/address.h"
+#include "http/errors.h"
 #include "http/server_impl.h"
 #include "http/tls.h"
 
@@ -39,9 +40,13 @@ static void on_readable(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     struct connection *c = arg;
+    if (c->queued_up)
+        return; /* in turn */
+    fair_begin(c);
     connection_process(c);
     connection_read_direct(c);
     connection_process(c);
+    fair_end(c);
 }
 
 static void on_written(struct bufferevent *bev, void *arg)
@@ -49,13 +54,16 @@ static void on_written(struct bufferevent *bev, void *arg)
     (void)bev;
     struct connection *c = arg;
     struct request *rq = c->request;
+    fair_begin(c);
     if (rq && rq->phase == PHASE_STREAM && rq->stream.pending &&
         connection_backlog(c) < BACKLOG_LOW) {
         rq->stream.pending = false;
         if (rq->stream.events.drained)
             rq->stream.events.drained(&rq->stream, rq->stream.ctx);
     }
-    connection_process(c);
+    if (!c->queued_up)
+        connection_process(c);
+    fair_end(c);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -73,7 +81,6 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 static void name_peer(struct connection *c, const struct sockaddr *peer)
 {
     c->peer[0] = '\0';
-    c->address = address_number(peer);
     if (peer->sa_family == AF_INET)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, c->peer, sizeof c->peer);
     else if (peer->sa_family == AF_INET6)
@@ -114,9 +121,21 @@ void connection_turn_away(struct connection *c, const struct err_kind *kind, con
     connection_refuse(c, &e);
 }
 
+static void say_no(struct connection *c, enum server_admission why)
+{
+    if (why == CROWDED)
+        connection_turn_away(c, &HTTP_RATE_LIMITED,
+                             "this address has as many connections as it may have");
+    else
+        connection_turn_away(c, &ERR_BUSY,
+                             "the server has as many connections as it takes; try again");
+}
+
 void connection_open(struct loop *l, int fd, const struct sockaddr *peer)
 {
-    bool refused = !server_admit(l->server);
+    uint64_t address = address_number(peer);
+    enum server_admission admission = server_admit(l->server, address);
+    bool refused = admission != ADMITTED;
     counter_add(refused ? &l->stats.refused : &l->stats.accepted, 1);
     if (refused && (l->n_refused == REFUSED_MAX || l->config->tls)) { /* no handshake for a no */
         close(fd);
@@ -126,11 +145,12 @@ void connection_open(struct loop *l, int fd, const struct sockaddr *peer)
     c->loop = l;
     c->fd = fd;
     c->refused = refused;
+    c->address = address;
     name_peer(c, peer);
     c->bev = open_wire(c);
     if (!c->bev) {
         if (!refused)
-            server_leave(l->server);
+            server_leave(l->server, address);
         close(fd);
         free(c);
         return;
@@ -146,9 +166,9 @@ void connection_open(struct loop *l, int fd, const struct sockaddr *peer)
         connection_expect_handshake(c);
     else
         connection_idle(c);
+    fair_open(c);
     if (refused)
-        connection_turn_away(c, &ERR_BUSY,
-                             "the server has as many connections as it takes; try again");
+        say_no(c, admission);
 }
 
 void connection_kill(struct connection *c)
@@ -158,6 +178,7 @@ void connection_kill(struct connection *c)
         return;
     counter_add(&l->stats.handshakes_failed, c->state == CONN_HANDSHAKE);
     connection_leave_handshake(c);
+    fair_unqueue(c);
     c->state = CONN_DEAD;
     if (l->out_owner == c) {
         l->out_owner = NULL;
@@ -190,7 +211,7 @@ void connection_free(struct connection *c)
     l->n_refused -= c->refused;
     atomic_store_explicit(&l->stats.open, l->n_connections, memory_order_relaxed);
     if (!c->refused)
-        server_leave(l->server);
+        server_leave(l->server, c->address);
     l->unsent -= connection_backlog(c);
     evbuffer_remove_cb(bufferevent_get_output(c->bev), on_output, c);
     tls_session_free(c->tls);

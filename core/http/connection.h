@@ -58,6 +58,13 @@ struct connection {
     bool continued;  /* 100 Continue was sent, or was not asked for */
     bool held;       /* the handler wants no more of the body now */
     bool served;     /* a request has begun to arrive */
+    bool queued_up;  /* in the loop's queue of those with more to do */
+    unsigned char priority; /* enum fair_priority */
+
+    unsigned begun; /* requests in this visit */
+    struct usage used;
+    uint64_t tenant; /* of its last request; 0: nobody known */
+    struct connection *prev_ready, *next_ready;
 
     enum head_framing framing; /* of the body that is coming */
     struct chunked chunked;

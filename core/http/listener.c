@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define BACKLOG      4096
-#define ACCEPT_BATCH 64 /* then the connections get their turn */
+#define ACCEPT_BATCH 16 /* then the connections get their turn */
 
 /* --- binding --- */
 
@@ -133,12 +133,14 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     (void)what;
     for (int i = 0; i < ACCEPT_BATCH && accept_one(arg); i++)
         ;
+    fair_look(arg);
 }
 
 bool listener_start(struct loop *l, struct err *e)
 {
     l->listen_event = event_new(l->base, l->listen_fd, EV_READ | EV_PERSIST, on_accept, l);
-    if (!l->listen_event || event_add(l->listen_event, NULL) != 0)
+    if (!l->listen_event || event_priority_set(l->listen_event, FAIR_LATER) != 0 ||
+        event_add(l->listen_event, NULL) != 0)
         return fail(e, &ERR_INTERNAL, "cannot watch the listening socket");
     return true;
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define MAIL_MAX    65536
+#define MAIL_BATCH  32        /* then the connections get their turn */
 #define OUT_MAX     (1 << 20) /* gathered replies: 32 KiB, and one more head with its headers */
 #define PROBLEM_MAX (1 << 20)
 #define LARGE       65536 /* of a reply or a piece of one: what counts against the budget */
@@ -61,11 +62,17 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct loop *l = arg;
-    for (struct mail *m = mailbox_take(l->mailbox), *next; m; m = next) {
-        next = m->next;
+    if (!l->mails)
+        l->mails = mailbox_take(l->mailbox);
+    for (int i = 0; i < MAIL_BATCH && l->mails; i++) {
+        struct mail *m = l->mails;
+        l->mails = m->next;
         m->run(m);
     }
-    if (mailbox_closed(l->mailbox))
+    fair_look(l);
+    if (l->mails)
+        event_active(l->mail_event, EV_READ, 0);
+    else if (mailbox_closed(l->mailbox))
         l->stopping = true;
 }
 
@@ -74,6 +81,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct loop *l = arg;
+    l->time_read = false; /* a turn may be long when there is much to do */
     listener_resume(l);
     for (struct connection *c = l->connections; c; c = c->next)
         connection_sweep(c);
@@ -121,6 +129,7 @@ void loop_turn_end(struct loop *l)
         l->drained = true;
         server_loop_drained(l->server);
     }
+    fair_turn_end(l);
     l->time_read = false;
 }
 
@@ -129,7 +138,9 @@ void loop_run(struct loop *l)
     l->tick_due_ns = clock_mono_ns(l->config->clock) + 1000000000;
     while (!l->stopping && event_base_loop(l->base, EVLOOP_ONCE) >= 0)
         loop_turn_end(l);
-    on_mail(-1, 0, l); /* answers that came with the end */
+    do /* answers that came with the end */
+        on_mail(-1, 0, l);
+    while (l->mails);
     listener_close(l);
     loop_kill_all(l);
     loop_turn_end(l);
@@ -179,10 +190,12 @@ static bool add_events(struct loop *l, struct err *e)
     l->sweep_event = event_new(l->base, -1, EV_PERSIST, on_sweep, l);
     l->tick_event = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     if (!l->mail_event || !l->sweep_event || !l->tick_event ||
-        event_add(l->mail_event, NULL) != 0 || event_add(l->sweep_event, &sweep) != 0 ||
-        event_add(l->tick_event, &second) != 0)
+        event_priority_set(l->mail_event, FAIR_FIRST) != 0 ||
+        event_priority_set(l->sweep_event, FAIR_FIRST) != 0 ||
+        event_priority_set(l->tick_event, FAIR_FIRST) != 0 || event_add(l->mail_event, NULL) != 0 ||
+        event_add(l->sweep_event, &sweep) != 0 || event_add(l->tick_event, &second) != 0)
         return fail(e, &ERR_INTERNAL, "cannot add the events of a loop");
-    return true;
+    return fair_start(l, e);
 }
 
 static struct event_base *new_base(struct err *e)
@@ -194,6 +207,10 @@ static struct event_base *new_base(struct err *e)
         base = event_base_new_with_config(config);
     if (config)
         event_config_free(config);
+    if (base && event_base_priority_init(base, FAIR_PRIORITIES) != 0) {
+        event_base_free(base);
+        base = NULL;
+    }
     if (!base)
         fail(e, &ERR_INTERNAL, "cannot make an event base");
     return base;
@@ -249,6 +266,7 @@ void loop_free(struct loop *l)
     free_event(l->mail_event);
     free_event(l->sweep_event);
     free_event(l->tick_event);
+    fair_stop(l);
     mailbox_free(l->mailbox);
     if (l->base)
         event_base_free(l->base);

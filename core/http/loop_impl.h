@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/fair.h"
 #include "http/loop.h"
 #include "http/server.h"
 #include "http/stats.h"
@@ -57,6 +58,9 @@ struct loop {
     struct request *orphans;         /* streams to be closed when the turn ends */
     size_t body_held, body_reserved; /* bytes of bodies; of them taken out of the server's budget */
     size_t unsent;                   /* bytes in the output buffers of all connections */
+
+    struct fair fair;
+    struct mail *mails; /* taken from the mailbox and not run yet */
 
     bool draining, stopping, drained;
     struct mail drain_mail, kill_mail;

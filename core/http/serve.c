@@ -6,8 +6,9 @@
 #include <event2/buffer.h>
 #include <sys/socket.h>
 
-#define LINGER_MS    5000
-#define LINGER_BYTES (4 * 1024 * 1024)
+#define LINGER_MS        5000
+#define REQUESTS_A_VISIT 32 /* of one connection, for the others' sake */
+#define LINGER_BYTES     (4 * 1024 * 1024)
 
 /* --- requests --- */
 
@@ -42,6 +43,7 @@ void connection_refuse(struct connection *c, const struct err *e)
 static void begin_admitted(struct connection *c, struct err *e)
 {
     struct request *rq = c->request;
+    c->tenant = rq->tenant; /* whom its body is charged to */
     if (rq->route->flags & ROUTE_STREAM_BODY) {
         c->state = CONN_BODY;
         c->held = true; /* until the handler asks for it */
@@ -92,7 +94,12 @@ static bool step_head(struct connection *c)
     struct evbuffer_iovec v;
     if (connection_backlog(c) > BACKLOG_MAX || !next_input(c, &v))
         return false;
+    if (c->state == CONN_IDLE && c->begun == REQUESTS_A_VISIT) {
+        fair_queue(c);
+        return false;
+    }
     if (c->state == CONN_IDLE) {
+        c->begun++;
         c->request = request_take(c->loop, c);
         c->state = CONN_HEAD;
         c->served = true;
@@ -174,6 +181,7 @@ void connection_process(struct connection *c)
     if (c->processing)
         return;
     c->processing = true;
+    c->begun = 0;
     while (step(c) || connection_unseal(c))
         ;
     c->processing = false;
@@ -273,6 +281,7 @@ void connection_replied(struct connection *c, bool close)
     bool unread = c->state == CONN_BODY && !body_complete(c);
     const struct request *rq = c->request;
     c->request = NULL;
+    c->tenant = rq->tenant;
     c->held = false;
     if (close) {
         c->state = CONN_FLUSH;

@@ -16,17 +16,22 @@
 
 /* --- shared by the loops --- */
 
-bool server_admit(struct http_server *s)
+enum server_admission server_admit(struct http_server *s, uint64_t address)
 {
-    if (atomic_fetch_add(&s->connections, 1) < s->config.connections_max)
-        return true;
+    enum server_admission result = FULL;
+    if (atomic_fetch_add(&s->connections, 1) < s->config.connections_max) {
+        if (crowd_enter(s->crowd, address, s->config.connections_per_address))
+            return ADMITTED;
+        result = CROWDED;
+    }
     atomic_fetch_sub(&s->connections, 1);
-    return false;
+    return result;
 }
 
-void server_leave(struct http_server *s)
+void server_leave(struct http_server *s, uint64_t address)
 {
     atomic_fetch_sub(&s->connections, 1);
+    crowd_leave(s->crowd, address);
 }
 
 bool server_reserve(struct http_server *s, size_t bytes)
@@ -123,6 +128,7 @@ static void fill_defaults(struct http_config *c)
     DEFAULT(body_budget, (size_t)256 << 20);
     DEFAULT(reply_budget, (size_t)256 << 20);
     DEFAULT(connections_max, 20000);
+    DEFAULT(connections_per_address, (c->connections_max + 1) / 2);
     DEFAULT(header_timeout_ms, 10000);
     DEFAULT(body_timeout_ms, 60000);
     DEFAULT(idle_timeout_ms, 75000);
@@ -166,6 +172,7 @@ struct http_server *http_start(const struct http_config *config, struct err *e)
     pthread_mutex_init(&s->mutex, NULL);
     cond_init(&s->cond);
     s->limits = rate_limiter_new(s->config.limits_places);
+    s->crowd = crowd_new();
     s->router = router_new(config->routes, e);
     if (s->router && make_loops(s, e) && start_threads(s, e))
         return s;
@@ -255,6 +262,7 @@ void http_free(struct http_server *s)
     free(s->loops);
     router_free(s->router);
     rate_limiter_free(s->limits);
+    crowd_free(s->crowd);
     pthread_cond_destroy(&s->cond);
     pthread_mutex_destroy(&s->mutex);
     free(s);

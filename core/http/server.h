@@ -29,7 +29,8 @@ struct http_config {
     size_t reply_budget; /* bytes of replies that clients have not read yet, shared evenly by the
                             loops [256 MiB]; past it a large reply to a GET is 503, and a
                             stream that has a large piece is cut */
-    unsigned connections_max; /* of all loops together [20000]; past it 503 and close */
+    unsigned connections_max;         /* of all loops together [20000]; past it 503 and close */
+    unsigned connections_per_address; /* [half of connections_max]; past it 429 and close */
     double address_rate;  /* requests a second from one client address; 0: as many as it likes */
     double address_burst; /* how many of them at once [address_rate, at least 1] */
     double wrong_tokens_per_minute; /* from one client address (guard.h) [0: any number] */

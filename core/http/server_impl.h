@@ -3,6 +3,7 @@
 #define PADDOCK_HTTP_SERVER_IMPL_H
 
 #include "base/rate_limiter.h"
+#include "http/crowd.h"
 #include "http/loop_impl.h"
 
 #include <stdatomic.h>
@@ -11,6 +12,7 @@ struct http_server {
     struct http_config config; /* immutable once the loops run */
     struct router *router;
     struct rate_limiter *limits;
+    struct crowd *crowd;
     struct loop **loops;
     unsigned n_loops, n_threads; /* made; running */
     char address[64];
@@ -27,9 +29,11 @@ struct http_server {
     _Alignas(64) atomic_size_t body_reserved;
 };
 
-/* A connection is counted in; false when the cap is reached. [loop] */
-bool server_admit(struct http_server *s);
-void server_leave(struct http_server *s);
+enum server_admission { ADMITTED, FULL, CROWDED };
+/* A connection from an address is counted in, or there are too many: of all, or from there. [loop]
+ */
+enum server_admission server_admit(struct http_server *s, uint64_t address);
+void server_leave(struct http_server *s, uint64_t address);
 /* Take or give back bytes of the body budget. [loop] */
 bool server_reserve(struct http_server *s, size_t bytes) MUST_CHECK;
 void server_unreserve(struct http_server *s, size_t bytes);

@@ -6,8 +6,8 @@
 #include <event2/bufferevent.h>
 #include <sys/socket.h>
 
-#define GATHER_MAX 32768     /* larger pieces are not copied together */
-#define READ_MAX   (1 << 20) /* of one connection in one turn, for the others' sake */
+#define GATHER_MAX 32768 /* larger pieces are not copied together */
+#define READ_MAX   65536 /* of one connection in one visit, for the others' sake */
 
 size_t connection_backlog(const struct connection *c)
 {

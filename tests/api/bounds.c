@@ -149,7 +149,8 @@ static void too_many_keys(void **state)
 static void too_many_connections(void **state)
 {
     (void)state;
-    start((const char *const[]){"--connections-max", "16", "--threads", "1", NULL});
+    start((const char *const[]){"--connections-max", "16", "--connections-per-address", "16",
+                                "--threads", "1", NULL});
     int held[16];
     for (int i = 0; i < 16; i++) {
         struct client_reply reply;

@@ -64,7 +64,7 @@ class Run:
             raise SystemExit(f"{server.name} answered with errors:\n{out}")
         return float(re.search(r"Requests/sec:\s*([\d.]+)", out).group(1))
 
-    def load(self, server, seconds, *streams, warmup=0.0):
+    def load(self, server, seconds, *streams, warmup=0.0, nice=0):
         """Run the load generator; a stream is a dictionary of its options. Results by name."""
         command = [run_binary(self, "load"), "--port", str(server.port), "--seconds", str(seconds),
                    "--warmup", str(warmup)]
@@ -72,6 +72,8 @@ class Run:
             command += ["--stream", stream["name"]]
             for key, value in stream.items():
                 command += [] if key == "name" else ["--" + key, str(value)]
+        if nice and os.geteuid() == 0:
+            command = ["nice", "-n", str(nice), *command]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         results = {r["stream"]: r for r in map(json.loads, done.stdout.splitlines())}
         if done.returncode != 0:
@@ -275,6 +277,60 @@ def section_live(run):
     run.say("live windows", f"{count:,} models at {got['lines_per_second'] / count:.2f} records/s "
             f"each for {seconds} s: RSS {before:.0f} MB before, {paddock.rss_mb():.0f} MB after; "
             f"batch p99 {got['p99_ms']:.1f} ms")
+
+
+def section_fair(run):
+    """A quiet tenant, 100 requests a second, beside one that takes all it can get.
+
+    The noise is made by a process of low priority, the server and the quiet client have a high one
+    (as root), for it is the server that shall be fair here, not the kernel between the processes
+    of one machine.
+    """
+    seconds = 4 if run.short else 15
+    paddock = Paddock(run, arguments=["--access-log", "false"]).start()
+    raise_priority(paddock.process.pid, -10)
+    path = register(paddock, "nba-props")
+    register(paddock, "noisy")
+    noisy = f"{API}/registry/noisy:1/inference"
+    wrk = ["wrk", "-t1", "--timeout", "10s", f"-d{seconds + 4}s"]
+    load = [run_binary(run, "load"), "--port", str(paddock.port), "--seconds", str(seconds + 4),
+            "--stream", "noise", "--method", "POST", "--path", noisy, "--type",
+            "application/x-ndjson", "--body", LINE, "--expect", "202"]
+    noises = {
+        "64 connections": [*wrk, "-c64", paddock.url(path)],
+        "500 connections": [*wrk, "-c500", paddock.url(path)],
+        "pipelined": [*wrk, "-c64", "-s", str(HERE / "wrk" / "pipeline.lua"), paddock.url(path)],
+        "durable records": [*wrk, "-c64", "-s", str(HERE / "wrk" / "record.lua"),
+                            paddock.url(noisy)],
+        "batches of 50,000": [*load, "--lines", "50000", "--connections", "16"],
+    }
+    quiet = {"name": "quiet", "path": path, "rate": 100, "connections": 4}
+    for name, command in noises.items():
+        before = run.load(paddock, seconds, quiet, warmup=1, nice=-20)["quiet"]
+        served = requests_of(paddock)
+        process = subprocess.Popen(["nice", "-n", "19", *command], stdout=subprocess.DEVNULL)
+        during = run.load(paddock, seconds, quiet, warmup=1, nice=-20)["quiet"]
+        process.terminate()
+        process.wait()
+        ratio = during["p99_ms"] / before["p99_ms"]
+        run.say("quiet beside noisy", f"{name} ({(requests_of(paddock) - served) / seconds:,.0f} "
+                f"requests/s): p99 {before['p99_ms']:.2f} ms before, {during['p99_ms']:.2f} during "
+                f"(p50 {before['p50_ms']:.2f}, {during['p50_ms']:.2f}): {ratio:.2f} times",
+                ratio, at_most=2)
+
+
+def raise_priority(pid, nice):
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.setpriority(os.PRIO_PROCESS, int(task), nice)
+    except PermissionError:
+        print("note: not root, so the kernel's scheduling is in the figures", file=sys.stderr)
+
+
+def requests_of(paddock):
+    text = paddock.call("GET", "/metrics")[2].decode()
+    return sum(float(line.split()[-1]) for line in text.splitlines()
+               if line.startswith("paddock_http_requests_total"))
 
 
 def section_empty(run):

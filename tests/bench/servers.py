@@ -107,14 +107,14 @@ class Server:
 class Paddock(Server):
     path = "/readyz"
 
-    def __init__(self, run, threads=None):
+    def __init__(self, run, threads=None, arguments=()):
         super().__init__(run, "paddock")
-        self.threads = threads
+        self.threads, self.arguments = threads, arguments
 
     def command(self):
         return [run_binary(self.run, "paddock"), "serve", "--listen", f"127.0.0.1:{self.port}",
                 "--data-dir", str(self.dir / "data"),
-                *(["--threads", str(self.threads)] if self.threads else [])]
+                *(["--threads", str(self.threads)] if self.threads else []), *self.arguments]
 
     def ready(self):
         try:

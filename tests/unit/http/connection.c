@@ -274,7 +274,8 @@ static void test_unread_replies(void **state)
 static void test_connection_cap(void **state)
 {
     (void)state;
-    struct http_server *s = serve((struct http_config){.threads = 2, .connections_max = 10});
+    struct http_server *s = serve(
+        (struct http_config){.threads = 2, .connections_max = 10, .connections_per_address = 11});
     struct http_stats stats;
     int fds[10];
     for (int i = 0; i < 10; i++) {

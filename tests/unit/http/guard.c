@@ -84,12 +84,37 @@ static void test_wrong_tokens(void **state)
     end(s);
 }
 
+static void test_connections_of_an_address(void **state)
+{
+    (void)state;
+    int fds[4];
+    char body[512];
+    struct http_server *s = serve((struct http_config){.threads = 2, .connections_per_address = 4});
+    for (int i = 0; i < 4; i++) {
+        fds[i] = dial(s);
+        say(fds[i], "GET /things/1 HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_int_equal(hear(fds[i], NULL), 200);
+    }
+    int more = dial(s);
+    assert_int_equal(hear(more, body), 429); /* before it has said anything */
+    assert_non_null(strstr(body, "RATE_LIMITED"));
+    assert_true(hangs_up(more, 5000));
+    close(more);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    struct http_stats stats;
+    UNTIL((http_stats(s, &stats), stats.open_connections) == 0);
+    assert_serves(s);
+    end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_address_rate),
         cmocka_unit_test(test_tenant_rate),
         cmocka_unit_test(test_wrong_tokens),
+        cmocka_unit_test(test_connections_of_an_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,175 @@
+/* Whose turn it is. Nothing here looks at a clock: handlers themselves send the request of another
+ * client, so that it is known after how many others it was served. */
+#include "fixture.h"
+
+#include "http/guard.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define NOISY     24
+#define AHEAD     200 /* requests that a noisy client sends in one piece */
+
+static struct {
+    atomic_int served; /* of the noisy */
+    int at, from;      /* the quiet one asks when so many are served; and was served at */
+    int quiet_fd;
+    unsigned spin_us;
+    int again[64]; /* who asks again and again */
+    atomic_bool stop;
+} scene;
+
+static void spin(unsigned us)
+{
+    int64_t end = clock_mono_ns(&CLOCK_SYSTEM) + us * 1000;
+    while (clock_mono_ns(&CLOCK_SYSTEM) < end)
+        ;
+}
+
+static void handle_noisy(struct request *rq)
+{
+    spin(scene.spin_us);
+    if (atomic_fetch_add(&scene.served, 1) + 1 == scene.at)
+        say(scene.quiet_fd, GET("/quiet"));
+    request_reply(rq, 200, NULL, "{}", 2);
+}
+
+static void handle_quiet(struct request *rq)
+{
+    scene.from = atomic_load(&scene.served);
+    request_reply(rq, 200, NULL, "{}", 2);
+}
+
+/* Uses little at a time, and has the next request under way before it answers this one. */
+static void handle_again(struct request *rq)
+{
+    static const char text[] = "GET /again/00 HTTP/1.1\r\nHost: x\r\n\r\n";
+    char next[sizeof text];
+    const char *id = request_param(rq, "id");
+    memcpy(next, text, sizeof text);
+    memcpy(next + 11, id, 2);
+    spin(50);
+    if (!atomic_load(&scene.stop))
+        send(scene.again[strtoul(id, NULL, 10)], next, sizeof text - 1,
+             MSG_DONTWAIT | MSG_NOSIGNAL);
+    request_reply(rq, 200, NULL, "{}", 2);
+}
+
+static const struct route FAIR_ROUTES[] = {
+    {METHOD_GET, "/noisy", "noisy", handle_noisy, .flags = ROUTE_PUBLIC},
+    {METHOD_GET, "/quiet", "quiet", handle_quiet, .flags = ROUTE_PUBLIC},
+    {METHOD_GET, "/again/{id}", "again", handle_again, .flags = ROUTE_PUBLIC},
+    {.path = NULL},
+};
+
+static bool name_tenant(struct request *rq, struct err *e)
+{
+    const char *tenant = request_header(rq, "Tenant");
+    return request_rate(rq, tenant ? tenant : "quiet", 0, 0, e);
+}
+
+static struct http_server *begin(bool tenants)
+{
+    memset(&scene, 0, sizeof scene);
+    scene.spin_us = 100;
+    return serve((struct http_config){
+        .routes = FAIR_ROUTES, .threads = 1, .authorize = tenants ? name_tenant : NULL});
+}
+
+static void send_ahead(int fd, const char *text)
+{
+    for (int i = 0; i < AHEAD; i++)
+        say(fd, text);
+}
+
+/* Noisy clients with pipelined requests; then a quiet one. */
+static void test_quiet_comes_first(void **state)
+{
+    (void)state;
+    struct http_server *s = begin(false);
+    int fds[NOISY];
+    scene.quiet_fd = dial(s);
+    say(scene.quiet_fd, GET("/quiet"));
+    assert_int_equal(hear(scene.quiet_fd, NULL), 200);
+    scene.at = NOISY * AHEAD / 2; /* long after it is known who is noisy */
+    for (int i = 0; i < NOISY; i++)
+        send_ahead(fds[i] = dial(s), GET("/noisy"));
+    assert_int_equal(hear(scene.quiet_fd, NULL), 200);
+    /* The visit under way ends, and perhaps one more begun in the same turn. */
+    assert_in_range(scene.from, scene.at, scene.at + 70);
+    for (int i = 0; i < NOISY; i++) /* and the noisy get all their answers, in the end */
+        for (int k = 0; k < AHEAD; k++)
+            assert_int_equal(hear(fds[i], NULL), 200);
+    for (int i = 0; i < NOISY; i++)
+        close(fds[i]);
+    close(scene.quiet_fd);
+    end(s);
+}
+
+/* One tenant with many connections, each of which does little: they are noisy together. */
+static void test_tenants(void **state)
+{
+    (void)state;
+    static int fds[100];
+    struct http_server *s = begin(true);
+    scene.quiet_fd = dial(s);
+    say(scene.quiet_fd, GET("/quiet"));
+    assert_int_equal(hear(scene.quiet_fd, NULL), 200);
+    scene.at = 150;
+    scene.spin_us = 900; /* of one connection that is not much */
+    for (int i = 0; i < 100; i++)
+        fds[i] = dial(s);
+    for (int k = 0; k < 2; k++) { /* the first round shows whose they are */
+        for (int i = 0; i < 100; i++)
+            say(fds[i], "GET /noisy HTTP/1.1\r\nHost: x\r\nTenant: noisy\r\n\r\n");
+        for (int i = 0; i < 100; i++)
+            assert_int_equal(hear(fds[i], NULL), 200);
+    }
+    assert_int_equal(hear(scene.quiet_fd, NULL), 200);
+    assert_in_range(scene.from, scene.at, scene.at + 10);
+    for (int i = 0; i < 100; i++)
+        close(fds[i]);
+    close(scene.quiet_fd);
+    end(s);
+}
+
+/* Many who use little fill the loop by themselves: a busy one is served all the same. */
+static void test_busy_do_not_starve(void **state)
+{
+    (void)state;
+    struct http_server *s = begin(false);
+    char text[64], drop[4096];
+    int busy = dial(s);
+    for (int i = 0; i < AHEAD; i++)
+        say(busy, GET("/noisy"));
+    for (int i = 0; i < AHEAD; i++)
+        assert_int_equal(hear(busy, NULL), 200);
+    for (int i = 0; i < 64; i++)
+        scene.again[i] = dial(s);
+    for (int i = 0; i < 64; i++) {
+        snprintf(text, sizeof text, "GET /again/%02d HTTP/1.1\r\nHost: x\r\n\r\n", i);
+        say(scene.again[i], text);
+    }
+    struct pollfd p = {.fd = busy, .events = POLLIN};
+    for (int replies = 0; replies < 10; replies++) {
+        say(busy, GET("/noisy"));
+        for (int ms = 0; ms < 30000 && poll(&p, 1, 1) == 0; ms++)
+            for (int i = 0; i < 64; i++)
+                while (recv(scene.again[i], drop, sizeof drop, MSG_DONTWAIT) > 0)
+                    ;
+        assert_int_equal(hear(busy, NULL), 200);
+    }
+    atomic_store(&scene.stop, true);
+    end(s);
+    for (int i = 0; i < 64; i++)
+        close(scene.again[i]);
+    close(busy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quiet_comes_first),
+        cmocka_unit_test(test_tenants),
+        cmocka_unit_test(test_busy_do_not_starve),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
