@@ -43,6 +43,8 @@ static const struct subcommand {
     {"serve", serve, "serve [--help]", "Run the server."},
     {"audit", cli_audit, "audit verify --data-dir DIR",
      "Check the journal's chain of hashes (server stopped or not)."},
+    {"policy", cli_policy, "policy check|try|simulate FILE",
+     "Check a Lua policy, ask it, or count whom it would move; no server needed."},
     {"openapi", openapi, "openapi", "Print the OpenAPI document of this version."},
     {"version", version, "version", "Print the version."},
     {"help", help, "help", "Print this."},

@@ -7,4 +7,7 @@
 /* `paddock audit verify --data-dir DIR`: check every chain, every column, every entity. */
 int cli_audit(int argc, char **argv);
 
+/* `paddock policy check|try|simulate FILE`: a Lua policy without a server. */
+int cli_policy(int argc, char **argv);
+
 #endif

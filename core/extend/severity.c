@@ -112,6 +112,7 @@ static enum severity_level read_level(lua_State *L, int index)
 struct grade_call {
     struct policy *policy;
     const struct severity_input *in;
+    const json_t *json; /* instead of `in` */
     struct severity_grade *out;
 };
 
@@ -120,7 +121,10 @@ static int grade_body(lua_State *L)
     const struct grade_call *c = lua_touserdata(L, 1);
     struct policy *p = c->policy;
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->function);
-    push_input(L, c->in);
+    if (c->json)
+        lua_value_push(L, c->json);
+    else
+        push_input(L, c->in);
     policy_push_env(L, p);
     lua_call(L, 2, 2);
     c->out->level = read_level(L, -2);
@@ -149,6 +153,15 @@ static void grade_failed(const char *name, const struct err *e, struct severity_
     out->failed = true;
 }
 
+static bool grade(struct grade_call *call, int64_t now_ms, struct err *e)
+{
+    const struct policy_env env = {.now_ms = now_ms};
+    call->policy->env = &env;
+    bool good = policy_run(call->policy, grade_body, call, e);
+    call->policy->env = NULL;
+    return good;
+}
+
 void severity_grade(struct policy_set *set, const char *name, const struct severity_input *in,
                     struct severity_grade *out)
 {
@@ -159,12 +172,17 @@ void severity_grade(struct policy_set *set, const char *name, const struct sever
         grade_failed(name, &e, out);
         return;
     }
-    struct grade_call call = {use.policy, in, out};
-    const struct policy_env env = {.now_ms = policy_set_now(set)};
-    use.policy->env = &env;
-    bool good = policy_run(use.policy, grade_body, &call, &e);
-    use.policy->env = NULL;
+    struct grade_call call = {.policy = use.policy, .in = in, .out = out};
+    bool good = grade(&call, policy_set_now(set), &e);
     policy_set_end(&use, good ? NULL : &e);
     if (!good)
         grade_failed(name, &e, out);
+}
+
+bool severity_grade_json(struct policy *p, const json_t *input, int64_t now_ms,
+                         struct severity_grade *out, struct err *e)
+{
+    *out = (struct severity_grade){.level = SEVERITY_MEDIUM};
+    struct grade_call call = {.policy = p, .json = input, .out = out};
+    return grade(&call, now_ms, e);
 }

@@ -52,4 +52,8 @@ struct severity_grade {
 void severity_grade(struct policy_set *set, const char *name, const struct severity_input *in,
                     struct severity_grade *out);
 
+/* For trying a policy: `input` is a JSON object with the members of `r`. False: it failed. */
+bool severity_grade_json(struct policy *p, const json_t *input, int64_t now_ms,
+                         struct severity_grade *out, struct err *e) MUST_CHECK;
+
 #endif
