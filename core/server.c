@@ -231,6 +231,7 @@ static bool start_http(struct server *s, struct err *e)
         .keys = s->keys,
         .feed = s->feed,
         .readers = s->readers,
+        .policies = s->policies,
         .clock = &CLOCK_SYSTEM,
         .rules = &s->rules,
         .config_json = s->config_text.data,

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "engine/engine.h"
 #include "engine/idempotency.h"
+#include "extend/policies.h"
 #include "feed/feed.h"
 #include "http/route.h"
 #include "http/server.h"
@@ -27,6 +28,7 @@ struct api {
     struct idempotency *keys;
     struct feed *feed;
     struct pool *readers;
+    struct policies *policies; /* Lua, extend/policies.h */
     const struct clock *clock;
     const struct rules *rules;
     const struct gate_source *gate;     /* the engine's; NULL: evidence is "none" */

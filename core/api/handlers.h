@@ -48,6 +48,11 @@ void events_get(struct request *rq);
 /* types.c */
 void types_get(struct request *rq);
 
+/* policies.c */
+void policies_list(struct request *rq);
+void policy_get(struct request *rq);
+void policy_check(struct request *rq);
+
 /* service.c */
 void config_get(struct request *rq);
 void nodes_list(struct request *rq);

@@ -217,7 +217,8 @@ static const char *reason_of(const char *status)
 static void add_success_headers(json_t *response, const struct route *r, const char *status)
 {
     json_t *headers = json_object();
-    if (!is_read(r) && !(r->flags & ROUTE_STREAM_BODY)) {
+    bool changes = !is_read(r) && !(r->flags & (ROUTE_STREAM_BODY | ROUTE_UNKEYED));
+    if (changes) {
         json_object_set_new(headers, "Paddock-Seq", reference("headers", "Seq"));
         json_object_set_new(headers, "Paddock-Epoch", reference("headers", "Epoch"));
     }

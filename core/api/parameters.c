@@ -155,6 +155,13 @@ const struct field TEST_CASES_PARAMETERS[] = {
     END,
 };
 
+static const char *const POLICY_KINDS[] = {"rollout", "severity", NULL};
+
+const struct field POLICIES_PARAMETERS[] = {
+    CHOICE("kind", policy_kind, POLICY_KINDS, "Only policies of this kind."),
+    END,
+};
+
 const struct field MODEL_AUDIT_PARAMETERS[] = {AUDIT_FILTERS, PAGE, MIN_SEQ, END};
 
 const struct field AUDIT_PARAMETERS[] = {

@@ -30,6 +30,7 @@ struct parameters {
     const char *types;
     int64_t last_event_id; /* -1: not given */
     const char *on_invalid;
+    const char *policy_kind;
     const char
         *filter; /* where filters of documents are decoded to; documents.c reads the request */
 };
@@ -47,6 +48,7 @@ extern const struct field METRICS_PARAMETERS[];
 extern const struct field MODEL_AUDIT_PARAMETERS[];
 extern const struct field AUDIT_PARAMETERS[];
 extern const struct field EVENTS_PARAMETERS[];
+extern const struct field POLICIES_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];
 extern const struct field TEST_CASES_PARAMETERS[];
 

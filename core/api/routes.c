@@ -4,6 +4,7 @@
 #include "api/documents.h"
 #include "api/handlers.h"
 #include "api/parameters.h"
+#include "api/policy_fields.h"
 #include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
@@ -177,6 +178,15 @@ const struct route ROUTES[] = {
      DOCUMENTS(TEST_CASE_TYPE),
      TELLS("Validation", "Delete a test case; what it found stays in the history.",
            "204;404 TEST_CASE_NOT_FOUND" STALE)},
+
+    {OP(GET, BASE "/policies", "policies_list", policies_list), READ, .query = POLICIES_PARAMETERS,
+     TELLS("Policies", "List the Lua policies.", "200 PolicyList")},
+    {OP(GET, BASE "/policies/{kind}/{name}", "policy_get", policy_get), READ,
+     TELLS("Policies", "One policy with its source and how it fares.",
+           "200 PolicyDetail;404 POLICY_NOT_FOUND")},
+    {OP(POST, BASE "/policies/check", "policy_check", policy_check), .action = "read",
+     .flags = ROUTE_UNKEYED, .body = POLICY_DRAFT_FIELDS,
+     TELLS("Policies", "Compile a draft, and ask it, without installing it.", "200 PolicyCheck")},
 
     {OP(GET, BASE "/audit", "audit_get", audit_get), READ, .query = AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of all changes; as NDJSON, all of it.",

@@ -1,5 +1,6 @@
 #include "api/schemas.h"
 
+#include "api/policy_fields.h"
 #include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
@@ -13,6 +14,13 @@
 #define RECORD                                                                        \
     "latency_ms:n success~:b? error_type~:s? timestamp~:t? scores~:{*:n}? score~:n? " \
     "decision_id~:s?"
+
+#define POLICY_PARAMS \
+    "[{name:s type:s required~:b default~:any min~:n max~:n values~:[any] doc~:s}]"
+#define POLICY                                                                          \
+    "kind:(rollout|severity) name:s summary:s? origin:(file) path:s? sha256:s? "        \
+    "params:" POLICY_PARAMS " status:(active|stale|broken) loaded_at:t? last_error:s? " \
+    "last_error_at:t? calls:i errors:i p99_us:n?"
 
 const struct schema SCHEMAS[] = {
     {"Model", "One deployable version.", MODEL_FIELDS, NULL, NULL},
@@ -74,6 +82,15 @@ const struct schema SCHEMAS[] = {
      NULL, NULL},
     {"TestCaseList", NULL, NULL, NULL, "TestCase"},
 
+    {"Policy", "A Lua policy. `stale`: the last good source serves, the present one is broken.",
+     NULL, "{" POLICY "}", NULL},
+    {"PolicyDetail", "A policy with its source.", NULL, "{" POLICY " source:s?}", NULL},
+    {"PolicyList", NULL, NULL, NULL, "Policy"},
+    {"PolicyCheck", "What became of a draft. `result` null: not asked, or it failed.", NULL,
+     "{valid:b summary:s? params:" POLICY_PARAMS
+     " result:{variant~:s reason~:s note~:s? steps~:i trace~:[any] level~:s}? error:s? line~:i?}",
+     NULL},
+
     {"AuditEntry", "One change. `hash` is the SHA-256 of the entry's text without it.", NULL,
      "{seq:i at:t namespace:s actor:" ACTOR
      " request_id:s? action:s entity:s entity_id:s before:{*:any}? "
@@ -125,6 +142,7 @@ const struct body_name BODY_NAMES[] = {
     {ROLLBACK_FIELDS, "Rollback"},
     {DATASET_FIELDS, "Dataset"},
     {TEST_CASE_FIELDS, "TestCase"},
+    {POLICY_DRAFT_FIELDS, "PolicyDraft"},
     {.table = NULL},
 };
 
@@ -134,6 +152,7 @@ const struct tag_doc TAG_DOCS[] = {
      "What the versions of a name share: aliases, objectives, gate, rollback, history."},
     {"Inference", "What models did: records in, counts, percentiles, scores and health out."},
     {"Validation", "What models are tested with."},
+    {"Policies", "Lua: who gets what, how bad a regression is."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},
     {"Server", "The server itself."},
     {.tag = NULL},

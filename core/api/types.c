@@ -40,6 +40,25 @@ static void put_statuses(struct bytes *b)
     bytes_char(b, ']');
 }
 
+/* "rollout/percentage" */
+static void put_policies(struct call *c, struct bytes *b)
+{
+    bool first = true;
+    json_key(b, "policies");
+    bytes_char(b, '[');
+    for (int kind = 0; kind < POLICY_KIND_COUNT; kind++) {
+        const char *const *names =
+            policies_names(c->api->policies, (enum policy_kind)kind, c->arena);
+        for (size_t i = 0; names[i]; i++, first = false) {
+            if (!first)
+                bytes_char(b, ',');
+            json_put_string(b, arena_printf(c->arena, "%s/%s",
+                                            policy_kind_name((enum policy_kind)kind), names[i]));
+        }
+    }
+    bytes_char(b, ']');
+}
+
 void types_get(struct request *rq)
 {
     struct call c;
@@ -54,7 +73,7 @@ void types_get(struct request *rq)
     put_texts(&b, "runtimes", RUNTIMES);
     put_texts(&b, "test_types", NONE);
     put_texts(&b, "strategies", NONE);
-    put_texts(&b, "policies", NONE);
+    put_policies(&c, &b);
     bytes_char(&b, '}');
     request_reply_json(rq, 200, &b);
 }

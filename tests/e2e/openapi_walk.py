@@ -118,6 +118,15 @@ CALLS = [
     ("test_case_delete", {"test_id": "u"}, dict(status=204)),
     ("test_case_replace", {"test_id": "u"}, dict(status=201, body={  # to be asked wrongly
         "model_id": "m:1", "type": "smoke"})),
+    ("policies_list", {}, dict(query="kind=rollout")),
+    ("policy_get", {"kind": "severity", "name": "default"}, {}),
+    ("policy_check", {}, dict(body={
+        "kind": "rollout", "source": "return { summary = 's', decide = function(f, c, env)"
+        " return env.contains(c.a, 'b') and 'on' or nil end }", "input": {"context": {"a": "b"}}})),
+    ("policy_check", {}, dict(body={
+        "kind": "severity", "source": "return { summary = 's', grade = function(r)"
+        " return 'low', 'r' end }", "input": {"metric": "auc"}})),
+    ("policy_check", {}, dict(body={"kind": "severity", "source": "return"})),
     ("model_audit", {"model_id": "m:1"}, dict(query="limit=1")),
     ("audit_get", {}, dict(query="limit=1000")),
     ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
