@@ -12,13 +12,6 @@
 
 #define HISTORY_MAX 1000 /* the newest ones */
 
-static const char *const LEVELS[SEVERITY_COUNT] = {"none", "low", "medium", "high"};
-
-const char *severity_name(enum severity_level level)
-{
-    return LEVELS[level];
-}
-
 enum member_type { MEMBER_TEXT, MEMBER_NUMBER, MEMBER_BOOL };
 
 static const struct member {
@@ -97,16 +90,15 @@ static void push_input(lua_State *L, const struct severity_input *in)
     guard_protect(L);
 }
 
-static enum severity_level read_level(lua_State *L, int index)
+static enum severity read_level(lua_State *L, int index)
 {
     int type = lua_type(L, index);
     const char *text = type == LUA_TSTRING ? lua_tostring(L, index) : NULL;
-    for (int i = 0; text && i < SEVERITY_COUNT; i++)
-        if (strcmp(LEVELS[i], text) == 0)
-            return (enum severity_level)i;
-    luaL_error(L, "grade must return none, low, medium or high, got %s",
-               text ? text : lua_typename(L, type));
-    return SEVERITY_MEDIUM;
+    enum severity level = SEVERITY_MEDIUM;
+    if (!severity_parse(text, &level))
+        luaL_error(L, "grade must return none, low, medium or high, got %s",
+                   text ? text : lua_typename(L, type));
+    return level;
 }
 
 struct grade_call {

@@ -5,15 +5,12 @@
 
 #include "base/err.h"
 #include "extend/policy_set.h"
+#include "registry/severity.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum severity_level { SEVERITY_NONE, SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_COUNT };
-
-const char *severity_name(enum severity_level level); /* "none", ... */
 
 /* One measurement of a run beside its baseline: the table `r` of a policy, member by member.
  * Texts may be NULL and numbers NAN: the policy sees nil. */
@@ -42,7 +39,7 @@ struct severity_input {
 #define SEVERITY_REASON_MAX 256
 
 struct severity_grade {
-    enum severity_level level;
+    enum severity level;
     bool failed;                      /* the policy failed: level is medium, reason says why */
     char reason[SEVERITY_REASON_MAX]; /* a sentence */
 };

@@ -1,8 +1,10 @@
 #include "stats/nightly.h"
 
 #include "base/mem.h"
+#include "stats/change_point.h"
 #include "stats/discovery.h"
 #include "stats/special.h"
+#include "stats/trend.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -69,22 +71,52 @@ static void step(struct cusum *c, double z, enum nightly_side side, const struct
     out->judged = true;
     out->up = c->up > c->down;
     out->statistic = fmax(c->up, c->down);
-    out->p = tail_of(out->statistic, side);
     out->nights = out->statistic >= NIGHTLY_LIMIT ? last->nights + 1 : 0;
 }
 
-size_t nightly_trace(const double *values, size_t n, enum nightly_side side, double sd_least,
-                     struct nightly *trace)
+/* Does the least-squares line lean the harmful way, at two standard errors? Only then the dear test
+ * is asked: what it would call significant passes here. */
+static bool leans(const double *x, size_t n, enum nightly_side side)
 {
-    if (n > NIGHTLY_MOST) {
-        values += n - NIGHTLY_MOST;
-        n = NIGHTLY_MOST;
+    const double count = (double)n, middle = (count - 1) / 2;
+    double mean = 0, product = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += x[i] / count;
+    for (size_t i = 0; i < n; i++) {
+        product += ((double)i - middle) * (x[i] - mean);
+        squares += (x[i] - mean) * (x[i] - mean);
     }
+    const bool harmful = side == NIGHTLY_BOTH || (side == NIGHTLY_UP ? product > 0 : product < 0);
+    const double explained = product * product / (count * (count * count - 1) / 12);
+    return harmful && explained * (count - 2) > 4 * (squares - explained);
+}
+
+static double trend_p(const double *x, size_t n, enum nightly_side side)
+{
+    struct trend t;
+    if (!leans(x, n, side) || !rather_a_line(x, n))
+        return 1;
+    trend_test_whitened(x, n, 0.95, &t);
+    return t.p;
+}
+
+/* Both questions together. */
+static void conclude(const double *values, size_t n, enum nightly_side side, struct nightly *out)
+{
+    out->trend_p = trend_p(values, n, side);
+    out->p = fmin(2 * fmin(tail_of(out->statistic, side), out->trend_p), 1);
+    out->candidate = out->nights >= NIGHTLY_PERSIST || out->trend_p <= NIGHTLY_TREND_P;
+}
+
+/* The statistic of every night; both questions are concluded for the nights from `concluded` on. */
+static void run(const double *values, size_t n, enum nightly_side side, double sd_least,
+                size_t concluded, struct nightly *trace)
+{
     struct sums prefix[NIGHTLY_MOST + 1] = {{0}}; /* [i]: of the values before i */
     struct cusum c = {0, 0};
     for (size_t t = 0; t < n; t++) {
         const double now = values[t] - values[0], before = t ? values[t - 1] - values[0] : 0;
-        trace[t] = (struct nightly){.p = 1};
+        trace[t] = (struct nightly){.p = 1, .trend_p = 1};
         if (t >= NIGHTLY_LEAST) {
             const size_t guarded = t - NIGHTLY_GUARD;
             const double phi =
@@ -92,11 +124,27 @@ size_t nightly_trace(const double *values, size_t n, enum nightly_side side, dou
             trace[t].phi = phi;
             const double z = standardised(&prefix[t], phi, now - phi * before, sd_least);
             step(&c, z, side, &trace[t - 1], &trace[t]);
+            if (t >= concluded)
+                conclude(values, t + 1, side, &trace[t]);
         }
         prefix[t + 1] = prefix[t];
         if (t > 0)
             sums_add(&prefix[t + 1], now, before);
     }
+}
+
+static const double *newest(const double *values, size_t *n)
+{
+    const size_t skipped = *n > NIGHTLY_MOST ? *n - NIGHTLY_MOST : 0;
+    *n -= skipped;
+    return values + skipped;
+}
+
+size_t nightly_trace(const double *values, size_t n, enum nightly_side side, double sd_least,
+                     struct nightly *trace)
+{
+    values = newest(values, &n);
+    run(values, n, side, sd_least, 0, trace);
     return n;
 }
 
@@ -104,8 +152,11 @@ struct nightly nightly_judge(const double *values, size_t n, enum nightly_side s
                              double sd_least)
 {
     struct nightly trace[NIGHTLY_MOST];
-    const size_t nights = nightly_trace(values, n, side, sd_least, trace);
-    return nights ? trace[nights - 1] : (struct nightly){.p = 1};
+    values = newest(values, &n);
+    if (n == 0)
+        return (struct nightly){.p = 1, .trend_p = 1};
+    run(values, n, side, sd_least, n - 1, trace);
+    return trace[n - 1];
 }
 
 size_t nightly_alarms(const struct nightly *series, size_t n, double q, bool *alarm)
@@ -116,7 +167,7 @@ size_t nightly_alarms(const struct nightly *series, size_t n, double q, bool *al
         p[i] = series[i].judged ? series[i].p : NAN;
     discovery_adjust(p, n, p);
     for (size_t i = 0; i < n; i++) {
-        alarm[i] = series[i].nights >= NIGHTLY_PERSIST && p[i] <= q;
+        alarm[i] = series[i].candidate && p[i] <= q;
         found += alarm[i];
     }
     free(p);

@@ -14,8 +14,13 @@
  *   C_t = max(0, C_(t-1) + z - NIGHTLY_SLACK), from 0 at night NIGHTLY_LEAST on (Page 1954).
  *
  * A candidate needs C >= NIGHTLY_LIMIT on NIGHTLY_PERSIST nights in a row. C says how unlikely that
- * is, too: P(C_t >= c) <= exp(-2 k (c + 0.583)) for slack k (Siegmund 1985), and of one night's
- * many series nightly_alarms() takes those that Benjamini and Hochberg let through.
+ * is, too: P(C_t >= c) <= exp(-2 k (c + 0.583)) for slack k (Siegmund 1985).
+ *
+ * A climb that was there from the first night on looks like autocorrelation to all this; so where a
+ * line fits better than a step, the series is a candidate as well if Mann-Kendall's p of the
+ * whitened values (stats/trend.h) is NIGHTLY_TREND_P or less. Two questions: p is twice the smaller
+ * of the two. Of one night's many series nightly_alarms() takes those candidates that Benjamini and
+ * Hochberg let through.
  *
  * Simulated (tests/bench/nightly): see docs/regressions.md. */
 #ifndef PADDOCK_STATS_NIGHTLY_H
@@ -31,6 +36,7 @@
 #define NIGHTLY_LIMIT   5.0
 #define NIGHTLY_CAP     3.0
 #define NIGHTLY_PERSIST 2
+#define NIGHTLY_TREND_P 0.001
 
 /* Which way is worse. */
 enum nightly_side { NIGHTLY_UP, NIGHTLY_DOWN, NIGHTLY_BOTH };
@@ -40,8 +46,10 @@ struct nightly {
     double phi;       /* autocorrelation that was taken out */
     double statistic; /* C of this night; the larger one for both sides */
     bool up;          /* which way, if it is above 0 */
-    double p;         /* P(C >= statistic) of a quiet series; 1 if not judged */
     size_t nights;    /* in a row that C was at NIGHTLY_LIMIT or above, this one last */
+    double trend_p;   /* Mann-Kendall; 1 where a step fits better or it goes the good way */
+    double p;         /* of both questions, of a quiet series; 1 if not judged */
+    bool candidate;   /* the series on its own would alarm */
 };
 
 /* Judge the last of `n` finite values. `sd_least` >= 0: a smaller spread is taken for this one

@@ -142,8 +142,8 @@ static void set_confidence(struct regression *r, struct interval difference)
 static void set_significant(struct regression *r, const struct regression_rules *rules)
 {
     const bool matters = isnan(r->delta_ratio) || fabs(r->delta_ratio) > r->margin;
-    const bool chance = !isnan(r->p_value) && r->p_value > rules->false_discovery_rate;
-    r->significant = r->worse && matters && !chance && !r->incomparable;
+    r->chance = !isnan(r->p_value) && r->p_value > rules->false_discovery_rate;
+    r->significant = r->worse && matters && !r->chance && !r->incomparable;
 }
 
 /* ---- is it the same thing? ---- */
@@ -177,11 +177,6 @@ const char *results_differ(const struct test_result *a, const struct test_result
 
 /* ---- all of them ---- */
 
-static bool counts(const struct test_result *r)
-{
-    return r && (strcmp(r->status, "passed") == 0 || strcmp(r->status, "failed") == 0);
-}
-
 static void fill_row(struct regression *r, const struct comparison *c, const struct test_result *t)
 {
     const struct measurement *m = c->subject;
@@ -214,7 +209,7 @@ static bool compare(const struct comparison_input *in, const struct test_result 
     const struct regression_rules *rules = in->rules ? in->rules : &REGRESSION_RULES;
     const struct test_result *before = in->baseline ? run_result(in->baseline, t->test_id) : NULL;
     *c = (struct comparison){.subject = m, .pairs = m->pairs.samples >= 2 ? &m->pairs : NULL};
-    c->baseline = counts(before) ? result_measurement(before, m->name) : NULL;
+    c->baseline = before && result_has_figures(before) ? result_measurement(before, m->name) : NULL;
     if (better_of(m->better) == BETTER_NEITHER || (!c->pairs && !c->baseline))
         return false;
     fill_row(r, c, t);
@@ -269,7 +264,7 @@ bool regressions_find(const struct comparison_input *in, struct arena *a, struct
                     most);
     for (size_t i = 0; i < in->subject->results_len; i++) {
         const struct test_result *t = &in->subject->results[i];
-        for (size_t k = 0; counts(t) && k < t->measurements_len; k++)
+        for (size_t k = 0; result_has_figures(t) && k < t->measurements_len; k++)
             n += compare(in, t, &t->measurements[k], &made[n], &rows[n]);
     }
     adjust(rows, made, n, in->rules ? in->rules : &REGRESSION_RULES);
@@ -284,7 +279,7 @@ size_t regressions_grade(struct regression *list, size_t len, grade_fn *grade, v
     size_t kept = 0;
     *worst = SEVERITY_NONE;
     for (size_t i = 0; i < len; i++) {
-        if (!list[i].worse && !list[i].incomparable)
+        if (!list[i].incomparable && (!list[i].worse || list[i].chance))
             continue;
         const struct grading g = grade(self, &list[i], a);
         if (g.severity == SEVERITY_NONE)

@@ -2,8 +2,8 @@
  *
  * regressions_find() puts each measurement of a run beside the same measurement of the baseline's
  * run and says what changed, with an interval and a p-value where the samples allow; it decides
- * nothing. regressions_grade() then asks the severity policy about each that is worse or cannot be
- * compared. docs/regressions.md is the same page for model owners, with the formulas. */
+ * nothing. regressions_grade() then asks the severity policy. docs/regressions.md is the same page
+ * for model owners, with the formulas. */
 #ifndef PADDOCK_VALIDATION_REGRESSION_H
 #define PADDOCK_VALIDATION_REGRESSION_H
 
@@ -50,6 +50,7 @@ struct regression {
     bool incomparable;                   /* the baseline was measured in another way: */
     const char *why;                     /* which; else NULL */
     bool worse;                          /* delta goes the harmful way, however little */
+    bool chance;                         /* chance explains it: p_value above the rules' rate */
     bool significant;                    /* it does, and not by chance, and beyond the margin */
     const struct history_point *history; /* oldest first; NULL: none */
     size_t history_len;
@@ -102,8 +103,10 @@ struct grading {
  * itself: this cannot fail. */
 typedef struct grading grade_fn(void *self, const struct regression *r, struct arena *a);
 
-/* Grade each that is worse or incomparable, keep those that are above `none`, in order, at the
- * front of `list`; returns how many. `*worst` is the worst. */
+/* Grade each that is worse by more than chance, and each that is incomparable; keep those that are
+ * above `none`, in order, at the front of `list`, and return how many. `*worst` is the worst. What
+ * chance explains is no regression, whatever the policy: else quiet nights would be full of them.
+ */
 size_t regressions_grade(struct regression *list, size_t len, grade_fn *grade, void *self,
                          struct arena *a, enum severity *worst) MUST_CHECK;
 

@@ -279,6 +279,11 @@ void run_init(struct run *r)
                       .severity = SEVERITY_NAMES[SEVERITY_NONE]};
 }
 
+bool result_has_figures(const struct test_result *r)
+{
+    return strcmp(r->status, "passed") == 0 || strcmp(r->status, "failed") == 0;
+}
+
 const struct test_result *run_result(const struct run *r, const char *test_id)
 {
     for (size_t i = 0; i < r->results_len; i++)

@@ -180,6 +180,8 @@ bool measurement_read(const json_t *object, const char *pointer, struct arena *a
 bool check_read(const json_t *object, const char *pointer, struct arena *a, struct check *out,
                 struct faults *f) MUST_CHECK;
 
+/* Did the test come to its end, so that its measurements count? passed or failed. */
+bool result_has_figures(const struct test_result *r);
 /* NULL if the run has no result of that test, or the result no such measurement. */
 const struct test_result *run_result(const struct run *r, const char *test_id);
 const struct measurement *result_measurement(const struct test_result *r, const char *name);

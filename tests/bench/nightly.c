@@ -42,6 +42,7 @@ struct world {
     double ar;
     enum noise noise;
     double step, slope; /* in standard deviations, from night STEP_AT on */
+    double climb;       /* the same, a night from the first one on */
 };
 
 static void history(const struct world *w, uint64_t *seed, double *x)
@@ -50,7 +51,7 @@ static void history(const struct world *w, uint64_t *seed, double *x)
     for (int i = 0; i < NIGHTS; i++) {
         if (i > 0)
             last = w->ar * last + sqrt(1 - w->ar * w->ar) * draw(seed, w->noise);
-        x[i] = last;
+        x[i] = last + w->climb * i;
         if (i >= STEP_AT)
             x[i] += w->step + w->slope * (i - STEP_AT + 1);
     }
@@ -62,7 +63,7 @@ static int first_alarm(const double *x)
     struct nightly trace[NIGHTS];
     nightly_trace(x, NIGHTS, NIGHTLY_UP, 0, trace);
     for (int t = 0; t < NIGHTS; t++)
-        if (trace[t].nights >= NIGHTLY_PERSIST)
+        if (trace[t].candidate)
             return t;
     return NIGHTS;
 }
@@ -149,6 +150,31 @@ static bool changed(int histories)
     return kept;
 }
 
+/* A climb that was there from the first night on: the night of the alarm in half of the histories.
+ */
+static void climbing(int histories)
+{
+    static const double slopes[] = {0.02, 0.05, 0.1};
+    for (size_t i = 0; i < sizeof slopes / sizeof slopes[0]; i++) {
+        int seen = 0, by[NIGHTS] = {0}, median = 0;
+        uint64_t seed = 3;
+        for (int k = 0; k < histories; k++) {
+            double x[NIGHTS];
+            history(&(struct world){.climb = slopes[i]}, &seed, x);
+            const int at = first_alarm(x);
+            if (at < NIGHTS) {
+                by[at]++;
+                seen++;
+            }
+        }
+        for (int sum = by[0]; 2 * sum < seen; sum += by[median])
+            median++;
+        printf(
+            "climb %.2f sd a night      %6.2f %% seen within %d nights, half of them by night %d\n",
+            slopes[i], 100.0 * seen / histories, NIGHTS, median + 1);
+    }
+}
+
 struct fleet {
     int series, nights_judged, nights_with_alarm, alarms, changed_seen;
     int right; /* alarms of series that did change, all nights */
@@ -178,7 +204,7 @@ static struct fleet run_fleet(int models, int worse, double ar)
             const bool quiet_series = i >= (size_t)worse || t < STEP_AT;
             wrong += alarm[i] && quiet_series;
             f.right += alarm[i] && !quiet_series;
-            f.alone += quiet_series && night[i].nights >= NIGHTLY_PERSIST;
+            f.alone += quiet_series && night[i].candidate;
             seen[i] |= alarm[i] && !quiet_series;
         }
         f.nights_judged++;
@@ -221,6 +247,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: nightly [histories >= 100 [models >= 10]]\n");
         return 2;
     }
-    const bool kept = quiet(histories) & changed(histories) & fleets(models);
+    bool kept = quiet(histories);
+    kept &= changed(histories);
+    climbing(histories / 10);
+    kept &= fleets(models);
     return kept ? 0 : 1;
 }

@@ -46,8 +46,8 @@ static struct policies *catalog(void)
     return p;
 }
 
-static void graded(struct policy_set *set, const struct severity_input *in,
-                   enum severity_level level, const char *reason)
+static void graded(struct policy_set *set, const struct severity_input *in, enum severity level,
+                   const char *reason)
 {
     struct severity_grade out;
     severity_grade(set, "default", in, &out);

@@ -38,7 +38,7 @@ static void the_first_step_is_as_the_header_says(void **state)
     const struct nightly j = nightly_judge(x, 31, NIGHTLY_UP, 0);
     assert_true(j.phi == 0 && j.up);
     assert_true(fabs(j.statistic - 1.3264886880184537) < 1e-9);
-    assert_true(fabs(j.p - exp(-(j.statistic + 0.5826))) < 1e-12);
+    assert_true(fabs(j.p - 2 * exp(-(j.statistic + 0.5826))) < 1e-12 && j.trend_p == 1);
 }
 
 static void a_step_is_seen_on_its_side_only(void **state)
@@ -57,6 +57,20 @@ static void a_step_is_seen_on_its_side_only(void **state)
     assert_true(fabs(up.statistic - down.statistic) < 1e-9 && !down.up);
     assert_true(fabs(both.statistic - up.statistic) < 1e-9 && fabs(both.p - 2 * up.p) < 1e-12);
     assert_int_equal(nightly_judge(x, 60, NIGHTLY_DOWN, 0).nights, 0);
+}
+
+/* A climb from the first night on: the statistic sees autocorrelation, the trend test the climb. */
+static void a_ramp_is_a_candidate(void **state)
+{
+    (void)state;
+    double x[60];
+    noise(x, 60, 8);
+    for (int i = 0; i < 60; i++)
+        x[i] += 0.2 * i;
+    const struct nightly up = nightly_judge(x, 60, NIGHTLY_UP, 0);
+    assert_true(up.candidate && up.trend_p < 1e-6 && up.p <= 2 * up.trend_p);
+    const struct nightly down = nightly_judge(x, 60, NIGHTLY_DOWN, 0);
+    assert_true(!down.candidate && down.trend_p == 1);
 }
 
 static void one_odd_night_is_no_alarm(void **state)
@@ -123,9 +137,9 @@ static void many_series_share_one_rate(void **state)
     bool alarm[1000];
     for (size_t i = 0; i < 1000; i++)
         series[i] = (struct nightly){.judged = true, .p = 0.5};
-    series[7] = (struct nightly){.judged = true, .p = 4e-5, .nights = 2};
-    series[8] = (struct nightly){.judged = true, .p = 6e-5, .nights = 2};
-    series[9] = (struct nightly){.judged = true, .p = 1e-9, .nights = 1}; /* not yet */
+    series[7] = (struct nightly){.judged = true, .p = 4e-5, .candidate = true};
+    series[8] = (struct nightly){.judged = true, .p = 6e-5, .candidate = true};
+    series[9] = (struct nightly){.judged = true, .p = 1e-9, .candidate = false}; /* not yet */
     assert_int_equal(nightly_alarms(series, 1000, 0.05, alarm), 2);
     assert_true(alarm[7] && alarm[8] && !alarm[9]);
     series[9].p = 0.9; /* now 8 is one of two, and too likely: 6e-5 * 1000 / 2 <= 0.05 still */
@@ -144,6 +158,7 @@ int main(void)
         cmocka_unit_test(nothing_is_said_before_thirty_nights),
         cmocka_unit_test(the_first_step_is_as_the_header_says),
         cmocka_unit_test(a_step_is_seen_on_its_side_only),
+        cmocka_unit_test(a_ramp_is_a_candidate),
         cmocka_unit_test(one_odd_night_is_no_alarm),
         cmocka_unit_test(a_constant_series_moves_when_it_moves),
         cmocka_unit_test(the_past_decides_and_nothing_later),

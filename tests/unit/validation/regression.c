@@ -333,6 +333,27 @@ static struct grading by_size(void *self, const struct regression *r, struct are
                             arena_text(a, "worse")};
 }
 
+/* What chance explains does not reach the policy; what cannot be compared does. */
+static void chance_is_not_graded(void **state)
+{
+    (void)state;
+    struct world w;
+    int calls = 0;
+    enum severity worst;
+    setup(&w);
+    add(&w, 0, mean_of("score", 0.74, 50, 0.04)), add(&w, 1, mean_of("score", 0.75, 50, 0.05));
+    find(&w, NULL);
+    assert_true(w.found[0].worse && w.found[0].chance && !w.found[0].significant);
+    assert_int_equal(regressions_grade(w.found, w.found_len, by_size, &calls, w.arena, &worst), 0);
+    assert_int_equal(calls, 0);
+    w.tests[1].test_revision = 7;
+    find(&w, NULL);
+    assert_int_equal(regressions_grade(w.found, w.found_len, by_size, &calls, w.arena, &worst), 1);
+    assert_int_equal(calls, 1);
+    assert_int_equal(worst, SEVERITY_LOW);
+    arena_free(w.arena);
+}
+
 static void the_policy_grades(void **state)
 {
     (void)state;
@@ -371,6 +392,7 @@ int main(void)
         cmocka_unit_test(what_has_no_counterpart_is_left_out),
         cmocka_unit_test(bare_values_are_held_against_their_history),
         cmocka_unit_test(many_measurements_do_not_make_false_alarms),
+        cmocka_unit_test(chance_is_not_graded),
         cmocka_unit_test(the_policy_grades),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
