@@ -14,3 +14,7 @@ find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
 add_library(http_parser UNKNOWN IMPORTED)
 set_target_properties(http_parser PROPERTIES IMPORTED_LOCATION ${HTTP_PARSER_LIBRARY}
                       INTERFACE_INCLUDE_DIRECTORIES ${HTTP_PARSER_INCLUDE})
+
+# paddock-worker is started for every test: these two are linked into it.
+find_library(JANSSON_ARCHIVE libjansson.a REQUIRED)
+find_library(CRYPTO_ARCHIVE libcrypto.a REQUIRED)

@@ -147,13 +147,12 @@ static bool become_user(const struct confine *c, struct err *e)
     return true;
 }
 
-/* A user namespace has given us rights over itself. */
+/* A user namespace has given us rights over itself. (No program run later can get them back: there
+ * are no new privileges.) */
 static void drop_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {{0}, {0}};
-    for (int i = 0; i <= CAP_LAST_CAP; i++)
-        (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
     (void)syscall(SYS_capset, &head, data);
 }
 

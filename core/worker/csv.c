@@ -163,8 +163,10 @@ static bool walk(struct csv *c, bool keep, size_t *rows)
             end = read_cell(c);
             if (end == CELL_BAD)
                 return false;
-            if (i == n)
+            if (i == n) {
+                i++; /* one too many */
                 break;
+            }
             if (!keep)
                 weigh_cell(c, &columns[i]);
             else if (!keep_cell(c, &columns[i], *rows))

@@ -55,10 +55,10 @@ uint16_t double_to_half(double value)
         return 0x7e00;
     if (size >= 65520) /* rounds to 2^16 */
         return sign | 0x7c00;
+    if (size < 0x1p-14) /* subnormal: units of 2^-24 */
+        return sign | (uint16_t)nearbyint(ldexp(size, 24));
     int exponent;
     (void)frexp(size, &exponent);
-    if (exponent < -13) /* subnormal: units of 2^-24 */
-        return sign | (uint16_t)nearbyint(ldexp(size, 24));
     /* 1.fraction in units of 2^-10; a carry goes into the exponent by itself. */
     double units = nearbyint(ldexp(size, 11 - exponent));
     return sign | (uint16_t)(((exponent + 14) << 10) + (int)units - 1024);

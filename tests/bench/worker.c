@@ -1,0 +1,111 @@
+/* What a test costs beside its own work: worker WORKER PLUGIN [RUNTIME] [COUNT] [PARALLEL].
+ *
+ * Runs the plugin COUNT times (200), PARALLEL at once (1), and prints the milliseconds from
+ * worker_start() to the result, and the processor time of the worker. With RUNTIME (a plugin, or
+ * "-" for none) its model has that runtime, with the description in the environment variable
+ * RUNTIME_CONFIG. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "extend/worker_process.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARALLEL_MAX 64
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void wait_for_any(struct worker **running, size_t n)
+{
+    struct pollfd fds[2 * PARALLEL_MAX];
+    for (size_t i = 0; i < n; i++) {
+        fds[2 * i] =
+            (struct pollfd){.fd = running[i] ? worker_report_fd(running[i]) : -1, .events = POLLIN};
+        fds[2 * i + 1] =
+            (struct pollfd){.fd = running[i] ? worker_log_fd(running[i]) : -1, .events = POLLIN};
+    }
+    (void)poll(fds, 2 * n, 1000);
+}
+
+/* Note the result and make room; false if the test did not pass. */
+static bool take(struct worker **w, double *total, double *cpu)
+{
+    const struct worker_result *r = worker_result(*w);
+    bool passed = r->status == WORKER_PASSED;
+    if (!passed)
+        fprintf(stderr, "%s: %s\n%s", WORKER_STATUS_NAMES[r->status], r->message, r->log);
+    *total = r->total_ms - r->duration_ms;
+    *cpu += r->cpu_ms;
+    worker_free(*w);
+    *w = NULL;
+    return passed;
+}
+
+static bool run_all(const struct worker_settings *settings, const struct test_job *job,
+                    size_t parallel, size_t count, double *totals, double *cpu)
+{
+    struct worker *running[PARALLEL_MAX] = {NULL};
+    struct err e;
+    size_t started = 0, done = 0;
+    while (done < count) {
+        for (size_t i = 0; i < parallel; i++) {
+            if (!running[i] && started < count) {
+                running[i] = worker_start(settings, job, &e);
+                started++;
+                if (!running[i]) {
+                    fprintf(stderr, "%s\n", e.detail);
+                    return false;
+                }
+            }
+        }
+        wait_for_any(running, parallel);
+        for (size_t i = 0; i < parallel; i++) {
+            if (!running[i])
+                continue;
+            worker_feed(running[i], clock_mono_ns(&CLOCK_SYSTEM));
+            if (worker_done(running[i]) && !take(&running[i], &totals[done++], cpu))
+                return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fprintf(stderr, "usage: worker WORKER PLUGIN [RUNTIME|-] [COUNT] [PARALLEL]\n");
+        return 2;
+    }
+    const char *config = getenv("RUNTIME_CONFIG");
+    bool runtime = argc > 3 && strcmp(argv[3], "-") != 0;
+    size_t count = argc > 4 ? strtoul(argv[4], NULL, 10) : 200;
+    size_t parallel = argc > 5 ? strtoul(argv[5], NULL, 10) : 1;
+    struct worker_settings settings = {.program = argv[1]};
+    struct test_job job = {.plugin_file = argv[2],
+                           .subject = {.model_id = "m:1",
+                                       .name = "m",
+                                       .version = "1",
+                                       .runtime = runtime ? config ? config : "{}" : NULL,
+                                       .runtime_file = runtime ? argv[3] : NULL},
+                           .timeout_ms = 60000};
+    if (count == 0 || parallel == 0 || parallel > PARALLEL_MAX)
+        return 2;
+    double *totals = mem_zero(count, sizeof *totals), cpu = 0;
+    int64_t start = clock_mono_ns(&CLOCK_SYSTEM);
+    if (!run_all(&settings, &job, parallel, count, totals, &cpu))
+        return 1;
+    double seconds = (double)(clock_mono_ns(&CLOCK_SYSTEM) - start) / 1e9;
+    qsort(totals, count, sizeof *totals, by_value);
+    printf("%zu runs, %zu at once: over its own time p50 %.2f ms, p90 %.2f ms, p99 %.2f ms; "
+           "%.0f runs/s; second stage %.2f ms of processor time each\n",
+           count, parallel, totals[count / 2], totals[count * 9 / 10], totals[count * 99 / 100],
+           (double)count / seconds, cpu / (double)count);
+    free(totals);
+    return 0;
+}
