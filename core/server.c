@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "engine/token_make.h"
 #include "base/mem.h"
 #include "config.h"
 #include "extend/policies.h"
@@ -38,6 +39,7 @@ struct server {
     struct health_judge *judge;
     struct feed *feed;
     struct policies *policies;
+    struct token_usage *usage;
     struct pool *readers;
     struct tls *tls;
     struct api api;
@@ -63,11 +65,30 @@ static bool check_exposure(const struct config *c, struct err *e)
                     "--listen %s: plain HTTP is served on loopback only; give --tls-cert and "
                     "--tls-key, or --insecure if tokens and data may be read on the way",
                     c->listen);
-    if (!c->allow_anonymous)
-        return fail(e, &ERR_CONFIG,
-                    "--listen %s: this version knows no tokens, so it serves loopback only; "
-                    "--allow-anonymous serves everybody who can reach the address",
-                    c->listen);
+    return true;
+}
+
+/* The first start where others can reach the server: somebody must be able to get in, and nobody
+ * else. Printed to standard output, never to the log. */
+static bool first_token(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    if (is_loopback(c->listen) || c->allow_anonymous)
+        return true;
+    struct token_wish wish = {.token_id = "admin",
+                              .description = "Made at the first start.",
+                              .role = "admin",
+                              .only_if_none = true};
+    struct token_secret secret;
+    bool made = false;
+    if (!token_make(s->engine, &wish, &secret, &made, e))
+        return false;
+    if (made) {
+        printf("There was no token yet. This one may do everything; it is shown only now:\n%s\n",
+               secret.text);
+        fflush(stdout);
+    }
+    explicit_bzero(&secret, sizeof secret);
     return true;
 }
 
@@ -144,6 +165,9 @@ static bool start_engine(struct server *s, struct err *e)
     s->keys =
         idempotency_new((size_t)c->idempotency_keys_max, (size_t)c->idempotency_keys_max * 4096);
     if (!engine_restore_keys(s->store, s->keys, clock_wall_ms(&CLOCK_SYSTEM), e))
+        return false;
+    s->usage = token_usage_open(s->store, &CLOCK_SYSTEM, e);
+    if (!s->usage)
         return false;
     struct engine_stats stats;
     engine_stats(s->engine, &stats);
@@ -230,6 +254,8 @@ static bool start_http(struct server *s, struct err *e)
         .judge = s->judge,
         .keys = s->keys,
         .feed = s->feed,
+        .usage = s->usage,
+        .allow_anonymous = c->allow_anonymous,
         .readers = s->readers,
         .policies = s->policies,
         .clock = &CLOCK_SYSTEM,
@@ -281,7 +307,7 @@ static bool start(struct server *s, struct err *e)
     make_rules(s);
     if (!open_tls(s, e))
         return false;
-    if (!open_store(s, e) || !start_engine(s, e) || !start_telemetry(s, e) ||
+    if (!open_store(s, e) || !start_engine(s, e) || !first_token(s, e) || !start_telemetry(s, e) ||
         !open_policies(s, e) || !start_http(s, e))
         return false;
     log_event(LOG_INFO, "listening",
@@ -309,6 +335,7 @@ static void stop(struct server *s)
     tls_close(s->tls);
     feed_free(s->feed);
     policies_close(s->policies);
+    token_usage_close(s->usage);
     if (s->keys)
         idempotency_free(s->keys);
     if (s->store)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/pool.h"
+#include "api/token_usage.h"
 #include "engine/engine.h"
 #include "engine/idempotency.h"
 #include "extend/policies.h"
@@ -27,6 +28,7 @@ struct api {
     struct health_judge *judge;
     struct idempotency *keys;
     struct feed *feed;
+    struct token_usage *usage;
     struct pool *readers;
     struct policies *policies; /* Lua, extend/policies.h */
     const struct clock *clock;
@@ -36,6 +38,7 @@ struct api {
     const char *config_json; /* the reply of GET ~/config, rendered at start; no secrets */
     const char *version;     /* "0.1.0" */
     int64_t started_ms;
+    bool allow_anonymous;      /* while no token exists, also clients of other machines */
     int metrics_detail;        /* enum metrics_detail */
     unsigned list_on_loop_max; /* lists over more models than this run on the readers [2000] */
 };
@@ -51,7 +54,7 @@ bool api_loop_start(struct loop *l, void *app, struct err *e);
 void api_loop_stop(struct loop *l, void *app);
 /* The tick hook: reads that wait for a change (?min_seq=). */
 void api_loop_tick(struct loop *l, void *app);
-/* Authorization hook: who may use this operation. Until tokens come: everybody is `anonymous`. */
+/* Authorization hook: who asks, and whether he may (access.c). */
 bool api_authorize(struct request *rq, struct err *e);
 
 #endif

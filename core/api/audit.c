@@ -97,6 +97,7 @@ static bool query_read(struct call *c, struct arena *a, struct journal_query *q,
     const char *after;
     *q = (struct journal_query){
         .ns = arena_text(a, c->ns),
+        .grants = grants_copy(a, c->access->grants),
         .entity = arena_text(a, p->entity),
         .entity_id = arena_text(a, p->entity_id),
         .actor_id = arena_text(a, p->actor),

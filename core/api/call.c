@@ -46,11 +46,10 @@ void call_refuse(struct call *c, const char *where, const char *fmt, ...)
 static bool namespace_read(struct call *c, enum namespaces allowed, struct err *e)
 {
     static const char HEADER[] = "Paddock-Namespace";
-    c->ns = request_header(c->rq, HEADER);
-    if (!c->ns) {
-        c->ns = "default";
-        return true;
-    }
+    c->access = access_of(c->rq);
+    c->ns = c->access->ns;
+    if (!*c->ns || !c->access->header_given)
+        return true; /* the authorize hook has put there what it says */
     if (strcmp(c->ns, "*") == 0)
         return allowed == ANY_NAMESPACE ||
                call_fault(c->arena, HEADER, e, "must name one namespace here: * is for lists");

@@ -2,6 +2,7 @@
 #ifndef PADDOCK_API_CALL_H
 #define PADDOCK_API_CALL_H
 
+#include "api/access.h"
 #include "api/api.h"
 #include "api/parameters.h"
 #include "http/request.h"
@@ -18,9 +19,10 @@ enum namespaces {
 struct call {
     struct api *api;
     struct request *rq;
-    struct arena *arena;        /* the request's */
-    struct view_reader *reader; /* this loop's */
-    const char *ns;
+    struct arena *arena;         /* the request's */
+    struct view_reader *reader;  /* this loop's */
+    const struct access *access; /* who asks, and what he may */
+    const char *ns;              /* access->ns */
     struct parameters q;
 };
 

@@ -4,6 +4,7 @@
 #include "api/items.h"
 #include "api/page_cursor.h"
 #include "api/submit.h"
+#include "api/tokens.h"
 #include "api/work.h"
 #include "registry/document.h"
 #include "registry/query_documents.h"
@@ -13,6 +14,15 @@
 static const struct document_type *type_of(const struct request *rq)
 {
     return request_route(rq)->data;
+}
+
+/* The text that clients see: most kinds have it ready. */
+static const char *shown(struct api *api, struct arena *a, const struct document *d, size_t *len)
+{
+    if (d->entity.kind == ENTITY_TOKEN)
+        return token_shown(api, a, d, len);
+    *len = d->entity.json_len;
+    return d->entity.json;
 }
 
 /* --- list --- */
@@ -67,12 +77,19 @@ static size_t items_that_fit(const struct document_page *page)
     return n;
 }
 
+static bool may_read(const struct document *d, void *ctx)
+{
+    return grants_allow(ctx, d->entity.ns, entity_owner(&d->entity), ACTION_BIT(ACTION_READ));
+}
+
 static bool page_render(struct work *w, const struct view *v)
 {
     const struct listing *l = w->args;
     struct document_query q = l->query;
     struct document_page page;
     q.ns = w->ns;
+    q.may_see = w->grants ? may_read : NULL;
+    q.ctx = (void *)(uintptr_t)w->grants;
     if (!query_documents(v, &q, w->arena, &page, &w->err))
         return false;
     size_t fit = items_that_fit(&page);
@@ -82,8 +99,11 @@ static bool page_render(struct work *w, const struct view *v)
             return false;
     }
     items_begin(&w->out);
-    for (size_t i = 0; i < page.n; i++)
-        items_add(&w->out, page.items[i]->entity.json, page.items[i]->entity.json_len);
+    for (size_t i = 0; i < page.n; i++) {
+        size_t len;
+        const char *text = shown(w->api, w->arena, page.items[i], &len);
+        items_add(&w->out, text, len);
+    }
     items_end(&w->out, page.total,
               page.next ? page_cursor_make(w->arena, l->order, page.next) : NULL);
     return true;
@@ -125,11 +145,14 @@ void document_get(struct request *rq)
         return;
     const char *id = request_param(rq, t->id_name);
     const struct document *d = view_document(view_enter(c.reader), t, c.ns, id);
-    if (d)
-        request_reply_entity(rq, 200, d->entity.revision, d->entity.json, d->entity.json_len);
+    if (d) {
+        size_t len;
+        const char *text = shown(c.api, c.arena, d, &len);
+        request_reply_entity(rq, 200, d->entity.revision, text, len);
+    }
     view_leave(c.reader);
     if (!d)
-        request_problem(rq, t->not_found, "no %s '%.200s' in namespace '%s'", t->noun, id, c.ns);
+        request_problem(rq, t->not_found, "no %s with id '%.200s'", t->noun, id);
 }
 
 /* --- changes --- */

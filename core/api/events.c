@@ -1,3 +1,5 @@
+#include "api/events.h"
+
 #include "api/call.h"
 #include "api/handlers.h"
 #include "base/mem.h"
@@ -15,6 +17,9 @@
  * and takes up after the last event it was given, from the store if need be, so it never loses one.
  */
 struct follow_stream {
+    struct follow_stream *next, **link; /* of the loop's */
+    struct loop_state *state;
+    struct access *access; /* that let it in */
     struct api *api;
     struct loop *loop;
     struct stream *stream;
@@ -28,15 +33,42 @@ static void follow_on(struct follow_stream *f);
 
 static void follow_free(struct follow_stream *f)
 {
+    if (f->link) {
+        *f->link = f->next;
+        if (f->next)
+            f->next->link = f->link;
+    }
+    free(f->access);
     bytes_release(&f->event);
     free((char *)f->ns);
     free((char *)f->types);
     free(f);
 }
 
+static void end_stream(struct follow_stream *f)
+{
+    struct stream *s = f->stream;
+    stream_listen(s, &(struct stream_events){NULL, NULL}, NULL);
+    follow_free(f);
+    stream_end(s);
+}
+
+static bool still_welcome(const struct follow_stream *f)
+{
+    const struct view *v = view_enter(f->state->reader);
+    bool holds = access_holds(f->access, v, loop_wall_ms(f->loop));
+    view_leave(f->state->reader);
+    return holds;
+}
+
 static bool entry_came(void *ctx, uint64_t seq, const char *action, const char *json, size_t len)
 {
     struct follow_stream *f = ctx;
+    if (!still_welcome(f)) {
+        f->follower = NULL;
+        end_stream(f);
+        return false;
+    }
     bytes_clear(&f->event);
     bytes_printf(&f->event, "id: %" PRIu64 "\nevent: %s\ndata: ", seq, action);
     bytes_add(&f->event, json, len);
@@ -50,14 +82,6 @@ static bool entry_came(void *ctx, uint64_t seq, const char *action, const char *
     if (!goes_on)
         f->follower = NULL; /* it ends with our false; drained() or closed() comes later */
     return goes_on;
-}
-
-static void end_stream(struct follow_stream *f)
-{
-    struct stream *s = f->stream;
-    stream_listen(s, &(struct stream_events){NULL, NULL}, NULL);
-    follow_free(f);
-    stream_end(s);
 }
 
 /* The client reconnects by itself and goes on where it was. */
@@ -90,6 +114,7 @@ static struct follower *follow(struct follow_stream *f, struct err *e)
 {
     const struct follow what = {.ns = f->ns,
                                 .types = f->types,
+                                .grants = f->access->grants,
                                 .after_seq = f->last,
                                 .entry = entry_came,
                                 .ended = follow_ended,
@@ -158,6 +183,8 @@ void events_get(struct request *rq)
     struct follow_stream *f = mem_zero(1, sizeof *f);
     f->api = c.api;
     f->loop = request_loop(rq);
+    f->state = loop_state(f->loop);
+    f->access = access_keep(c.access);
     f->ns = mem_text(c.ns);
     f->types = mem_text(c.q.types);
     f->last = after == UINT64_MAX ? call_seq(&c) : after;
@@ -168,9 +195,30 @@ void events_get(struct request *rq)
         follow_free(f);
         return;
     }
+    f->next = f->state->follows;
+    f->link = &f->state->follows;
+    if (f->next)
+        f->next->link = &f->next;
+    f->state->follows = f;
     request_add_header(rq, "Cache-Control", "no-store");
     f->stream = request_stream(rq, 200, "text/event-stream");
     stream_listen(f->stream, &(struct stream_events){drained, closed}, f);
     if (!stream_write(f->stream, ": events of the journal\n\n", 25))
         return; /* closed() has been or will be called */
+}
+
+void events_tick(struct loop_state *s, int64_t now_ms)
+{
+    if (!s->follows)
+        return;
+    const struct view *v = view_enter(s->reader);
+    for (struct follow_stream *f = s->follows, *next; f; f = next) {
+        next = f->next;
+        if (access_holds(f->access, v, now_ms))
+            continue;
+        if (f->follower)
+            feed_unfollow(f->follower);
+        end_stream(f);
+    }
+    view_leave(s->reader);
 }

@@ -1,7 +1,10 @@
 #include "api/export.h"
 
+#include "api/loop_state.h"
+#include "api/problems.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "http/errors.h"
 #include "registry/journal.h"
 
 #include <stdlib.h>
@@ -23,6 +26,7 @@ struct export
     struct arena *texts;   /* of the filters */
     size_t at;             /* next entry of the page to be written */
     bool reading;
+    struct access *access; /* that let it in */
     struct bytes line;
 };
 
@@ -31,6 +35,7 @@ static void export_free(struct export *x)
     arena_free(x->read.arena);
     arena_free(x->texts);
     bytes_release(&x->line);
+    free(x->access);
     free(x);
 }
 
@@ -59,18 +64,31 @@ static void finish(struct export *x)
 }
 
 /* The status line has gone out long ago: the last line tells that the export is not complete. */
-static void finish_failed(struct export *x)
+static void finish_failed(struct export *x, const struct err *why)
 {
+    char slug[64];
+    problem_slug(why->kind->code, slug, sizeof slug);
     bytes_clear(&x->line);
     bytes_char(&x->line, '{');
-    json_kv_string(&x->line, "type", "/problems/store-unavailable");
-    json_kv_string(&x->line, "title", "Store unavailable");
-    json_kv_int(&x->line, "status", 503);
-    json_kv_string(&x->line, "code", "STORE_UNAVAILABLE");
-    json_kv_string(&x->line, "detail", x->read.err.detail);
+    json_key(&x->line, "type");
+    bytes_printf(&x->line, "\"/problems/%s\"", slug);
+    json_kv_string(&x->line, "title", why->kind->title);
+    json_kv_int(&x->line, "status", why->kind->status);
+    json_kv_string(&x->line, "code", why->kind->code);
+    json_kv_string(&x->line, "detail", why->detail);
     bytes_text(&x->line, "}\n");
     if (stream_write(x->stream, x->line.data, x->line.len))
         finish(x);
+}
+
+/* An export may take long: a token that is revoked meanwhile gets no further page. */
+static bool still_welcome(const struct export *x)
+{
+    struct loop_state *state = loop_state(x->loop);
+    const struct view *v = view_enter(state->reader);
+    bool holds = access_holds(x->access, v, loop_wall_ms(x->loop));
+    view_leave(state->reader);
+    return holds;
 }
 
 /* False when the client was cut off: `closed` frees the export, maybe it has already. */
@@ -108,7 +126,10 @@ static void page_came(struct mail *mail)
     if (!x->stream)
         export_free(x);
     else if (!x->read.ok)
-        finish_failed(x);
+        finish_failed(x, &(struct err){.kind = &ERR_IO, .detail = "the journal cannot be read on"});
+    else if (!still_welcome(x))
+        finish_failed(x, &(struct err){.kind = &HTTP_UNAUTHENTICATED,
+                                       .detail = "the token was revoked or changed"});
     else
         pump(x);
 }
@@ -135,6 +156,7 @@ static void copy_filters(struct export *x, const struct journal_query *q)
     struct arena *a = x->texts;
     x->read.query = *q;
     x->read.query.ns = arena_text(a, q->ns);
+    x->read.query.grants = grants_copy(a, q->grants);
     x->read.query.entity = arena_text(a, q->entity);
     x->read.query.entity_id = arena_text(a, q->entity_id);
     x->read.query.actor_id = arena_text(a, q->actor_id);
@@ -149,6 +171,7 @@ void export_start(struct call *c, const struct journal_query *filters)
     struct export *x = mem_zero(1, sizeof *x);
     x->api = c->api;
     x->loop = request_loop(c->rq);
+    x->access = access_keep(c->access);
     x->texts = arena_new(1 << 20);
     x->read.arena = arena_new(ARENA_MAX);
     x->read.done = page_read;

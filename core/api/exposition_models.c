@@ -18,6 +18,7 @@ struct figures {
 struct models_pass {
     struct text_format *t;
     const struct figures *figures;
+    const struct grants *grants; /* of whoever scrapes */
     void (*put)(struct text_format *t, const struct model *m, const struct exposed *x);
 };
 
@@ -84,7 +85,7 @@ static bool put_one(const struct entity *e, void *ctx)
     const struct models_pass *p = ctx;
     const struct exposed key = {.uid = e->uid};
     const struct exposed *x = bsearch(&key, p->figures->list, p->figures->n, sizeof key, by_uid);
-    if (x)
+    if (x && grants_allow(p->grants, e->ns, model_of(e)->name, ACTION_BIT(ACTION_READ)))
         p->put(p->t, model_of(e), x);
     return true;
 }
@@ -100,13 +101,13 @@ void exposition_put_models(struct text_format *t, struct work *w)
     const struct view *v = view_enter(w->reader);
     metric_gauge(t, "paddock_models", "Models registered.", (double)view_count(v, ENTITY_MODEL));
     if (f.n) {
-        struct models_pass pass = {t, &f, put_outcomes};
+        struct models_pass pass = {t, &f, w->grants, put_outcomes};
         metric_family(t, "paddock_model_inferences", METRIC_COUNTER,
                       "Inferences recorded on this node since it started, by outcome.");
         view_each(v, ENTITY_MODEL, put_one, &pass);
     }
     if (f.n && f.n <= FULL_MODELS_MAX && w->api->metrics_detail == METRICS_FULL) {
-        struct models_pass pass = {t, &f, put_latency};
+        struct models_pass pass = {t, &f, w->grants, put_latency};
         metric_family(t, "paddock_model_latency_seconds", METRIC_HISTOGRAM,
                       "Latency of inferences recorded on this node since it started.");
         view_each(v, ENTITY_MODEL, put_one, &pass);

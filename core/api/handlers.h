@@ -45,6 +45,10 @@ void model_audit_get(struct request *rq);
 void audit_get(struct request *rq);
 void events_get(struct request *rq);
 
+/* tokens.c; the rest of them is documents.c */
+void token_post(struct request *rq);
+void token_put(struct request *rq);
+
 /* types.c */
 void types_get(struct request *rq);
 

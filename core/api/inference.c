@@ -198,7 +198,7 @@ static void gone(struct request *rq)
 static uint64_t resolve(void *ctx, const char *model_id, size_t len)
 {
     const struct ingest *in = ctx;
-    return resolved_uid(in->state->resolved, in->view, in->call->ns, model_id, len);
+    return resolved_uid(in->state->resolved, in->view, in->call->access, model_id, len);
 }
 
 static void start(struct call *made, uint64_t uid, const char *model_id)

@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "api/errors.h"
+#include "api/events.h"
 #include "api/inference.h"
 #include "api/resolved.h"
 #include "base/mem.h"
@@ -53,12 +54,8 @@ bool waiting_add(struct loop_state *s, struct request *rq, uint64_t seq)
     return false;
 }
 
-void api_loop_tick(struct loop *l, void *app)
+static void waiting_tick(struct loop *l, struct loop_state *s)
 {
-    (void)app;
-    struct loop_state *s = loop_state(l);
-    if (!s || !s->waiting)
-        return;
     uint64_t seq = view_seq(view_enter(s->reader));
     view_leave(s->reader);
     struct waiting *list = s->waiting, *next;
@@ -77,9 +74,14 @@ void api_loop_tick(struct loop *l, void *app)
     }
 }
 
-bool api_authorize(struct request *rq, struct err *e)
+void api_loop_tick(struct loop *l, void *app)
 {
-    (void)e;
-    request_set_actor(rq, "anonymous", "anonymous");
-    return true;
+    struct loop_state *s = loop_state(l);
+    const struct api *api = app;
+    if (!s)
+        return;
+    token_usage_tick(api->usage, &s->usage, loop_wall_ms(l));
+    events_tick(s, loop_wall_ms(l));
+    if (s->waiting)
+        waiting_tick(l, s);
 }

@@ -2,12 +2,14 @@
 #ifndef PADDOCK_API_LOOP_STATE_H
 #define PADDOCK_API_LOOP_STATE_H
 
+#include "api/token_usage.h"
 #include "engine/engine.h"
 #include "http/request.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct follow_stream;
 struct ingest;
 struct resolved;
 
@@ -25,6 +27,8 @@ struct loop_state {
     size_t n_ingests;
     struct resolved *resolved; /* models that batches have named */
     struct waiting *waiting;
+    struct follow_stream *follows; /* streams of events */
+    struct usage_places usage;     /* of tokens */
 };
 
 /* Put a read off; its handler is called again by the loop's tick. Returns false, for call_begin().

@@ -77,6 +77,7 @@ static bool models_page(struct work *w, const struct view *v)
         [SORT_UPDATED_AT] = "-updated_at", [SORT_STATUS] = "-status"};
     struct model_page page;
     q.ns = w->ns;
+    q.grants = w->grants;
     if (!query_models(v, &q, w->arena, &page, &w->err))
         return false;
     size_t fit = models_that_fit(&page);

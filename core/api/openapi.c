@@ -60,9 +60,13 @@ static json_t *components(void)
     json_t *problem = json_pack(
         "{s:s, s:{s:{s:{s:s}}}}", "description", "Any other problem (RFC 9457).", "content",
         "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
-    return json_pack("{s:o, s:o, s:o, s:{s:o}}", "schemas", schemas(), "parameters",
-                     openapi_header_parameters(), "headers", headers, "responses", "Problem",
-                     problem);
+    return json_pack("{s:o, s:o, s:o, s:{s:o}, s:{s:{s:s, s:s, s:s}}}", "schemas", schemas(),
+                     "parameters", openapi_header_parameters(), "headers", headers, "responses",
+                     "Problem", problem, "securitySchemes", "token", "type", "http", "scheme",
+                     "bearer", "description",
+                     "A token of this server. While it has none, clients on its own machine need "
+                     "none. x-paddock-action names the action that a grant must give; of several "
+                     "parted by |, the body decides.");
 }
 
 /* --- the document --- */
@@ -96,12 +100,12 @@ static json_t *tags(void)
 char *openapi_render(size_t *len)
 {
     json_t *document = json_pack(
-        "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[], s:o, s:o, s:o}", "openapi", "3.1.0", "info",
-        "title", "Paddock", "version", CONTRACT_VERSION, "description",
+        "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:[]}], s:o, s:o, s:o}", "openapi", "3.1.0",
+        "info", "title", "Paddock", "version", CONTRACT_VERSION, "description",
         "Register models, measure them in production, and decide which may serve whom. The "
         "conventions that all "
         "operations share are in docs/api.md.",
-        "servers", "url", "/", "security", "tags", tags(), "paths", paths(), "components",
+        "servers", "url", "/", "security", "token", "tags", tags(), "paths", paths(), "components",
         components());
     char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
     json_decref(document);

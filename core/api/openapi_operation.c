@@ -176,6 +176,10 @@ static void add_common(json_t *codes, const struct route *r)
         json_object_set_new(codes, "415", json_pack("[s]", "UNSUPPORTED_MEDIA_TYPE"));
     }
     json_object_set_new(codes, "400", bad);
+    if (!(r->flags & ROUTE_PUBLIC)) {
+        json_object_set_new(codes, "401", json_pack("[s]", "UNAUTHENTICATED"));
+        json_object_set_new(codes, "403", json_pack("[s]", "FORBIDDEN"));
+    }
     json_object_set_new(codes, "429", json_pack("[s]", "RATE_LIMITED"));
     if (r->flags & ROUTE_KEYED) {
         json_object_set_new(codes, "409", json_pack("[s]", "IDEMPOTENCY_KEY_IN_USE"));
@@ -338,6 +342,8 @@ json_t *openapi_operation(const struct route *r)
         json_pack("{s:s, s:s, s:[s], s:o?, s:o}", "operationId", r->operation, "summary", r->doc,
                   "tags", r->tag, "x-paddock-action",
                   r->action ? json_string(r->action) : json_null(), "parameters", parameters);
+    if (r->flags & ROUTE_PUBLIC)
+        json_object_set_new(operation, "security", json_array());
     add_body(operation, r);
     json_object_set_new(operation, "responses", responses_of(r));
     return operation;

@@ -162,6 +162,13 @@ const struct field POLICIES_PARAMETERS[] = {
     END,
 };
 
+const struct field TOKENS_PARAMETERS[] = {
+    FILTER("role", "Only tokens of this role."),
+    FILTER("key", "Only the token with this key: whose a leaked secret is."),
+    DOCUMENTS_PAGE,
+    END,
+};
+
 const struct field MODEL_AUDIT_PARAMETERS[] = {AUDIT_FILTERS, PAGE, MIN_SEQ, END};
 
 const struct field AUDIT_PARAMETERS[] = {

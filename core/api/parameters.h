@@ -45,6 +45,7 @@ extern const struct field REGISTERED_MODEL_PARAMETERS[];
 extern const struct field TIMELINE_PARAMETERS[];
 extern const struct field INFERENCE_PARAMETERS[];
 extern const struct field METRICS_PARAMETERS[];
+extern const struct field TOKENS_PARAMETERS[];
 extern const struct field MODEL_AUDIT_PARAMETERS[];
 extern const struct field AUDIT_PARAMETERS[];
 extern const struct field EVENTS_PARAMETERS[];

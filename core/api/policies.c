@@ -46,7 +46,8 @@ static size_t list_kind(struct call *c, enum policy_kind kind, struct bytes *out
     for (size_t i = 0; names[i]; i++) {
         struct policy_info info;
         struct bytes item = BYTES_INIT(REPLY_MAX);
-        if (policies_info(c->api->policies, kind, names[i], c->arena, &info)) {
+        if (access_reads(c->access, c->ns, names[i]) &&
+            policies_info(c->api->policies, kind, names[i], c->arena, &info)) {
             put_policy(&item, &info, false);
             items_add(out, item.data, item.len);
             n++;

@@ -28,6 +28,7 @@ static bool names_page(struct work *w, const struct view *v)
     struct registered_model_query q = *(const struct registered_model_query *)w->args;
     struct registered_model_page page;
     q.ns = w->ns;
+    q.grants = w->grants;
     if (!query_registered_models(v, &q, w->arena, &page, &w->err))
         return false;
     size_t fit = names_that_fit(&page);
@@ -81,8 +82,7 @@ static const struct registered_model *find(const struct call *c, const struct vi
     const char *name = request_param(c->rq, "name");
     const struct registered_model *rm = view_registered_model(v, c->ns, name);
     if (!rm)
-        fail(e, &REGISTERED_MODEL_NOT_FOUND, "no registered model '%s' in namespace '%s'", name,
-             c->ns);
+        fail(e, &REGISTERED_MODEL_NOT_FOUND, "no registered model with name '%.200s'", name);
     return rm;
 }
 

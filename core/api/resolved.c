@@ -1,6 +1,7 @@
 #include "api/resolved.h"
 
 #include "base/hash.h"
+#include "base/ids.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -14,19 +15,22 @@ struct place {
     uint64_t seq; /* of the view it holds for; no view with a model has 0 */
     uint64_t uid;
     uint64_t ns_hash;
+    uint64_t token_uid; /* of the one who asked */
     uint32_t len;
     char reference[REFERENCE_MAX];
 };
 
 struct resolved {
     struct place places[PLACES];
-    char ns[128 + 1]; /* the namespace hashed last */
-    uint64_t ns_hash;
+    char ns[128 + 1];       /* the namespace hashed last */
+    uint64_t ns_hash, seed; /* hashes must not be made to meet: namespaces are a border */
 };
 
 struct resolved *resolved_new(void)
 {
-    return mem_zero(1, sizeof(struct resolved));
+    struct resolved *r = mem_zero(1, sizeof *r);
+    random_bytes(&r->seed, sizeof r->seed);
+    return r;
 }
 
 void resolved_free(struct resolved *r)
@@ -34,15 +38,16 @@ void resolved_free(struct resolved *r)
     free(r);
 }
 
-static uint64_t look_up(const struct view *v, const char *ns, const char *reference, size_t len)
+static uint64_t look_up(const struct view *v, const struct access *a, const char *reference,
+                        size_t len)
 {
     char id[ID_MAX];
     if (len >= sizeof id || memchr(reference, '\0', len))
         return 0;
     memcpy(id, reference, len);
     id[len] = '\0';
-    const struct model *m = view_resolve(v, ns, id, NULL);
-    return m ? m->entity.uid : 0;
+    const struct model *m = view_resolve(v, a->ns, id, NULL);
+    return m && grants_allow(a->grants, a->ns, m->name, a->actions) ? m->entity.uid : 0;
 }
 
 /* Consecutive references share their namespace. It is compared by its text: an identifier has at
@@ -52,25 +57,26 @@ static uint64_t hash_of_ns(struct resolved *r, const char *ns)
     size_t len = strlen(ns);
     if (len < sizeof r->ns && strcmp(r->ns, ns) != 0) {
         memcpy(r->ns, ns, len + 1);
-        r->ns_hash = hash64(ns, len, 0);
+        r->ns_hash = hash64(ns, len, r->seed);
     }
     return r->ns_hash;
 }
 
-uint64_t resolved_uid(struct resolved *r, const struct view *v, const char *ns,
+uint64_t resolved_uid(struct resolved *r, const struct view *v, const struct access *a,
                       const char *reference, size_t len)
 {
-    if (len > REFERENCE_MAX || strlen(ns) >= sizeof r->ns)
-        return look_up(v, ns, reference, len);
-    uint64_t ns_hash = hash_of_ns(r, ns), seq = view_seq(v);
+    if (len > REFERENCE_MAX || strlen(a->ns) >= sizeof r->ns)
+        return look_up(v, a, reference, len);
+    uint64_t ns_hash = hash_of_ns(r, a->ns), seq = view_seq(v);
     struct place *p = &r->places[hash64(reference, len, ns_hash) & (PLACES - 1)];
-    if (p->seq == seq && p->ns_hash == ns_hash && p->len == len &&
+    if (p->seq == seq && p->ns_hash == ns_hash && p->token_uid == a->token_uid && p->len == len &&
         memcmp(p->reference, reference, len) == 0)
         return p->uid;
-    uint64_t uid = look_up(v, ns, reference, len);
+    uint64_t uid = look_up(v, a, reference, len);
     p->seq = seq;
     p->uid = uid;
     p->ns_hash = ns_hash;
+    p->token_uid = a->token_uid;
     p->len = (uint32_t)len;
     memcpy(p->reference, reference, len);
     return uid;

@@ -5,6 +5,7 @@
 #ifndef PADDOCK_API_RESOLVED_H
 #define PADDOCK_API_RESOLVED_H
 
+#include "api/access.h"
 #include "registry/state.h"
 
 #include <stddef.h>
@@ -14,8 +15,9 @@ struct resolved;
 
 struct resolved *resolved_new(void) __attribute__((returns_nonnull));
 void resolved_free(struct resolved *r);
-/* The uid of a model id or reference in a namespace of the view; 0: there is none. */
-uint64_t resolved_uid(struct resolved *r, const struct view *v, const char *ns,
+/* The uid of a model id or reference of the namespace asked for; 0: there is none that the one who
+ * asks may do it to. */
+uint64_t resolved_uid(struct resolved *r, const struct view *v, const struct access *a,
                       const char *reference, size_t len);
 
 #endif

@@ -9,18 +9,22 @@
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/test_case.h"
+#include "registry/token.h"
 
 #define BASE      "/api/models/enterprise"
 #define MODEL     BASE "/registry/{model_id}"
 #define NAME      BASE "/registered-models/{name}"
+#define TOKEN     BASE "/tokens/{token_id}"
 #define DATASET   BASE "/datasets/{dataset_id}"
 #define TEST      BASE "/validation/tests/{test_id}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
 
 #define OP(m, path_, name, fn) .method = METHOD_##m, .path = path_, .operation = name, .handle = fn
 #define READ                   .action = "read", .flags = ROUTE_NO_BODY
+#define READ_SERVER            .action = "read", .flags = ROUTE_NO_BODY | ROUTE_SERVER
 #define PUBLIC                 .flags = ROUTE_PUBLIC | ROUTE_NO_BODY
 #define WRITE                  .action = "model.write"
+#define ADMIN                  .action = "admin"
 #define NOTHING                .flags = ROUTE_NO_BODY /* as body */
 #define KEYED                  .flags = ROUTE_KEYED
 #define KEYED_OPTIONAL         .flags = ROUTE_KEYED | ROUTE_BODY_OPTIONAL
@@ -31,6 +35,7 @@
 
 #define DOCUMENTS(type) .data = &(type)
 
+#define NO_TOKEN ";404 TOKEN_NOT_FOUND"
 #define NO_MODEL ";404 MODEL_NOT_FOUND,ALIAS_NOT_FOUND"
 #define NO_NAME  ";404 REGISTERED_MODEL_NOT_FOUND"
 #define STALE    ";412 REVISION_MISMATCH"
@@ -55,8 +60,8 @@ const struct route ROUTES[] = {
     {OP(DELETE, MODEL, "model_delete", model_remove), WRITE, NOTHING,
      TELLS("Registry", "Delete a model that is in development or retired.",
            "204" NO_MODEL ";409 MODEL_IN_SERVICE" STALE)},
-    {OP(POST, MODEL "/status", "model_status", model_status_post), .action = "model.promote.canary",
-     KEYED, .body = STATUS_FIELDS,
+    {OP(POST, MODEL "/status", "model_status", model_status_post),
+     .action = "model.promote.canary|model.promote.stable", KEYED, .body = STATUS_FIELDS,
      TELLS("Registry", "Move a model along its lifecycle.",
            "200 ModelTransition" NO_MODEL ";409 "
            "ILLEGAL_TRANSITION,PROMOTION_BLOCKED,VALIDATION_PENDING,"
@@ -73,7 +78,7 @@ const struct route ROUTES[] = {
     {OP(GET, MODEL "/audit", "model_audit", model_audit_get), READ, .query = MODEL_AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of one model, all its incarnations included.",
            "200 AuditEntryList;404 MODEL_NOT_FOUND")},
-    {OP(GET, BASE "/types", "types_get", types_get), READ, .query = READ_PARAMETERS,
+    {OP(GET, BASE "/types", "types_get", types_get), READ_SERVER, .query = READ_PARAMETERS,
      TELLS("Registry", "What this server knows: types, statuses, actions, severities.",
            "200 Types")},
 
@@ -196,17 +201,36 @@ const struct route ROUTES[] = {
      TELLS("Audit", "Server-sent events of the journal; Last-Event-ID resumes without a gap.",
            "200 text/event-stream;503 OVERLOADED")},
 
-    {OP(GET, BASE "/config", "config_get", config_get), .action = "admin", NOTHING,
-     .query = READ_PARAMETERS,
+    {OP(GET, BASE "/tokens", "tokens_list", document_list), ADMIN, NOTHING,
+     .query = TOKENS_PARAMETERS, DOCUMENTS(TOKEN_TYPE),
+     TELLS("Tokens", "List tokens; their secrets are not kept.", "200 TokenList")},
+    {OP(POST, BASE "/tokens", "token_create", token_post), ADMIN, .flags = ROUTE_UNKEYED,
+     .body = TOKEN_FIELDS, DOCUMENTS(TOKEN_TYPE),
+     TELLS("Tokens", "Make a token; this answer alone shows its secret.",
+           "201 TokenMade;400 READ_ONLY_FIELD;409 TOKEN_EXISTS")},
+    {OP(GET, TOKEN, "token_get", document_get), ADMIN, NOTHING, .query = READ_PARAMETERS,
+     DOCUMENTS(TOKEN_TYPE), TELLS("Tokens", "One token.", "200 Token;304" NO_TOKEN)},
+    {OP(PATCH, TOKEN, "token_patch", document_change), ADMIN, .body = TOKEN_FIELDS,
+     DOCUMENTS(TOKEN_TYPE),
+     TELLS("Tokens", "Change what a token may do (JSON merge patch); its secret stays.",
+           "200 Token;400 READ_ONLY_FIELD" NO_TOKEN STALE)},
+    {OP(PUT, TOKEN, "token_replace", token_put), ADMIN, .body = TOKEN_FIELDS, DOCUMENTS(TOKEN_TYPE),
+     TELLS("Tokens", "Replace what a token may do, or make it under this id.",
+           "200 Token;201 TokenMade;400 READ_ONLY_FIELD" STALE)},
+    {OP(DELETE, TOKEN, "token_delete", document_remove), ADMIN, NOTHING, DOCUMENTS(TOKEN_TYPE),
+     TELLS("Tokens", "Revoke a token, at once.", "204" NO_TOKEN STALE)},
+
+    {OP(GET, BASE "/config", "config_get", config_get), ADMIN,
+     .flags = ROUTE_NO_BODY | ROUTE_SERVER, .query = READ_PARAMETERS,
      TELLS("Server", "Settings in force and where they came from.", "200 Config")},
-    {OP(GET, BASE "/nodes", "nodes_list", nodes_list), READ, .query = READ_PARAMETERS,
+    {OP(GET, BASE "/nodes", "nodes_list", nodes_list), READ_SERVER, .query = READ_PARAMETERS,
      TELLS("Server", "The servers that share this store.", "200 NodeList")},
     {OP(GET, "/healthz", "healthz", healthz_get), PUBLIC, TELLS("Server", "Alive.", "200 State")},
     {OP(GET, "/readyz", "readyz", readyz_get), PUBLIC,
      TELLS("Server", "Ready to take writes.", "200 State;503 STORE_UNAVAILABLE")},
     {OP(GET, "/version", "version", version_get), PUBLIC,
      TELLS("Server", "What runs here.", "200 Version")},
-    {OP(GET, "/metrics", "exposition", exposition_get), READ,
+    {OP(GET, "/metrics", "exposition", exposition_get), READ_SERVER,
      TELLS("Server", "Metrics of the server and of each model, for Prometheus.",
            "200 application/openmetrics-text,text/plain;503 OVERLOADED")},
     {OP(GET, "/openapi.json", "openapi", openapi_get), PUBLIC,

@@ -5,6 +5,7 @@
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/test_case.h"
+#include "registry/token.h"
 
 #include <stddef.h>
 
@@ -46,7 +47,8 @@ const struct schema SCHEMAS[] = {
     {"Rollback", "What a rollback did, or would do.", NULL,
      "{from:s? to:s experiments_stopped:[s] warnings:[s]}", NULL},
     {"Types", "What this server knows.", NULL,
-     "{model_types:[s] statuses:[{status:s transitions:[s]}] actions:[s] severities:[s] "
+     "{model_types:[s] statuses:[{status:s transitions:[s]}] actions:[s] "
+     "grant_actions:[s] roles:[s] severities:[s] "
      "runtimes:[s] "
      "test_types:[any] strategies:[s] policies:[s]}",
      NULL},
@@ -91,6 +93,11 @@ const struct schema SCHEMAS[] = {
      " result:{variant~:s reason~:s note~:s? steps~:i trace~:[any] level~:s}? error:s? line~:i?}",
      NULL},
 
+    {"Token", "Who may ask, and for what.", TOKEN_FIELDS, NULL, NULL},
+    {"TokenList", NULL, NULL, NULL, "Token"},
+    {"TokenMade", "A fresh token. `token` is its secret: shown here and never again.", TOKEN_FIELDS,
+     "{token:s}", NULL},
+
     {"AuditEntry", "One change. `hash` is the SHA-256 of the entry's text without it.", NULL,
      "{seq:i at:t namespace:s actor:" ACTOR
      " request_id:s? action:s entity:s entity_id:s before:{*:any}? "
@@ -127,6 +134,7 @@ const struct member_shape MEMBER_SHAPES[] = {
     {MODEL_FIELDS, "created_by", BY},
     {MODEL_FIELDS, "promotion",
      "{to:(canary|stable) at:t evidence:(complete|incomplete|none|forced) forced:b actor:" BY "}"},
+    {TOKEN_FIELDS, "grants", "[{namespace:s names~:[s]? actions~:[s]?}]"},
     {REGISTERED_MODEL_FIELDS, "labels", "{*:s}"},
     {TEST_CASE_FIELDS, "labels", "{*:s}"},
     {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
@@ -143,6 +151,7 @@ const struct body_name BODY_NAMES[] = {
     {DATASET_FIELDS, "Dataset"},
     {TEST_CASE_FIELDS, "TestCase"},
     {POLICY_DRAFT_FIELDS, "PolicyDraft"},
+    {TOKEN_FIELDS, "Token"},
     {.table = NULL},
 };
 
@@ -154,6 +163,7 @@ const struct tag_doc TAG_DOCS[] = {
     {"Validation", "What models are tested with."},
     {"Policies", "Lua: who gets what, how bad a regression is."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},
+    {"Tokens", "Who may do what, and where."},
     {"Server", "The server itself."},
     {.tag = NULL},
 };

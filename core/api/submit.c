@@ -121,6 +121,8 @@ static struct submission *submission_new(const struct call *c, const struct wish
         .ns = arena_text(a, c->ns),
         .actor = {arena_text(a, request_actor_kind(c->rq)), arena_text(a, request_actor_id(c->rq)),
                   NULL},
+        .grants = grants_copy(a, c->access->grants),
+        .actions = c->access->actions,
         .request_id = arena_text(a, request_id(c->rq)),
         .id = arena_text(a, w->id),
         .id2 = arena_text(a, w->id2),

@@ -69,6 +69,8 @@ void types_get(struct request *rq)
     put_texts(&b, "model_types", c.api->rules->types);
     put_statuses(&b);
     put_texts(&b, "actions", JOURNAL_ACTIONS);
+    put_texts(&b, "grant_actions", GRANT_ACTIONS);
+    put_texts(&b, "roles", GRANT_ROLE_NAMES);
     put_texts(&b, "severities", SEVERITIES);
     put_texts(&b, "runtimes", RUNTIMES);
     put_texts(&b, "test_types", NONE);

@@ -48,6 +48,7 @@ static void start_on_reader(const struct work *made)
     *w = *made;
     w->arena = arena_new(ARENA_MAX);
     w->ns = arena_text(w->arena, made->ns);
+    w->grants = grants_copy(w->arena, made->grants);
     w->mail.run = run_on_reader;
     request_defer(w->rq);
     if (pool_submit(w->api->readers, &w->mail))
@@ -80,6 +81,7 @@ void work_answer_typed(struct call *c, bool on_reader, bool (*run)(struct work *
         .reader = c->reader,
         .arena = c->arena,
         .ns = c->ns,
+        .grants = c->access->grants,
         .args = args,
         .out = BYTES_INIT(REPLY_MAX),
         .type = type,

@@ -17,6 +17,7 @@ struct work {
     struct view_reader *reader; /* of the thread that runs it; not inside a view */
     struct arena *arena;        /* for what it needs on the way, and the texts of `err` */
     const char *ns;
+    const struct grants *grants; /* of the one who asks; NULL: everything is allowed */
     void *args;       /* in the request's arena; run() must only read it when on a reader */
     struct bytes out; /* the reply */
     const char *type; /* its media type; NULL: JSON */

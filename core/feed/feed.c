@@ -31,7 +31,7 @@
 struct item {
     atomic_uint refs;
     uint64_t seq;
-    char *ns, *action, *json;
+    char *ns, *subject, *action, *json;
     size_t json_len;
 };
 
@@ -78,6 +78,7 @@ static void item_drop(struct item *it)
     if (atomic_fetch_sub_explicit(&it->refs, 1, memory_order_acq_rel) != 1)
         return;
     free(it->ns);
+    free(it->subject);
     free(it->action);
     free(it->json);
     free(it);
@@ -91,6 +92,7 @@ static struct item *item_new(const struct journal_entry *entry)
     atomic_init(&it->refs, 1);
     it->seq = entry->seq;
     it->ns = mem_text(entry->ns);
+    it->subject = mem_text(journal_entry_subject(entry));
     it->action = mem_text(entry->action);
     it->json = mem_copy(json.data, json.len); /* no larger than it is */
     it->json_len = json.len;
@@ -186,9 +188,11 @@ struct publish_listener feed_listener(struct feed *f)
 }
 
 /* Does `action` match the comma list, whose names may end in '*'? */
-static bool wants(const struct follower *fw, const char *ns, const char *action)
+static bool wants(const struct follower *fw, const char *ns, const char *subject,
+                  const char *action)
 {
-    if (strcmp(fw->what.ns, "*") != 0 && strcmp(fw->what.ns, ns) != 0)
+    if ((strcmp(fw->what.ns, "*") != 0 && strcmp(fw->what.ns, ns) != 0) ||
+        !grants_allow(fw->what.grants, ns, subject, ACTION_BIT(ACTION_READ)))
         return false;
     if (!fw->what.types)
         return true;
@@ -214,6 +218,7 @@ static void follower_free(struct follower *fw)
     atomic_fetch_sub(&fw->feed->followers, 1);
     free((char *)fw->what.ns);
     free((char *)fw->what.types);
+    free((void *)(uintptr_t)fw->what.grants);
     free(fw);
 }
 
@@ -225,11 +230,11 @@ void feed_unfollow(struct follower *fw)
 }
 
 /* False when the follower is no more. */
-static bool deliver(struct follower *fw, uint64_t seq, const char *ns, const char *action,
-                    const char *json, size_t len)
+static bool deliver(struct follower *fw, uint64_t seq, const char *ns, const char *subject,
+                    const char *action, const char *json, size_t len)
 {
     fw->at = seq;
-    if (!wants(fw, ns, action))
+    if (!wants(fw, ns, subject, action))
         return true;
     fw->delivering = true;
     bool goes_on = fw->what.entry(fw->what.ctx, seq, action, json, len);
@@ -283,8 +288,8 @@ static void follow_on(struct follower *fw)
         bool alive = true;
         for (int i = 0; i < n; i++) {
             if (alive)
-                alive = deliver(fw, items[i]->seq, items[i]->ns, items[i]->action, items[i]->json,
-                                items[i]->json_len);
+                alive = deliver(fw, items[i]->seq, items[i]->ns, items[i]->subject,
+                                items[i]->action, items[i]->json, items[i]->json_len);
             item_drop(items[i]);
         }
         if (!alive || n < TAKE)
@@ -330,7 +335,8 @@ static void page_arrived(struct mail *mail)
         struct bytes json = BYTES_INIT(ENTRY_MAX);
         const struct journal_entry *entry = &c->read.entries[i];
         journal_entry_json(entry, &json);
-        alive = deliver(fw, entry->seq, entry->ns, entry->action, json.data, json.len);
+        alive = deliver(fw, entry->seq, entry->ns, journal_entry_subject(entry), entry->action,
+                        json.data, json.len);
         bytes_release(&json);
     }
     if (alive && !c->read.more && fw->at < c->upto)
@@ -358,6 +364,7 @@ static void catch_up(struct follower *fw, uint64_t upto)
     c->read.query = (struct journal_query){.ns = fw->what.ns, .after_seq = fw->at, .limit = PAGE};
     if (strcmp(fw->what.ns, "*") != 0)
         c->read.query.ns = arena_text(c->read.arena, fw->what.ns);
+    c->read.query.grants = grants_copy(c->read.arena, fw->what.grants);
     c->read.done = page_read;
     fw->catchup = c;
     fw->feed->store->ops->journal(fw->feed->store, &c->read);
@@ -392,6 +399,8 @@ struct follower *feed_follow(struct feed *f, struct loop *l, const struct follow
     fw->what = *what;
     fw->what.ns = mem_text(what->ns);
     fw->what.types = mem_text(what->types);
+    if (what->grants)
+        fw->what.grants = (const void *)mem_copy(what->grants, what->grants->size);
     pthread_mutex_lock(&f->lock);
     fw->at = what->after_seq < f->last ? what->after_seq : f->last;
     pthread_mutex_unlock(&f->lock);

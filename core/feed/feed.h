@@ -33,9 +33,10 @@ void feed_begin(struct feed *f, uint64_t seq);
 struct publish_listener feed_listener(struct feed *f);
 
 struct follow {
-    const char *ns;     /* "*": all */
-    const char *types;  /* comma list of actions, each may end in '*'; NULL: all */
-    uint64_t after_seq; /* go on after this one; UINT64_MAX: from now */
+    const char *ns;              /* "*": all */
+    const char *types;           /* comma list of actions, each may end in '*'; NULL: all */
+    const struct grants *grants; /* only what these may read; NULL: all; copied */
+    uint64_t after_seq;          /* go on after this one; UINT64_MAX: from now */
     /* [loop] One entry; `json` as the API shows it, valid during the call. False ends the
      * following. */
     bool (*entry)(void *ctx, uint64_t seq, const char *action, const char *json, size_t len);

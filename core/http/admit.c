@@ -171,7 +171,8 @@ static bool check_key(const struct request *rq, struct err *e)
     if (!key)
         return true;
     if (rq->route->flags & ROUTE_UNKEYED)
-        return fail(e, &ERR_INVALID, "this operation changes nothing: it takes no Idempotency-Key");
+        return fail(e, &ERR_INVALID,
+                    "this operation takes no Idempotency-Key: its answers are not kept");
     return !(rq->route->flags & ROUTE_KEYED) || token_printable(key, 128) ||
            fail(e, &ERR_INVALID, "Idempotency-Key must be 1 to 128 printable characters");
 }

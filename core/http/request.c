@@ -53,6 +53,7 @@ static void begin(struct request *rq, struct loop *l, struct connection *c)
     rq->started_ns = loop_mono_ns(l);
     rq->actor_kind = "anonymous";
     rq->actor_id = "";
+    rq->access = NULL;
     rq->data = NULL;
     rq->address = c->address;
     rq->tenant = 0;
@@ -321,6 +322,16 @@ const char *request_actor_kind(const struct request *rq)
 const char *request_actor_id(const struct request *rq)
 {
     return rq->actor_id;
+}
+
+void request_set_access(struct request *rq, const void *access)
+{
+    rq->access = access;
+}
+
+const void *request_access(const struct request *rq)
+{
+    return rq->access;
 }
 
 void request_set_data(struct request *rq, void *data)

@@ -54,6 +54,9 @@ void *request_app(const struct request *rq); /* http_config.app */
 void request_set_actor(struct request *rq, const char *kind, const char *id);
 const char *request_actor_kind(const struct request *rq);
 const char *request_actor_id(const struct request *rq);
+/* What the authorize hook found out about the one who asks, for the handlers. */
+void request_set_access(struct request *rq, const void *access);
+const void *request_access(const struct request *rq);
 /* One pointer of the application's own, for deferred work. */
 void request_set_data(struct request *rq, void *data);
 void *request_data(const struct request *rq);

@@ -70,6 +70,7 @@ struct request {
     int64_t started_ns;
     const char *actor_kind, *actor_id;
     uint64_t address, tenant; /* address_number() of the client; who is served, 0: nobody known */
+    const void *access;
     void *data;
     void (*on_reply)(struct request *rq, int status, const char *headers, const char *type,
                      const char *body, size_t len, void *ctx);

@@ -77,6 +77,8 @@ static bool protected_allows(struct command *c, struct head *h, const struct mod
     *evidence = NULL;
     if (!listed(h->rules->protected_aliases, c->id2))
         return true;
+    if (!command_may(c, m->name, ACTION_BIT(ACTION_PROMOTE_STABLE), e))
+        return false;
     if (m->held)
         return held_refuses(m, e);
     if (!gate_judge(&q, c->arena, &g, e))
@@ -137,6 +139,9 @@ static bool take_away(struct command *c, struct head *h, struct changes *out, st
     size_t at = family_alias(&f, c->id2, &found);
     if (!found)
         return fail(e, &ALIAS_NOT_FOUND, "'%.128s' has no alias '%.128s'", c->id, c->id2);
+    if (listed(h->rules->protected_aliases, c->id2) &&
+        !command_may(c, c->id, ACTION_BIT(ACTION_PROMOTE_STABLE), e))
+        return false;
     const char *loser = f.aliases[at].model_id;
     family_alias_remove(&f, at);
     return put_aliases_of(&f, loser, e) && family_close(&f, "alias.removed", NULL, NULL, e) &&

@@ -29,6 +29,9 @@ const char *const JOURNAL_ACTIONS[] = {
     "alias.removed",
     "health.changed",
     "health.removed", /* with its model */
+    "token.created",
+    "token.updated",
+    "token.deleted", /* revoked: from then on it opens nothing */
     "dataset.created",
     "dataset.updated",
     "dataset.deleted",

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/mailbox.h"
+#include "registry/grant.h"
 #include "registry/state.h"
 
 #include <jansson.h>
@@ -112,6 +113,8 @@ struct command {
     struct arena *arena; /* owns all the command points to, and its answer */
     const char *ns;
     struct actor actor;
+    const struct grants *grants; /* the actor's; NULL: everything is allowed */
+    uint32_t actions;            /* one of these lets the command in (ACTION_BIT) */
     const char *request_id;
     const char *reason; /* or NULL */
     int64_t if_match;   /* revision demanded; -1: none; -2: `*` (must exist) */

@@ -17,19 +17,38 @@ bool if_match_fits(const struct command *c, const struct entity *entity, struct 
                 entity->id, entity->revision, c->if_match);
 }
 
+/* What an actor may not see is looked for where there is nothing, so that the answer is the one
+ * for what does not exist, to the letter. */
+static const char NOWHERE[] = "";
+
+bool command_sees(const struct command *c, const char *name)
+{
+    return grants_allow(c->grants, c->ns, name, ACTIONS_ALL);
+}
+
+bool command_may(const struct command *c, const char *name, uint32_t actions, struct err *e)
+{
+    return (strcmp(c->ns, NOWHERE) != 0 && grants_allow(c->grants, c->ns, name, actions)) ||
+           forbidden(c->arena, c->ns, name, actions, e);
+}
+
 const struct model *addressed_model(const struct command *c, const struct head *h, struct err *e)
 {
     const struct model *m = view_resolve(h->view, c->ns, c->id, e);
-    return m && if_match_fits(c, &m->entity, e) ? m : NULL;
+    if (m && !command_sees(c, m->name))
+        m = view_resolve(h->view, NOWHERE, c->id, e);
+    return m && command_may(c, m->name, c->actions, e) && if_match_fits(c, &m->entity, e) ? m
+                                                                                          : NULL;
 }
 
 const struct registered_model *addressed_name(const struct command *c, const struct head *h,
                                               struct err *e)
 {
-    const struct registered_model *r = view_registered_model(h->view, c->ns, c->id);
+    const struct registered_model *r =
+        command_sees(c, c->id) ? view_registered_model(h->view, c->ns, c->id) : NULL;
     if (!r)
         fail(e, &REGISTERED_MODEL_NOT_FOUND, "no registered model with name '%.200s'", c->id);
-    return r && if_match_fits(c, &r->entity, e) ? r : NULL;
+    return r && command_may(c, c->id, c->actions, e) && if_match_fits(c, &r->entity, e) ? r : NULL;
 }
 
 const struct model *referenced_model(const struct command *c, const struct head *h,
@@ -37,6 +56,8 @@ const struct model *referenced_model(const struct command *c, const struct head 
 {
     struct err why = {0};
     const struct model *m = view_resolve(h->view, c->ns, reference, &why);
+    if (m && !command_sees(c, m->name))
+        m = view_resolve(h->view, NOWHERE, reference, &why);
     if (!m)
         fault_add(f, &BAD_REFERENCE, pointer, "leads to no model: %.400s", why.detail);
     return m;

@@ -24,6 +24,16 @@ bool if_match_fits(const struct command *c, const struct entity *entity, struct 
 const struct model *referenced_model(const struct command *c, const struct head *h,
                                      const char *reference, const char *pointer, struct faults *f);
 
+/* --- who may --- */
+
+/* Does the actor see what belongs to this name? What one does not see is not there. */
+bool command_sees(const struct command *c, const char *name);
+/* May the actor do one of `actions` to what belongs to this name? FORBIDDEN if not. The addressed_
+ * functions have asked for the command's own actions already; this is for what the body decides:
+ * another name, another action. */
+bool command_may(const struct command *c, const char *name, uint32_t actions, struct err *e)
+    MUST_CHECK;
+
 /* --- bodies --- */
 
 /* Decode the body (none is {}) into `out`. False and `e` with every fault. */

@@ -66,6 +66,9 @@ struct document_type {
     /* Fill `out` with what readers want ready made (compiled rules, ...); called with NULL first
      * for its size in bytes. Pointers into `fields` are allowed. Pure. May be NULL. */
     size_t (*derive)(const void *fields, void *out);
+    /* The name of the registered model it belongs to, which grants go by; NULL: to none, and it
+     * counts by its own id. May be NULL: never to one. */
+    const char *(*owner)(const void *fields);
 };
 
 /* Rows of a field table whose struct begins with struct document_head. */

@@ -46,9 +46,23 @@ const struct document *addressed_document(const struct document_type *t, const s
                                           const struct head *h, struct err *e)
 {
     const struct document *d = view_document(h->view, t, c->ns, c->id);
-    if (!d)
-        fail(e, t->not_found, "no %s '%.200s' in namespace '%.128s'", t->noun, c->id, c->ns);
-    return d && if_match_fits(c, &d->entity, e) ? d : NULL;
+    if (!d || !command_sees(c, entity_owner(&d->entity))) {
+        fail(e, t->not_found, "no %s with id '%.200s'", t->noun, c->id);
+        return NULL;
+    }
+    return command_may(c, entity_owner(&d->entity), c->actions, e) &&
+                   if_match_fits(c, &d->entity, e)
+               ? d
+               : NULL;
+}
+
+/* May the actor do this to what `want` is to belong to? */
+static bool owner_allowed(const struct document_write *w, struct err *e)
+{
+    const struct document_head *head = w->want;
+    const char *owner = w->type->owner ? w->type->owner(w->want) : NULL;
+    owner = owner ? owner : head->id;
+    return command_may(w->c, owner, w->c->actions, e);
 }
 
 /* --- creating --- */
@@ -70,6 +84,8 @@ static bool create(struct document_write *w, struct err *e)
     check_id(w);
     if (w->faults.total)
         return faults_fail(&w->faults, e);
+    if (!owner_allowed(w, e))
+        return false;
     if (head->id && view_document(w->h->view, t, w->c->ns, head->id))
         return fail(e, t->exists, "a %s '%.200s' exists already", t->noun, head->id);
     if (!checked(w, e))
@@ -116,7 +132,7 @@ static bool change(struct document_write *w, const json_t *body, struct err *e)
     keep_unseen(w);
     if (fields_diff(w->type->fields, w->before->fields, w->want) == 0)
         return answer_entity(w->c, 200, &w->before->entity, NULL, e);
-    if (!checked(w, e))
+    if (!owner_allowed(w, e) || !checked(w, e))
         return false;
     const struct entity *after = document_put(w, w->type->updated, NULL, e);
     return after && answer_entity(w->c, 200, after, NULL, e);
@@ -168,10 +184,13 @@ bool document_replace(struct command *c, struct head *h, struct changes *out, st
 {
     struct document_write w;
     write_open(&w, c, h, out);
-    w.before = view_document(h->view, w.type, c->ns, c->id);
-    bool ok = w.before ? if_match_fits(c, &w.before->entity, e) &&
-                             body_revision_fits(c, &w.before->entity, e) && change(&w, c->body, e)
-                       : put_new(&w, e);
+    bool ok;
+    if (view_document(h->view, w.type, c->ns, c->id)) {
+        w.before = addressed_document(w.type, c, h, e);
+        ok = w.before && body_revision_fits(c, &w.before->entity, e) && change(&w, c->body, e);
+    } else {
+        ok = put_new(&w, e);
+    }
     return ok || refused(out);
 }
 

@@ -14,6 +14,7 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_HEALTH] = {"health", health_parse},
     [ENTITY_DATASET] = {"dataset", NULL},
     [ENTITY_TEST_CASE] = {"test_case", NULL},
+    [ENTITY_TOKEN] = {"token", NULL},
 };
 
 struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,
@@ -23,6 +24,15 @@ struct entity *entity_parse(enum entity_kind kind, const struct entity_source *f
         return document_parse(DOCUMENT_TYPES[kind], from, names, e);
     return ENTITY_TYPES[kind].parse(from->ns, from->id, from->uid, from->value, from->len, names,
                                     e);
+}
+
+const char *entity_owner(const struct entity *e)
+{
+    const struct document_type *t = DOCUMENT_TYPES[e->kind];
+    const char *name = e->kind == ENTITY_MODEL ? model_of(e)->name
+                       : t && t->owner         ? t->owner(document_of(e)->fields)
+                                               : NULL;
+    return name ? name : e->id;
 }
 
 int entity_kind_of(const char *name)

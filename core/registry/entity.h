@@ -21,6 +21,7 @@ enum entity_kind {
     /* documents, see document.h */
     ENTITY_DATASET,   /* "dataset" */
     ENTITY_TEST_CASE, /* "test_case" */
+    ENTITY_TOKEN,     /* "token" */
     ENTITY_KIND_COUNT
 };
 
@@ -60,6 +61,9 @@ struct entity *entity_parse(enum entity_kind kind, const struct entity_source *f
                             struct intern *names, struct err *e);
 
 extern const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT];
+
+/* What an entity belongs to, for grants: the registered model's name, or its own id. */
+const char *entity_owner(const struct entity *e);
 
 /* Kind of a stored name, or -1. */
 int entity_kind_of(const char *name);

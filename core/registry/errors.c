@@ -1,5 +1,7 @@
 #include "registry/errors.h"
 
+#include "registry/grant.h"
+
 #include <stddef.h>
 
 const struct err_kind MODEL_NOT_FOUND = {
@@ -111,6 +113,19 @@ const struct err_kind HOLD_NOT_FOUND = {
     "Hold not found",
     "The model is not held.",
 };
+const struct err_kind TOKEN_NOT_FOUND = {
+    "TOKEN_NOT_FOUND",
+    404,
+    "Token not found",
+    "No token of this namespace has this id.",
+};
+const struct err_kind TOKEN_EXISTS = {
+    "TOKEN_EXISTS",
+    409,
+    "Token exists",
+    "A token of this namespace has this id already. Its secret was shown when it was made and "
+    "cannot be shown again: delete it, or choose another id.",
+};
 const struct err_kind DATASET_NOT_FOUND = {
     "DATASET_NOT_FOUND",
     404,
@@ -183,6 +198,8 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &ALIAS_RESERVED,
     &NOTHING_TO_ROLL_BACK_TO,
     &HOLD_NOT_FOUND,
+    &TOKEN_NOT_FOUND,
+    &TOKEN_EXISTS,
     &DATASET_NOT_FOUND,
     &DATASET_EXISTS,
     &DATASET_IN_USE,
@@ -191,5 +208,6 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &REVISION_MISMATCH,
     &BAD_REFERENCE,
     &TOO_MANY_CHANGES,
+    &FORBIDDEN,
     NULL,
 };

@@ -19,6 +19,8 @@ extern const struct err_kind ALIAS_NOT_FOUND;             /* 404 */
 extern const struct err_kind ALIAS_RESERVED;              /* 409 */
 extern const struct err_kind NOTHING_TO_ROLL_BACK_TO;     /* 409 */
 extern const struct err_kind HOLD_NOT_FOUND;              /* 404 */
+extern const struct err_kind TOKEN_NOT_FOUND;             /* 404 */
+extern const struct err_kind TOKEN_EXISTS;                /* 409 */
 extern const struct err_kind DATASET_NOT_FOUND;           /* 404 */
 extern const struct err_kind DATASET_EXISTS;              /* 409 */
 extern const struct err_kind DATASET_IN_USE;              /* 409, members: "in_use":[test ids] */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "registry/document.h"
 #include "registry/health.h"
 #include "registry/scan.h"
 
@@ -49,8 +50,10 @@ static const char *name_of(const struct entity *e)
     switch (e->kind) {
     case ENTITY_MODEL: return model_of(e)->name;
     case ENTITY_REGISTERED_MODEL: return e->id;
-    default: return NULL;
+    default: break;
     }
+    const struct document_type *t = DOCUMENT_TYPES[e->kind];
+    return t && t->owner ? t->owner(document_of(e)->fields) : NULL;
 }
 
 static const char *to_status(const struct change *ch)
@@ -85,6 +88,11 @@ void journal_entry_make(const struct command *c, const struct change *ch, uint64
     out->text_len = b.len;
     sha256_hex(out->text, out->text_len, out->hash);
     bytes_release(&b);
+}
+
+const char *journal_entry_subject(const struct journal_entry *entry)
+{
+    return entry->name ? entry->name : entry->entity_id;
 }
 
 void journal_entry_json(const struct journal_entry *entry, struct bytes *out)

@@ -31,6 +31,8 @@ struct journal_entry {
 /* Fill an entry from a change: renders the text (into `a`) and hashes it after `prev_hash`. */
 void journal_entry_make(const struct command *c, const struct change *ch, uint64_t seq, int64_t at,
                         const char *prev_hash, struct arena *a, struct journal_entry *out);
+/* What an entry belongs to, for grants: its registered model, else the entity itself. */
+const char *journal_entry_subject(const struct journal_entry *entry);
 /* Append the entry as the API shows it: the text with `"hash":"..."` as last member. */
 void journal_entry_json(const struct journal_entry *entry, struct bytes *out);
 /* Check one entry against the hash before it; false says what does not fit. */

@@ -86,6 +86,20 @@ static bool shared_text_is(struct text_filter *f, uint32_t id, const char *const
     return same;
 }
 
+/* May the one who asks read models of this name? Only lists of one namespace are limited. */
+static bool name_seen(struct match *m, uint32_t id, const struct model *model)
+{
+    const struct grants *g = m->query->grants;
+    uint32_t *yes = &m->seen.yes[id % TEXTS_REMEMBERED], *no = &m->seen.no[id % TEXTS_REMEMBERED];
+    if (!g || (id && id == *yes))
+        return true;
+    if (id && id == *no)
+        return false;
+    bool allowed = grants_allow(g, model->entity.ns, model->name, ACTION_BIT(ACTION_READ));
+    *(allowed ? yes : no) = id;
+    return allowed;
+}
+
 static bool own_text_is(const char *want, const char *text)
 {
     return !want || (text && strcmp(text, want) == 0);
@@ -235,6 +249,8 @@ static void keep_by_rows(struct match *m, const struct chunk *c, uint8_t *keep)
     keep_shared(&m->target, keep, rows->deployment_target, c,
                 offsetof(struct model, deployment_target));
     keep_shared(&m->name, keep, rows->name, c, offsetof(struct model, name));
+    for (size_t i = 0; q->grants && i < c->n; i++)
+        keep[i] = keep[i] && name_seen(m, rows->name[i], model_of(c->items[i]));
 }
 
 static void ask_column(bool used, const void *column, size_t bytes)

@@ -19,6 +19,11 @@ struct text_filter {
     uint32_t yes, no[TEXTS_REMEMBERED];
 };
 
+/* Names that were asked about: the grants are looked at once for each, not for each version. */
+struct name_filter {
+    uint32_t yes[TEXTS_REMEMBERED], no[TEXTS_REMEMBERED];
+};
+
 /* A label as it stands in a text: both literals with their quotes. */
 struct label_literal {
     struct slice key, value;
@@ -28,6 +33,7 @@ struct label_literal {
 struct match {
     const struct model_query *query;
     struct text_filter type, sport, target, name;
+    struct name_filter seen;
     const char *alias;                  /* literal with its quotes, or NULL */
     const struct label_literal *labels; /* n_labels of the query */
     size_t n_labels;

@@ -105,6 +105,8 @@ static bool register_decoded(struct edit *ed, struct err *e)
 {
     struct command *c = ed->d.c;
     const int64_t now = ed->d.h->now_ms;
+    if (ed->want.name && !command_may(c, ed->want.name, c->actions, e))
+        return false;
     check_type(ed);
     check_fixed(ed, "/namespace", ed->want.ns, c->ns);
     resolve_baseline(ed);
@@ -251,7 +253,7 @@ static bool change_existing(struct edit *ed, const struct model *m, bool put, st
     json_t *merged = NULL;
     ed->now = m;
     ed->want.ns = NULL; /* the body's, if it has one */
-    if (!if_match_fits(ed->d.c, &m->entity, e) || !body_revision_fits(ed->d.c, &m->entity, e) ||
+    if (!body_revision_fits(ed->d.c, &m->entity, e) ||
         !model_fields_read(m, ed->d.c->arena, &ed->old, e) ||
         (!put && !merged_body(ed, &merged, e)))
         return false;
@@ -264,7 +266,7 @@ bool model_patch(struct command *c, struct head *h, struct changes *out, struct 
 {
     struct edit ed;
     edit_open(&ed, c, h, out);
-    const struct model *m = view_resolve(h->view, c->ns, c->id, e);
+    const struct model *m = addressed_model(c, h, e);
     return (m && change_existing(&ed, m, false, e)) || refused(out);
 }
 
@@ -288,9 +290,10 @@ bool model_replace(struct command *c, struct head *h, struct changes *out, struc
 {
     struct edit ed;
     edit_open(&ed, c, h, out);
-    const struct model *m = view_model(h->view, c->ns, c->id);
-    if (!m && strchr(c->id, '@')) { /* no id has one: a reference, which must lead somewhere */
-        m = view_resolve(h->view, c->ns, c->id, e);
+    const struct model *m = NULL;
+    /* No id has an '@': that is a reference, which must lead somewhere. */
+    if (view_model(h->view, c->ns, c->id) || strchr(c->id, '@')) {
+        m = addressed_model(c, h, e);
         if (!m)
             return false;
     }

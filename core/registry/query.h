@@ -5,6 +5,7 @@
 #define PADDOCK_REGISTRY_QUERY_H
 
 #include "base/arena.h"
+#include "registry/grant.h"
 #include "registry/state.h"
 
 #include <stdbool.h>
@@ -39,6 +40,7 @@ struct model_query {
     size_t limit;
     const char
         *after; /* opaque text of the last key seen, as `next` gave it; NULL: from the start */
+    const struct grants *grants; /* only what these may read; NULL: all */
 };
 
 struct model_page {
@@ -60,6 +62,7 @@ struct registered_model_query {
     bool descending; /* sorted by name */
     size_t limit;
     const char *after;
+    const struct grants *grants; /* only what these may read; NULL: all */
 };
 struct registered_model_page {
     const struct registered_model **items;

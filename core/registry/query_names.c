@@ -24,6 +24,8 @@ static bool matches(const struct names_pass *p, const struct registered_model *r
     struct slice parts[2];
     if (strcmp(q->ns, "*") != 0 && strcmp(q->ns, r->entity.ns) != 0)
         return false;
+    if (!grants_allow(q->grants, r->entity.ns, r->entity.id, ACTION_BIT(ACTION_READ)))
+        return false;
     if (!p->q && !q->n_labels)
         return true;
     if (!scan_pick((struct slice){r->entity.json, r->entity.json_len}, names, 2, parts))

@@ -56,7 +56,8 @@ static bool create(struct command *c, struct head *h, struct changes *out, struc
         check_namespace(c, want.ns, &faults);
     if (faults.total)
         return faults_fail(&faults, e);
-    if (exists(c, h, want.name, e) || !family_open(&f, &d, want.name, e))
+    if (!command_may(c, want.name, c->actions, e) || exists(c, h, want.name, e) ||
+        !family_open(&f, &d, want.name, e))
         return false;
     fields_copy(REGISTERED_MODEL_FIELDS, ~fields_flagged(REGISTERED_MODEL_FIELDS, FIELD_SERVER),
                 &f.fields, &want);
@@ -154,7 +155,8 @@ static bool patch(struct command *c, struct head *h, struct changes *out, struct
         !decode_patch(&f, &want, e))
         return false;
     if (strcmp(want.name, c->id) != 0) {
-        if (exists(c, h, want.name, e) || !rename_name(&d, r, &want, &now, e))
+        if (!command_may(c, want.name, c->actions, e) || exists(c, h, want.name, e) ||
+            !rename_name(&d, r, &want, &now, e))
             return false;
     } else {
         f.fields = want;

@@ -80,7 +80,9 @@ void state_free(struct state *s)
 static unsigned indexes_of(enum entity_kind kind)
 {
     unsigned bits = 1u << kind;
-    return kind == ENTITY_MODEL ? bits | 1u << INDEX_VERSIONS | 1u << INDEX_NUMBERS : bits;
+    if (kind == ENTITY_MODEL)
+        bits |= 1u << INDEX_VERSIONS | 1u << INDEX_NUMBERS;
+    return kind == ENTITY_TOKEN ? bits | 1u << INDEX_TOKEN_KEYS : bits;
 }
 
 static void index_apply(struct state *s, enum view_index i, const struct entity *before,

@@ -162,6 +162,12 @@ static bool check(struct document_write *w, struct err *e)
     return true;
 }
 
+static const char *owner(const void *fields)
+{
+    const struct test_case *t = fields;
+    return t->model_name ? t->model_name : t->model_id;
+}
+
 const struct document_type TEST_CASE_TYPE = {
     .kind = ENTITY_TEST_CASE,
     .noun = "test case",
@@ -177,6 +183,7 @@ const struct document_type TEST_CASE_TYPE = {
     .deleted = "test_case.deleted",
     .init = init,
     .check = check,
+    .owner = owner,
 };
 
 /* --- reading --- */

@@ -148,6 +148,19 @@ static bool check_body(struct transition *t, struct err *e)
     return faults_fail(&faults, e);
 }
 
+/* Each status has the action it takes to move a model there. Stepping down needs the right that
+ * stepping up took; retirement is for ever, so it needs the greater one. */
+static bool may_go(const struct transition *t, struct err *e)
+{
+    static const enum grant_action ACTIONS[STATUS_COUNT] = {
+        [STATUS_DEVELOPMENT] = ACTION_PROMOTE_CANARY, [STATUS_CANARY] = ACTION_PROMOTE_CANARY,
+        [STATUS_STABLE] = ACTION_PROMOTE_STABLE,      [STATUS_DEPRECATED] = ACTION_PROMOTE_STABLE,
+        [STATUS_RETIRED] = ACTION_PROMOTE_STABLE,
+    };
+    return command_may(t->d.c, t->model->name, ACTION_BIT(ACTIONS[t->to]), e) &&
+           (!t->body.force || command_may(t->d.c, t->model->name, ACTION_BIT(ACTION_ADMIN), e));
+}
+
 static bool pass_gate(struct transition *t, struct err *e)
 {
     bool promotion = t->to == STATUS_CANARY || t->to == STATUS_STABLE;
@@ -196,7 +209,7 @@ static bool put_transition(struct transition *t, struct err *e)
 static bool transition(struct transition *t, struct err *e)
 {
     t->model = addressed_model(t->d.c, t->d.h, e);
-    if (!t->model || !check_body(t, e))
+    if (!t->model || !check_body(t, e) || !may_go(t, e))
         return false;
     if (t->to == t->model->status)
         return answer_entity(t->d.c, 200, &t->model->entity, "\"superseded\":[]", e);

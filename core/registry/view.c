@@ -1,5 +1,7 @@
 #include "registry/view.h"
 
+#include "registry/token.h"
+
 #include <string.h>
 
 static int order_text(const char *a, const char *b)
@@ -31,11 +33,19 @@ static int order_version(const struct index_key *key, const struct entity *e)
     return name ? name : strcmp(key->second, model_of(e)->version);
 }
 
+static int order_token_key(const struct index_key *key, const struct entity *e)
+{
+    return strcmp(key->first, token_of(document_of(e))->key);
+}
+
 index_order *view_order(int index)
 {
-    return index == INDEX_VERSIONS  ? order_age
-           : index == INDEX_NUMBERS ? order_version
-                                    : order_id; /* each kind has its index by id */
+    switch (index) {
+    case INDEX_VERSIONS: return order_age;
+    case INDEX_NUMBERS: return order_version;
+    case INDEX_TOKEN_KEYS: return order_token_key;
+    default: return order_id; /* each kind has its index by id */
+    }
 }
 
 struct index_key view_key(enum view_index index, const struct entity *e)
@@ -44,6 +54,8 @@ struct index_key view_key(enum view_index index, const struct entity *e)
     if (index == INDEX_VERSIONS || index == INDEX_NUMBERS) {
         key.first = model_of(e)->name;
         key.second = model_of(e)->version;
+    } else if (index == INDEX_TOKEN_KEYS) {
+        key.first = token_of(document_of(e))->key;
     }
     return key;
 }

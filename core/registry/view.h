@@ -15,6 +15,7 @@ enum view_index {
     INDEX_REGISTERED_MODELS = ENTITY_REGISTERED_MODEL,
     INDEX_VERSIONS = ENTITY_KIND_COUNT, /* models by (namespace, name, incarnation): oldest first */
     INDEX_NUMBERS,                      /* models by (namespace, name, version) */
+    INDEX_TOKEN_KEYS,                   /* tokens by the key of their secret */
     INDEX_COUNT
 };
 

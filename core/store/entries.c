@@ -104,5 +104,7 @@ bool entry_matches(const struct journal_query *q, const struct journal_entry *en
            same(q->entity_id, entry->entity_id) && same(q->name, entry->name) &&
            same(q->actor_id, entry->actor_id) && same(q->action, entry->action) &&
            same(q->to_status, entry->to_status) && entry->at >= q->from &&
-           (q->to == 0 || entry->at < q->to);
+           (q->to == 0 || entry->at < q->to) &&
+           grants_allow(q->grants, entry->ns, journal_entry_subject(entry),
+                        ACTION_BIT(ACTION_READ));
 }

@@ -187,6 +187,8 @@ bool control_open(struct sqlite *s, struct err *e) MUST_CHECK;
 enum outcome control_run(struct writer *w, struct job *j, struct err *e);
 void control_begin(struct writer *w);
 void control_commit(struct writer *w);
+/* What the filters of journal pages need on a reader's connection. */
+bool journal_prepare(struct db *db, struct err *e) MUST_CHECK;
 bool keys_prepare(struct db *db, struct err *e) MUST_CHECK;
 enum outcome keys_run(struct writer *w, struct key_request *k, struct err *e);
 bool keys_put(struct writer *w, const struct store_key *key, struct err *e) MUST_CHECK;

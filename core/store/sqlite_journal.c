@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define GRANTS_POINTER "grants" /* the type of the pointer that may_read() is given */
+
 #define COLUMNS \
     "seq, at, ns, action, entity, entity_id, name, actor_id, request_id, to_status, hash, text"
 
@@ -24,8 +26,27 @@ enum {
     P_TO,
     P_LOW,
     P_HIGH,
-    P_LIMIT
+    P_LIMIT,
+    P_GRANTS
 };
+
+/* may_read(ns, subject, grants): the grants of whoever asks, in the words of the registry. */
+static void may_read(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    (void)n;
+    const struct grants *g = sqlite3_value_pointer(values[2], GRANTS_POINTER);
+    const char *ns = (const char *)sqlite3_value_text(values[0]);
+    const char *subject = (const char *)sqlite3_value_text(values[1]);
+    bool allowed = g && ns && grants_allow(g, ns, subject, ACTION_BIT(ACTION_READ));
+    sqlite3_result_int(context, allowed);
+}
+
+bool journal_prepare(struct db *db, struct err *e)
+{
+    int code = sqlite3_create_function(db->handle, "may_read", 3, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                       NULL, may_read, NULL, NULL);
+    return code == SQLITE_OK || db_fail(db, e);
+}
 
 struct span {
     int64_t low, high; /* low <= seq <= high */
@@ -63,6 +84,8 @@ static void add_filters(const struct journal_query *q, bool times, struct bytes 
     for (size_t i = 0; i < sizeof FILTERS / sizeof *FILTERS; i++)
         if (FILTERS[i].value)
             bytes_printf(sql, " AND %s=?%d", FILTERS[i].column, FILTERS[i].place);
+    if (q->grants)
+        bytes_printf(sql, " AND may_read(ns, coalesce(name, entity_id), ?%d)", P_GRANTS);
     if (times)
         bytes_printf(sql, " AND at>=?%d AND at<?%d", P_FROM, P_TO);
 }
@@ -82,6 +105,8 @@ static void bind_filters(sqlite3_stmt *s, const struct journal_query *q, const s
     bind_int(s, P_LOW, span->low);
     bind_int(s, P_HIGH, span->high);
     bind_int(s, P_LIMIT, (int64_t)q->limit + 1);
+    if (q->grants)
+        sqlite3_bind_pointer(s, P_GRANTS, (void *)(uintptr_t)q->grants, GRANTS_POINTER, NULL);
 }
 
 /* The entries of a time lie together but for a clock that was set back. Where the query has nothing

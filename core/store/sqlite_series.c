@@ -163,6 +163,7 @@ bool reader_series(struct reader *r, struct series_read *q, struct err *e)
 bool reader_open(struct reader *r, const char *dir, struct err *e)
 {
     return db_open(&r->control, dir, CONTROL_SCHEMA.file, DB_READ, e) &&
+           journal_prepare(&r->control, e) &&
            db_open(&r->series, dir, SERIES_SCHEMA.file, DB_READ, e) &&
            db_prepare(&r->series, 0, READ_SQL, sizeof READ_SQL / sizeof *READ_SQL, e);
 }

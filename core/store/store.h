@@ -80,9 +80,10 @@ struct store_head {
 struct journal_query {
     const char *ns;                                                        /* NULL or "*": all */
     const char *entity, *entity_id, *name, *actor_id, *action, *to_status; /* NULL: any */
-    int64_t from, to;    /* ms, from <= at < to; 0: open */
-    uint64_t after_seq;  /* only seq > this; 0: from the start */
-    uint64_t before_seq; /* only seq < this; 0: open */
+    const struct grants *grants; /* only what these may read; NULL: all; alive until done() */
+    int64_t from, to;            /* ms, from <= at < to; 0: open */
+    uint64_t after_seq;          /* only seq > this; 0: from the start */
+    uint64_t before_seq;         /* only seq < this; 0: open */
     bool newest_first;
     bool count_total; /* also count all that match, whatever the page */
     size_t limit;     /* 0: 1,000, which is also the maximum */

@@ -147,10 +147,13 @@ def blocks(page):
 
 
 def run(server, command):
-    env = {**os.environ, "PADDOCK": server.url, "API": server.url + BASE, "LC_ALL": "C"}
+    env = {**os.environ, "PADDOCK": server.url, "API": server.url + BASE, "LC_ALL": "C",
+           "TOKEN": server.token or ""}
     done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, timeout=60)
     if done.returncode not in (0, 28):  # 28: a stream was left after --max-time
         raise Differs(f"it fails with {done.returncode}: {done.stderr.decode()}")
+    made = re.search(r'"token":"(pdk_\w+)"', done.stdout.decode())
+    server.token = made.group(1) if made else server.token  # what the reader keeps in $TOKEN
     return done.stdout.decode()
 
 
@@ -219,6 +222,7 @@ def main():
         page = f.read()
     with Server("--dataset-dirs", "/srv/data") as server:
         executed, planted = execute(server, page)
+        server.token = None  # the page has revoked it
         operations = check_operations(server, page)
         check_problems(server, page)
     print(f"{executed} commands, {operations} operations; {planted} planted differences found")

@@ -127,6 +127,19 @@ CALLS = [
         "kind": "severity", "source": "return { summary = 's', grade = function(r)"
         " return 'low', 'r' end }", "input": {"metric": "auc"}})),
     ("policy_check", {}, dict(body={"kind": "severity", "source": "return"})),
+    ("token_create", {}, dict(status=201, body={
+        "token_id": "walk", "description": "The walk's own.", "role": "admin",
+        "rate_per_second": 100000, "expires_at": "2999-01-01T00:00:00Z",
+        "grants": [{"namespace": "*", "names": ["*"], "actions": ["admin"]}]})),
+    ("token_replace", {"token_id": "t"}, dict(status=201, body={"role": "viewer"})),
+    ("token_replace", {"token_id": "t"}, dict(body={"role": "operator"})),
+    ("token_patch", {"token_id": "t"}, dict(body={"role": "developer"})),
+    ("token_patch", {"token_id": "t"}, dict(body={"description": "x"}, headers=MERGE)),
+    ("tokens_list", {}, dict(query="role=admin&limit=1&sort=-updated_at")),
+    ("token_get", {"token_id": "t"}, {}),
+    ("token_get", {"token_id": "t"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
+    ("token_delete", {"token_id": "t"}, dict(status=204)),
+    ("token_replace", {"token_id": "t"}, dict(status=201, body={"role": "viewer"})),
     ("model_audit", {"model_id": "m:1"}, dict(query="limit=1")),
     ("audit_get", {}, dict(query="limit=1000")),
     ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
@@ -283,6 +296,8 @@ class Walk:
             self.check_request(name, operation, body, headers)
         reply = self.server.call(method, self.target(path, params, more.get("query")), body,
                                  headers)
+        if name == "token_create" and reply.status == 201:
+            self.server.token = reply.json["token"]  # from then on everybody needs one
         if reply.status != more.get("status", 200):
             fault(f"{name} {params}: wanted {more.get('status', 200)}, got {reply.status}"
                   f" {reply.text[:300]}")

@@ -67,7 +67,7 @@ def settings():
     refused("a choice that is none", ["--log-level", "debug|info|warn|error"], "--log-level", "loud")
     refused("a flag without its value", ["--data-dir"], "--data-dir")
     refused("a stray word", ["now"], "now")
-    refused("another address than loopback", ["anonymous"], "--listen", "0.0.0.0:0")
+    refused("plain HTTP on another address than loopback", ["--insecure"], "--listen", "0.0.0.0:0")
     help_text = serve("--help").stdout
     for name in printed():
         check(f"--help explains {name}", "--" + name in help_text)

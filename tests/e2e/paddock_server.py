@@ -35,6 +35,7 @@ class Server:
     def __init__(self, *settings):
         self.dir = tempfile.mkdtemp(prefix="paddock-test-")
         self.settings, self.process, self.port, self.lines = settings, None, None, 0
+        self.token = None  # sent with each call
         self.start()
 
     def log(self):
@@ -81,6 +82,8 @@ class Server:
     def call(self, method, path, body=None, headers=None):
         """One request; `~` is the base path, a body that is no text is sent as JSON."""
         headers = {k: v.encode() for k, v in (headers or {}).items()}  # UTF-8, not Latin-1
+        if self.token:
+            headers.setdefault("Authorization", "Bearer " + self.token)
         if body is not None and not isinstance(body, (str, bytes)):
             body = json.dumps(body)
         if body is not None:

@@ -61,7 +61,7 @@ struct journal_entry entry_number(uint64_t seq, const char *ns, const char *id)
     return entry;
 }
 
-void put_model(struct fixture *f, const char *ns, const char *id, int64_t revision)
+void write_model(struct fixture *f, const char *ns, const char *id, int64_t revision)
 {
     struct store_row row = {"model", ns, id, 7, revision, "{}", 2};
     struct journal_entry entry = entry_number(f->seq + 1, ns, id);

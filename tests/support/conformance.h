@@ -37,7 +37,7 @@ struct fixture {
 /* Close and open again; a store that does not last is left as it is. */
 void reopen(struct fixture *f);
 /* One group with one entity and one entry. */
-void put_model(struct fixture *f, const char *ns, const char *id, int64_t revision);
+void write_model(struct fixture *f, const char *ns, const char *id, int64_t revision);
 struct journal_entry entry_number(uint64_t seq, const char *ns, const char *id);
 /* The revision that load() gives for an entity; 0: none. */
 int64_t stored_revision(struct fixture *f, const char *kind, const char *ns, const char *id);

@@ -75,7 +75,7 @@ static void rows_are_put_replaced_deleted_and_sorted(void **state)
 static void a_refused_group_harms_nobody(void **state)
 {
     struct fixture *f = *state;
-    put_model(f, "a", "m", 4);
+    write_model(f, "a", "m", 4);
     const struct store_row rows[] = {{"model", "a", "first", 1, 1, "{}", 2},
                                      {"model", "a", "second", 1, 1, "{}", 2},
                                      {"model", "a", "third", 1, 1, "{}", 2},
@@ -120,7 +120,7 @@ static void a_refused_group_harms_nobody(void **state)
 static void a_moved_journal_refuses_the_whole_commit(void **state)
 {
     struct fixture *f = *state;
-    put_model(f, "a", "m", 1);
+    write_model(f, "a", "m", 1);
     const struct store_row row = {"model", "a", "late", 1, 1, "{}", 2};
     struct store_group group = {.rows = &row, .n_rows = 1};
     const uint64_t wrong[] = {0, 2};
@@ -159,10 +159,10 @@ static void incarnations_are_never_given_twice(void **state)
 static void a_chain_ends_in_its_namespaces_last_hash(void **state)
 {
     struct fixture *f = *state;
-    put_model(f, "a", "m", 1);
-    put_model(f, "b", "m", 1);
-    put_model(f, "a", "m", 2);
-    put_model(f, "b", "m", 2);
+    write_model(f, "a", "m", 1);
+    write_model(f, "b", "m", 1);
+    write_model(f, "a", "m", 2);
+    write_model(f, "b", "m", 2);
     reopen(f);
     const struct {
         const char *ns;
@@ -186,8 +186,8 @@ static bool refuse_row(void *ctx, const struct store_row *r, struct err *e)
 static void a_reader_that_refuses_ends_the_load(void **state)
 {
     struct fixture *f = *state;
-    put_model(f, "a", "m", 1);
-    put_model(f, "a", "n", 1);
+    write_model(f, "a", "m", 1);
+    write_model(f, "a", "n", 1);
     int rows = 0;
     struct store_head head;
     struct err e = {0};

@@ -59,7 +59,7 @@ static void many_threads_may_ask(void **state)
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
     for (int i = 1; i <= ROUNDS; i++)
-        put_model(f, "a", "m", i);
+        write_model(f, "a", "m", i);
     for (int i = 0; i < THREADS; i++) {
         pthread_join(workers[i].thread, NULL);
         assert_int_equal(workers[i].failed, 0);

@@ -161,7 +161,8 @@ static void errors_are_complete(void **state)
     for (size_t i = 0; REGISTRY_ERRORS[i]; i++) {
         const struct err_kind *k = REGISTRY_ERRORS[i];
         assert_int_equal(strspn(k->code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"), strlen(k->code));
-        assert_true(k->status == 400 || k->status == 404 || k->status == 409 || k->status == 412);
+        assert_true(k->status == 400 || k->status == 403 || k->status == 404 || k->status == 409 ||
+                    k->status == 412);
         assert_true(strlen(k->title) > 3 && strlen(k->doc) > 20);
         for (size_t j = i + 1; REGISTRY_ERRORS[j]; j++)
             assert_string_not_equal(k->code, REGISTRY_ERRORS[j]->code);
