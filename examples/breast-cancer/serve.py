@@ -5,7 +5,7 @@
 Writes its address to WORKDIR/serve.url and its process id to WORKDIR/serve.pid once it listens.
 Without PORT it takes the port it had last time if that is still free, else any free one. One model,
 `breast-cancer`, in every version that train.py left in WORKDIR; without a version in the path the
-newest answers. Input: one tensor `input`, FP32 or FP64, shape [rows, 30]. Outputs: `probability`
+newest answers (the candidate only by its number). Input: one tensor `input`, FP32 or FP64, shape [rows, 30]. Outputs: `probability`
 (FP32, of the benign class) and `label` (INT64).
 """
 import http.server
@@ -178,7 +178,9 @@ def main():
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: serve.py WORKDIR [PORT]")
     work = pathlib.Path(sys.argv[1]).resolve()
-    versions = json.loads((work / "models.json").read_text())
+    # The candidate first, so that it answers by its number only.
+    versions = [v for file in ("candidate.json", "models.json") if (work / file).exists()
+                for v in json.loads((work / file).read_text())]
     Handler.models = {v: Model(work / f"{v}.json") for v in versions}
     server = listen(work, int(sys.argv[2]) if len(sys.argv) == 3 else None)
     url = f"http://127.0.0.1:{server.server_port}"

@@ -1,17 +1,23 @@
-"""Train two versions of one model on scikit-learn's bundled breast cancer data set.
+"""Train three versions of one model on scikit-learn's bundled breast cancer data set.
 
     /usr/bin/python3 train.py WORKDIR
 
-writes into WORKDIR: 1.0.0.json and 2.0.0.json (XGBoost's own format), holdout.npz (the rows neither
-model has seen) and models.json (what the registry wants to know of each: digest, training metrics,
-signature). A directory that already holds them is left as it is. Every number is measured: the
-training metrics are the means of a 5-fold cross-validation on the training rows alone.
+writes into WORKDIR: 1.0.0.json, 2.0.0.json and 3.0.0.json (XGBoost's own format), holdout.npz and
+holdout.csv (the rows that no model has seen), models.json (what the registry wants to know of 1.0.0
+and 2.0.0: digest, training metrics, signature), candidate.json (the same of 3.0.0), dataset.json
+and tests.json (the bodies that register the dataset and the five test cases). A directory that
+already holds them is left as it is. Every number is measured: the training metrics are the means of
+a 5-fold cross-validation on the rows that the version was given.
+
+3.0.0 is truly worse: it was trained on 48 rows only, and a join that had slipped gave a third of
+them the label of another row.
 """
 import hashlib
 import json
 import pathlib
 import sys
 
+import cases
 import numpy as np
 import xgboost
 from sklearn.datasets import load_breast_cancer
@@ -25,7 +31,18 @@ VERSIONS = {
     "2.0.0": {"description": "150 boosted trees of depth 3, rows and columns sampled",
               "trees": 150, "params": {"max_depth": 3, "eta": 0.1, "subsample": 0.8,
                                        "colsample_bytree": 0.5}},
+    "3.0.0": {"description": "60 boosted trees of depth 4 on the newest export",
+              "trees": 60, "params": {"max_depth": 4, "eta": 0.3}},
 }
+CANDIDATE = "3.0.0"
+CANDIDATE_ROWS = 48
+
+
+def slipped(rows, labels):
+    """The newest export: few rows, and every third label is the one of the row before."""
+    wrong = labels.copy()
+    wrong[1::3] = labels[0::3][:len(wrong[1::3])]
+    return rows[:CANDIDATE_ROWS], wrong[:CANDIDATE_ROWS]
 
 
 def fit(version, rows, labels):
@@ -46,12 +63,34 @@ def cross_validate(version, rows, labels):
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
+def describe(work, name, data, rows, labels):
+    """Train one version and save it; what the registry wants to know of it."""
+    version, path = VERSIONS[name], work / f"{name}.json"
+    fit(version, rows, labels).save_model(path)
+    facts = {
+        "description": version["description"],
+        "source": path.as_uri(),
+        "source_digest": "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest(),
+        "training_metrics": {**cross_validate(version, rows, labels), "rows": len(rows),
+                             "trees": version["trees"]},
+        "signature": {
+            "inputs": [{"name": "input", "datatype": "FP32", "shape": [-1, rows.shape[1]]}],
+            "outputs": [{"name": "probability", "datatype": "FP32", "shape": [-1]}],
+            "columns": list(data.feature_names),
+            "classes": list(data.target_names),
+        },
+    }
+    print(f"{name}: {version['trees']} trees on {len(rows)} rows, cross-validated AUC "
+          f"{facts['training_metrics']['auc']:.4f}")
+    return facts
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: train.py WORKDIR")
     work = pathlib.Path(sys.argv[1]).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    if (work / "models.json").exists():
+    if (work / "models.json").exists() and (work / "tests.json").exists():
         print(f"{work}: already trained")
         return
 
@@ -61,25 +100,13 @@ def main():
         stratify=data.target)
     np.savez(work / "holdout.npz", rows=held_rows, labels=held_labels)
 
-    models = {}
-    for name, version in VERSIONS.items():
-        path = work / f"{name}.json"
-        fit(version, rows, labels).save_model(path)
-        models[name] = {
-            "description": version["description"],
-            "source": path.as_uri(),
-            "source_digest": "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest(),
-            "training_metrics": {**cross_validate(version, rows, labels), "rows": len(rows),
-                                 "trees": version["trees"]},
-            "signature": {
-                "inputs": [{"name": "input", "datatype": "FP32", "shape": [-1, rows.shape[1]]}],
-                "outputs": [{"name": "probability", "datatype": "FP32", "shape": [-1]}],
-                "columns": list(data.feature_names),
-                "classes": list(data.target_names),
-            },
-        }
-        print(f"{name}: {version['trees']} trees, cross-validated AUC "
-              f"{models[name]['training_metrics']['auc']:.4f}")
+    given = {name: (rows, labels) for name in VERSIONS}
+    given[CANDIDATE] = slipped(rows, labels)
+    models = {name: describe(work, name, data, *given[name]) for name in VERSIONS}
+    (work / "candidate.json").write_text(json.dumps({CANDIDATE: models.pop(CANDIDATE)}, indent=1))
+    dataset = cases.write_dataset(work, data.feature_names, held_rows, held_labels)
+    (work / "dataset.json").write_text(json.dumps(dataset, indent=1))
+    (work / "tests.json").write_text(json.dumps(cases.bodies(rows, labels), indent=1))
     # Written last: its presence says that everything else is there.
     (work / "models.json").write_text(json.dumps(models, indent=1))
 

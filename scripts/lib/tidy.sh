@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy over core/, with the flags of the dev build. A file whose preprocessed text was found
+# clang-tidy over core/ and plugins/, with the flags of the dev build. A file whose preprocessed text was found
 # good before is not looked at again: build/tidy/ keeps the hashes.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,7 +15,7 @@ tidy_one() {
     local file=$1 stamp key
     stamp=build/tidy/${file//\//-}
     key=$({
-        clang -E -P -std=gnu17 -D_GNU_SOURCE -include core/base/banned.h -Icore "$file"
+        clang -E -P -std=gnu17 -D_GNU_SOURCE -include core/base/banned.h -Icore -Isdk/include "$file"
         cat .clang-tidy "$file"
         clang-tidy --version
     } | sha256sum)
@@ -29,4 +29,4 @@ tidy_one() {
 }
 export -f tidy_one
 
-source_files 'core/*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy_one {}'
+source_files 'core/*.c' 'plugins/*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy_one {}'

@@ -1,4 +1,4 @@
-"""The house rules that a program can check, over core/ and tests/.
+"""The house rules that a program can check, over core/, plugins/ and tests/.
 
 First checks itself on planted faults, then the tree. Exceptions are listed here, each with its
 reason; an exception that is no longer needed is a fault as well.
@@ -145,7 +145,7 @@ def check_readme(top, folder):
 
 def check_tree(top):
     faults, used, wished = [], set(), []
-    for base in ("core", "tests"):
+    for base in ("core", "plugins", "tests"):
         for folder, folders, files in os.walk(os.path.join(top, base)):
             folders.sort()
             for file in sorted(files):
@@ -156,7 +156,7 @@ def check_tree(top):
                             os.path.relpath(path, top), source.read(), used, wished
                         )
     rooms = [f"core/{room}" for room in sorted(os.listdir(os.path.join(top, "core")))]
-    for folder in [room for room in rooms if has_files(top, room)] + ["tests", "scripts"]:
+    for folder in [room for room in rooms if has_files(top, room)] + ["plugins", "tests", "scripts"]:
         faults += check_readme(top, folder)
     return faults, used, wished
 
