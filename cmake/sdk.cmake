@@ -29,7 +29,7 @@ paddock_sdk_files(${PROJECT_BINARY_DIR}/install lib/paddock/plugins)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/install/share DESTINATION .)
 install(DIRECTORY sdk/include DESTINATION .)
 install(DIRECTORY sdk/template DESTINATION share/paddock)
-install(TARGETS paddock RUNTIME DESTINATION bin)
+install(TARGETS paddock paddock-worker RUNTIME DESTINATION bin)
 # Directories of plugins that others may write are refused by the server.
 install(DIRECTORY ${PROJECT_BINARY_DIR}/plugins DESTINATION lib/paddock
         DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE

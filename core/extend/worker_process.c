@@ -26,6 +26,7 @@
 struct worker {
     pid_t pid;
     int report_fd, log_fd;
+    bool cancelled;
     bool waited; /* the process has been waited for; the result is made */
     int64_t start_ns, wake_ns;
     struct arena *arena;
@@ -123,6 +124,10 @@ static void finish(struct worker *w)
     size_t len = log_tail_clean(log, log_tail_copy(&w->log, log));
     log[len] = '\0';
     worker_report_result(&w->report, status, &w->result);
+    if (w->cancelled && !w->report.stage.told) { /* it had to be killed */
+        w->result.cancelled = true;
+        w->result.message = "cancelled";
+    }
     w->result.log = log;
     w->result.log_len = len;
     w->result.log_total = w->log.total;
@@ -148,6 +153,7 @@ void worker_cancel(struct worker *w)
 {
     if (w->waited)
         return;
+    w->cancelled = true;
     kill(w->pid, SIGTERM);
     int64_t latest = now() + CANCEL_MS * NS_PER_MS;
     if (latest < w->wake_ns)

@@ -87,9 +87,10 @@ static int spawn(const char *const *argv, int input, int log, int report, pid_t 
     char *env[N_FIXED + N_PASSED_ON + 1], texts[N_PASSED_ON][1024];
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    sigset_t all, none;
+    sigset_t all, blocked;
     sigfillset(&all);
-    sigemptyset(&none);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM); /* a cancellation waits until the worker can take it */
     make_environment(env, texts);
     int rc = posix_spawn_file_actions_init(&actions);
     if (rc)
@@ -103,7 +104,7 @@ static int spawn(const char *const *argv, int input, int log, int report, pid_t 
         (rc = posix_spawn_file_actions_adddup2(&actions, report, 3)) == 0 &&
         (rc = posix_spawn_file_actions_addclosefrom_np(&actions, 4)) == 0 &&
         (rc = posix_spawnattr_setsigdefault(&attr, &all)) == 0 &&
-        (rc = posix_spawnattr_setsigmask(&attr, &none)) == 0 &&
+        (rc = posix_spawnattr_setsigmask(&attr, &blocked)) == 0 &&
         (rc = posix_spawnattr_setpgroup(&attr, 0)) == 0 &&
         (rc = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
                                                   POSIX_SPAWN_SETPGROUP)) == 0)

@@ -13,7 +13,8 @@ struct spawned {
 };
 
 /* Run `argv` with `input` on descriptor 0, the log on 1 and 2, the report on 3, nothing else open,
- * a clean environment, default signals, and a process group of its own. The caller waits for it. */
+ * a clean environment, default signals (SIGTERM blocked), and a process group of its own. The
+ * caller waits for it. */
 bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
                   struct err *e) MUST_CHECK;
 

@@ -28,7 +28,7 @@ static bool decide(struct verdict *v, enum worker_status status, const char *fmt
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     v->out->status = status;
-    v->out->message = arena_text(v->arena, text);
+    v->out->message = arena_text(v->arena, *text ? text : "no reason was given");
     return true;
 }
 

@@ -28,12 +28,28 @@
 #endif
 #endif
 
+/* Does this user namespace have the user? */
+static bool uid_exists(uid_t uid)
+{
+    FILE *map = fopen("/proc/self/uid_map", "re");
+    unsigned inside, outside, count;
+    bool found = false;
+    while (map && !found && fscanf(map, "%u %u %u", &inside, &outside, &count) == 3)
+        found = uid >= inside && uid - inside < count;
+    if (map)
+        fclose(map);
+    return found;
+}
+
 bool confine_user(const char *name, pid_t pid, struct confine *out, struct err *e)
 {
     if (geteuid() != 0)
         return true;
     if (!name) {
-        out->uid = out->gid = OWN_UIDS + (uid_t)pid;
+        uid_t uid = OWN_UIDS + (uid_t)pid;
+        out->own = uid_exists(uid);
+        if (out->own)
+            out->uid = out->gid = uid;
         return true;
     }
     const struct passwd *entry = getpwnam(name);
@@ -109,7 +125,7 @@ static bool limit(int what, uint64_t value, const char *name, struct err *e)
 static uint64_t process_limit(const struct confine *c)
 {
     struct sysinfo info;
-    if (c->uid || sysinfo(&info) != 0)
+    if (c->own || sysinfo(&info) != 0)
         return c->processes;
     return (uint64_t)info.procs + c->processes;
 }

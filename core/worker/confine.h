@@ -19,12 +19,14 @@
 struct confine {
     uid_t uid; /* 0: stay who we are */
     gid_t gid;
+    bool own;            /* nobody else has this uid */
     const char *scratch; /* an existing, empty directory; NULL: nothing may be written */
     uint64_t memory_bytes, scratch_bytes, cpu_seconds;
     unsigned processes, open_files;
 };
 
-/* Whom to become: the named user, or a number made of `pid` if the name is NULL and we are root. */
+/* Whom to become when we are root: the named user, or a number made of `pid` if the name is NULL.
+ * In a container where no such numbers exist, nobody else. */
 bool confine_user(const char *name, pid_t pid, struct confine *out, struct err *e) MUST_CHECK;
 
 /* Do it, in this process, for ever. What the kernel does not allow is left out, except the user and

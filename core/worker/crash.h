@@ -6,7 +6,7 @@
 #include "worker/load.h"
 
 /* Watch SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, on a stack of its own (so that an overflown
- * one is told, too). In sanitizer builds the sanitizer does that. `plugin` is kept. */
+ * one is told, too). `plugin` is kept. */
 void crash_watch(const struct loaded *plugin);
 
 #endif

@@ -375,7 +375,7 @@ int first_stage(void)
         turn(&s);
     if (s.orphaned)
         kill(s.pid, SIGKILL);
-    unsigned left_behind = children_sweep(s.confine.uid);
+    unsigned left_behind = children_sweep(s.confine.own ? s.confine.uid : 0);
     drain(&s);
     put_stage(&s, left_behind);
     send_rest(&s);

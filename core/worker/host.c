@@ -23,6 +23,7 @@ void run_fault(const char *fmt, ...)
     va_end(args);
 }
 
+PRINTF_LIKE(2, 0)
 static void host_log(const paddock_host *h, const char *format, va_list args)
 {
     char line[4096];
@@ -97,7 +98,7 @@ const paddock_host HOST = {
     .sample = host_sample,
     .quantile = host_quantile,
     .summary = host_summary,
-    .skip = host_skip,
+    .skip_test = host_skip,
     .error = host_error,
     .dataset = host_dataset,
     .rows = host_rows,
@@ -109,5 +110,5 @@ const paddock_host HOST = {
     .save = host_save,
     .add_output = host_add_output,
     .set_bytes = host_set_bytes,
-    .fail = host_fail,
+    .fail_call = host_fail,
 };

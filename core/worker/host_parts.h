@@ -32,11 +32,11 @@ double host_quantile(paddock_test *t, const char *series, double q);
 bool host_summary(paddock_test *t, const char *series, paddock_summary *out);
 
 /* model_ask.c, model_rows.c */
-uint32_t host_ready(paddock_model *m, uint64_t timeout_ms);
-const paddock_metadata *host_metadata(paddock_model *m, uint64_t timeout_ms);
-const paddock_answer *host_infer(paddock_model *m, const paddock_request *rq);
-const char *host_model_message(paddock_model *m);
-size_t host_rows(paddock_model *m, const paddock_dataset *d, size_t first, size_t n,
+uint32_t host_ready(paddock_model *pub, uint64_t timeout_ms);
+const paddock_metadata *host_metadata(paddock_model *pub, uint64_t timeout_ms);
+const paddock_answer *host_infer(paddock_model *pub, const paddock_request *rq);
+const char *host_model_message(paddock_model *pub);
+size_t host_rows(paddock_model *pub, const paddock_dataset *d, size_t first, size_t n,
                  const paddock_tensor **inputs);
 
 /* model_call.c */

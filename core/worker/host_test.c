@@ -32,7 +32,7 @@ void host_check(paddock_test *t, uint32_t level, bool ok, const char *name, cons
     json_kv_string(&line, "name", name);
     json_kv_bool(&line, "ok", ok);
     json_kv_string(&line, "level", level == PADDOCK_WARN ? "warn" : "fail");
-    report_member(&line, "detail", format ? format : "", args);
+    report_member(&line, "detail", format, args);
     atomic_fetch_add(&RUN.checks, 1);
     report_line("check", &line);
     bytes_release(&line);

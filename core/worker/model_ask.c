@@ -106,7 +106,8 @@ static void ask_metadata(struct model *m, struct call *call)
         return;
     }
     const paddock_metadata *found = m->ops->metadata(m->self, &call->pub);
-    if (outcome(call, found != NULL) == PADDOCK_OK && !keep_metadata(m, found))
+    uint32_t error = outcome(call, found != NULL);
+    if (found && error == PADDOCK_OK && !keep_metadata(m, found))
         model_call_fail(call, PADDOCK_E_PROTOCOL, "the metadata describe impossible tensors");
 }
 

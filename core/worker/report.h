@@ -17,7 +17,7 @@ void report_line(const char *kind, const struct bytes *members);
 void report_text(const char *kind, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void report_vtext(const char *kind, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 /* Append a formatted text as a member, cut and made valid likewise. */
-void report_member(struct bytes *out, const char *key, const char *fmt, va_list args)
+void report_member(struct bytes *line, const char *key, const char *fmt, va_list args)
     PRINTF_LIKE(3, 0);
 
 /* The same from a signal handler: no lock, no heap. `where` must need no escaping. */

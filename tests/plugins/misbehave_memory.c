@@ -8,7 +8,7 @@ static void run(paddock_test *t)
 {
     size_t step = (size_t)16 << 20;
     for (int i = 0; i < 640; i++) {
-        void *memory = malloc(step);
+        void *volatile memory = malloc(step);
         if (memory)
             memset(memory, 1, step);
     }

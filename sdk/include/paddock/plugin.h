@@ -421,7 +421,7 @@ struct paddock_host {
     void (*sample)(paddock_test *t, const char *series, double value);
     double (*quantile)(paddock_test *t, const char *series, double q);
     bool (*summary)(paddock_test *t, const char *series, paddock_summary *out);
-    void (*skip)(paddock_test *t, const char *format, va_list args);
+    void (*skip_test)(paddock_test *t, const char *format, va_list args);
     void (*error)(paddock_test *t, const char *format, va_list args);
     const paddock_dataset *(*dataset)(paddock_test *t, const char *name);
     size_t (*rows)(paddock_model *m, const paddock_dataset *d, size_t first, size_t n,
@@ -438,7 +438,7 @@ struct paddock_host {
     void *(*add_output)(paddock_call *c, const char *name, uint32_t datatype, const int64_t *shape,
                         uint32_t rank);
     bool (*set_bytes)(paddock_call *c, void *output, size_t index, const char *data, size_t len);
-    void (*fail)(paddock_call *c, uint32_t error, const char *format, va_list args);
+    void (*fail_call)(paddock_call *c, uint32_t error, const char *format, va_list args);
 };
 
 /* ---- For every kind ---- */
@@ -664,7 +664,7 @@ static inline void paddock_skip(paddock_test *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    t->host->skip(t, format, args);
+    t->host->skip_test(t, format, args);
     va_end(args);
 }
 
@@ -773,7 +773,7 @@ static inline bool paddock_fail(paddock_call *c, uint32_t error, const char *for
 {
     va_list args;
     va_start(args, format);
-    c->host->fail(c, error, format, args);
+    c->host->fail_call(c, error, format, args);
     va_end(args);
     return false;
 }
