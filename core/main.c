@@ -45,6 +45,8 @@ static const struct subcommand {
      "Check the journal's chain of hashes (server stopped or not)."},
     {"policy", cli_policy, "policy check|try|simulate FILE",
      "Check a Lua policy, ask it, or count whom it would move; no server needed."},
+    {"token", cli_token, "token create|list|revoke",
+     "Make, list and revoke tokens (server stopped, or by --url)."},
     {"openapi", openapi, "openapi", "Print the OpenAPI document of this version."},
     {"version", version, "version", "Print the version."},
     {"help", help, "help", "Print this."},

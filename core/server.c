@@ -2,9 +2,9 @@
 
 #include "api/api.h"
 #include "base/log.h"
-#include "engine/token_make.h"
 #include "base/mem.h"
 #include "config.h"
+#include "engine/token_make.h"
 #include "extend/policies.h"
 #include "http/tls.h"
 
@@ -40,6 +40,7 @@ struct server {
     struct feed *feed;
     struct policies *policies;
     struct token_usage *usage;
+    struct denials *denials;
     struct pool *readers;
     struct tls *tls;
     struct api api;
@@ -169,6 +170,7 @@ static bool start_engine(struct server *s, struct err *e)
     s->usage = token_usage_open(s->store, &CLOCK_SYSTEM, e);
     if (!s->usage)
         return false;
+    s->denials = denials_new(s->engine);
     struct engine_stats stats;
     engine_stats(s->engine, &stats);
     s->feed = feed_new(s->store, 0, 0);
@@ -255,6 +257,7 @@ static bool start_http(struct server *s, struct err *e)
         .keys = s->keys,
         .feed = s->feed,
         .usage = s->usage,
+        .denials = s->denials,
         .allow_anonymous = c->allow_anonymous,
         .readers = s->readers,
         .policies = s->policies,
@@ -329,6 +332,7 @@ static void stop(struct server *s)
         health_judge_stop(s->judge);
     if (s->telemetry)
         telemetry_close(s->telemetry);
+    denials_free(s->denials);
     if (s->engine)
         engine_stop(s->engine);
     http_free(s->http); /* only now does nobody hold a loop any more */

@@ -68,8 +68,6 @@ static bool unauthenticated(const struct asking *k, bool given, struct err *e)
 
 static bool anonymous(const struct asking *k, struct err *e)
 {
-    request_set_actor(k->rq, "anonymous", "anonymous");
-    k->access->actor_id = "anonymous";
     if (view_count(k->view, ENTITY_TOKEN) > 0)
         return unauthenticated(k, false, e);
     if (k->api->allow_anonymous || on_this_machine(request_peer(k->rq)))
@@ -248,19 +246,36 @@ bool api_authorize(struct request *rq, struct err *e)
                          .actor_id = "anonymous",
                          .actions = access_actions(route)};
     request_set_access(rq, a);
-    if (route->flags & ROUTE_PUBLIC) {
-        request_set_actor(rq, "anonymous", "anonymous");
+    request_set_actor(rq, "anonymous", "anonymous");
+    if (route->flags & ROUTE_PUBLIC)
         return true;
-    }
     const struct asking k = {rq, request_app(rq), view_enter(state->reader), arena, a};
     bool ok = identify(&k, e) &&
               (!a->grants ||
                (route->flags & ROUTE_SERVER ? admit_server(&k, e) : admit_namespace(&k, e)));
     view_leave(state->reader);
+    if (!ok && (e->kind == &FORBIDDEN || e->kind == &HTTP_UNAUTHENTICATED))
+        access_denied(rq, e);
     return ok;
 }
 
 /* --- afterwards --- */
+
+/* A refusal stands in the journal of the namespace it was about, if the token has any business
+ * there, else in that of the token's own: nobody fills the journals of others. */
+void access_denied(const struct request *rq, const struct err *why)
+{
+    const struct access *a = access_of(rq);
+    struct api *api = request_app(rq);
+    const char *slash = a->token_uid ? strchr(a->actor_id, '/') : NULL;
+    const char *ns = "default";
+    if (a->token_uid && id_valid(a->ns) && grants_touch(a->grants, a->ns, ACTIONS_ALL))
+        ns = a->ns;
+    else if (slash)
+        ns = arena_copy(request_arena((struct request *)rq), a->actor_id,
+                        (size_t)(slash - a->actor_id));
+    denials_note(api->denials, rq, ns, why);
+}
 
 /* Any change of the token ends what it let in: whoever holds it comes back and is asked anew. */
 bool access_holds(const struct access *a, const struct view *v, int64_t now_ms)

@@ -39,6 +39,9 @@ struct access {
 const struct access *access_of(const struct request *rq) __attribute__((returns_nonnull));
 /* The actions of a route; 0 for a public one. */
 uint32_t access_actions(const struct route *route);
+/* Note in the journal that the request was refused with 401 or 403. The authorize hook does so by
+ * itself; this is for refusals of commands. */
+void access_denied(const struct request *rq, const struct err *why);
 /* For what outlives its request's handler (streams): is all that let it in still so? */
 bool access_holds(const struct access *a, const struct view *v, int64_t now_ms);
 /* A copy that outlives the request; free() it. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/pool.h"
+#include "api/denials.h"
 #include "api/token_usage.h"
 #include "engine/engine.h"
 #include "engine/idempotency.h"
@@ -29,6 +30,7 @@ struct api {
     struct idempotency *keys;
     struct feed *feed;
     struct token_usage *usage;
+    struct denials *denials;
     struct pool *readers;
     struct policies *policies; /* Lua, extend/policies.h */
     const struct clock *clock;

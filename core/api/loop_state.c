@@ -81,6 +81,7 @@ void api_loop_tick(struct loop *l, void *app)
     if (!s)
         return;
     token_usage_tick(api->usage, &s->usage, loop_wall_ms(l));
+    denials_tick(api->denials, loop_wall_ms(l));
     events_tick(s, loop_wall_ms(l));
     if (s->waiting)
         waiting_tick(l, s);

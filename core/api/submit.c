@@ -82,6 +82,8 @@ static void answered(struct mail *mail)
     struct submission *s = (struct submission *)(void *)mail;
     const struct answer *a = &s->command.answer;
     if (!s->command.ok) {
+        if (s->command.err.kind == &FORBIDDEN)
+            access_denied(s->rq, &s->command.err);
         request_fail(s->rq, &s->command.err);
         submission_free(s);
         return;

@@ -10,4 +10,7 @@ int cli_audit(int argc, char **argv);
 /* `paddock policy check|try|simulate FILE`: a Lua policy without a server. */
 int cli_policy(int argc, char **argv);
 
+/* `paddock token create|list|revoke`: at the data directory of a stopped server, or over HTTP. */
+int cli_token(int argc, char **argv);
+
 #endif

@@ -9,25 +9,26 @@
 
 #define ARENA_MAX (16 << 20)
 
-static bool body_of(const struct token_wish *w, json_t **body, struct err *e)
+json_t *token_wish_body(const struct token_wish *w, struct err *e)
 {
-    *body = json_object();
-    if (w->token_id)
-        json_object_set_new(*body, "token_id", json_string(w->token_id));
-    if (w->description)
-        json_object_set_new(*body, "description", json_string(w->description));
-    if (w->role)
-        json_object_set_new(*body, "role", json_string(w->role));
-    if (w->expires_at)
-        json_object_set_new(*body, "expires_at", json_string(w->expires_at));
+    const struct {
+        const char *member, *text;
+    } TEXTS[] = {{"token_id", w->token_id},
+                 {"description", w->description},
+                 {"role", w->role},
+                 {"expires_at", w->expires_at}};
+    json_t *grants = NULL;
+    if (w->grants_json && !(grants = json_read(w->grants_json, strlen(w->grants_json), e)))
+        return NULL;
+    json_t *body = json_object();
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        if (TEXTS[i].text)
+            json_object_set_new(body, TEXTS[i].member, json_string(TEXTS[i].text));
     if (w->rate_per_second > 0)
-        json_object_set_new(*body, "rate_per_second", json_real(w->rate_per_second));
-    if (!w->grants_json)
-        return true;
-    json_t *grants = json_read(w->grants_json, strlen(w->grants_json), e);
+        json_object_set_new(body, "rate_per_second", json_real(w->rate_per_second));
     if (grants)
-        json_object_set_new(*body, "grants", grants);
-    return grants != NULL;
+        json_object_set_new(body, "grants", grants);
+    return body;
 }
 
 /* The arena goes with the command: what its refusal says of the members is lost, the detail stays.
@@ -64,11 +65,11 @@ bool token_make(struct engine *en, const struct token_wish *wish, struct token_s
 {
     uint8_t chance[TOKEN_CHANCE];
     struct arena *a = arena_new(ARENA_MAX);
-    json_t *body = NULL;
+    json_t *body = token_wish_body(wish, e);
     do
         random_bytes(chance, sizeof chance);
     while (!token_secret_make(chance, secret));
-    bool ok = body_of(wish, &body, e);
+    bool ok = body != NULL;
     if (ok) {
         struct command c = command_of(a, wish->ns, wish->actor_id);
         c.id2 = secret->text;

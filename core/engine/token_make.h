@@ -3,6 +3,7 @@
 #ifndef PADDOCK_ENGINE_TOKEN_MAKE_H
 #define PADDOCK_ENGINE_TOKEN_MAKE_H
 
+#include "base/json.h"
 #include "engine/engine.h"
 #include "registry/token_secret.h"
 
@@ -19,6 +20,8 @@ struct token_wish {
     bool only_if_none;       /* do nothing if there is a token already */
 };
 
+/* What it comes to as the body of a request. NULL and `e` if the grants are no JSON. */
+json_t *token_wish_body(const struct token_wish *wish, struct err *e) MUST_CHECK;
 /* Make it. `*made` false: there is one already (only_if_none). */
 bool token_make(struct engine *en, const struct token_wish *wish, struct token_secret *secret,
                 bool *made, struct err *e) MUST_CHECK;

@@ -29,6 +29,7 @@ const char *const JOURNAL_ACTIONS[] = {
     "alias.removed",
     "health.changed",
     "health.removed", /* with its model */
+    "auth.denied",    /* somebody was refused, once or often; `cases` tells the newest */
     "token.created",
     "token.updated",
     "token.deleted", /* revoked: from then on it opens nothing */

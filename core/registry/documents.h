@@ -7,5 +7,6 @@
 extern const struct document_type DATASET_TYPE;   /* dataset.h */
 extern const struct document_type TEST_CASE_TYPE; /* test_case.h */
 extern const struct document_type TOKEN_TYPE;     /* token.h */
+extern const struct document_type DENIAL_TYPE;    /* denial.h */
 
 #endif

@@ -15,6 +15,7 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_DATASET] = {"dataset", NULL},
     [ENTITY_TEST_CASE] = {"test_case", NULL},
     [ENTITY_TOKEN] = {"token", NULL},
+    [ENTITY_DENIAL] = {"denial", NULL},
 };
 
 struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,

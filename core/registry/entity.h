@@ -22,6 +22,7 @@ enum entity_kind {
     ENTITY_DATASET,   /* "dataset" */
     ENTITY_TEST_CASE, /* "test_case" */
     ENTITY_TOKEN,     /* "token" */
+    ENTITY_DENIAL,    /* "denial" */
     ENTITY_KIND_COUNT
 };
 

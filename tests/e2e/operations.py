@@ -103,7 +103,7 @@ def logs():
         until("a request is logged soon", entry)
         line = entry()
         check("with all that is known of it", line["event"] == "request" and
-              line["traceparent"] == trace and line["method"] == "GET" and line["status"] == 404 and
+              line["traceparent"] == trace and line["method"] == "GET" and line["status"] == 401 and
               line["route"] == "/api/models/enterprise/registry/{model_id}" and
               line["actor"].startswith("anonymous") and line["duration_us"] >= 0 and
               line["level"] == "info" and re.fullmatch(r"[\d-]{10}T[\d:.]{12}Z", line["time"]))

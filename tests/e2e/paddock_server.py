@@ -63,6 +63,8 @@ class Server:
         self.process.send_signal(number)
         status = self.process.wait(60)
         self.process = None
+        if re.search(r"pdk_[0-9A-Za-z]{12}_[0-9A-Za-z]{20}", self.log()):
+            raise SystemExit("the log tells a secret")
         if number == signal.SIGTERM and status != 0:
             raise SystemExit(f"the server ended with {status}:\n" + self.log())
 

@@ -20,6 +20,7 @@ struct test_server {
     char log[128]; /* its standard error */
     pid_t pid;
     unsigned port;
+    const char *out;         /* file for its standard output; NULL: the log */
     const char *preload;     /* LD_PRELOAD for the server, or NULL */
     const char *const *args; /* further arguments, NULL-terminated, or NULL */
 };
