@@ -44,6 +44,18 @@ static const struct setting SETTINGS[] = {
      "Serve callers without a token on addresses other than loopback."},
     {"insecure", NULL, SETTING_BOOL, AT(insecure), 0, 0, "false", NULL, false,
      "Allow plain HTTP on addresses other than loopback."},
+    {"user", NULL, SETTING_TEXT, AT(user), 0, 0, "", NULL, false,
+     "User to become when started as root; keeps only the right to listen below port 1024."},
+    {"core-dumps", NULL, SETTING_BOOL, AT(core_dumps), 0, 0, "false", NULL, false,
+     "Allow core dumps and debuggers, which see tokens and data."},
+    {"host-names", NULL, SETTING_TEXT, AT(host_names), 0, 0, "", NULL, false,
+     "Comma list of names with a dot under which a server on loopback may be asked for, such as "
+     "that "
+     "of a proxy before it; *: any. Others are answered 421."},
+    {"cors-origins", NULL, SETTING_TEXT, AT(cors_origins), 0, 0, "", NULL, false,
+     "Comma list of origins (https://app.example.com) whose pages may use the API from a browser; "
+     "*: "
+     "all."},
     {"tls-cert", NULL, SETTING_TEXT, AT(tls_cert), 0, 0, "", NULL, false,
      "File of the server's certificate and its chain, PEM; with --tls-key it serves HTTPS only. "
      "Read "

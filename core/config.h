@@ -21,6 +21,8 @@ struct config {
     const char *listen, *data_dir, *policy_dir, *plugin_dir, *redis_url;
     int64_t threads;
     bool allow_anonymous, insecure;
+    const char *host_names, *cors_origins, *user;
+    bool core_dumps;
     const char *tls_cert, *tls_key, *tls_client_ca;
     /* remembering */
     int64_t retention_days, sample_size, nightly_hour;

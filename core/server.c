@@ -1,4 +1,5 @@
 #include "server.h"
+#include "privileges.h"
 
 #include "api/api.h"
 #include "base/log.h"
@@ -284,6 +285,10 @@ static bool start_http(struct server *s, struct err *e)
         .idle_timeout_ms = (unsigned)c->idle_timeout_ms,
         .write_timeout_ms = (unsigned)c->write_timeout_ms,
         .heartbeat_ms = (unsigned)c->events_heartbeat_ms,
+        .check_host = is_loopback(c->listen),
+        .check_origin = true,
+        .host_names = config_list(&s->settings, c->host_names),
+        .cors_origins = *c->cors_origins ? config_list(&s->settings, c->cors_origins) : NULL,
         .tls = s->tls,
         .handshake_timeout_ms = (unsigned)c->handshake_timeout_ms,
         .connections_per_address = (unsigned)c->connections_per_address,
@@ -305,14 +310,16 @@ static bool start(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
     if (!log_open(*c->log_file ? c->log_file : NULL, level_of(c->log_level), e) ||
-        !check_exposure(c, e))
+        !check_exposure(c, e) || !privileges_drop(c->user, c->data_dir, e))
         return false;
+    privileges_lock(c->core_dumps);
     make_rules(s);
     if (!open_tls(s, e))
         return false;
     if (!open_store(s, e) || !start_engine(s, e) || !first_token(s, e) || !start_telemetry(s, e) ||
         !open_policies(s, e) || !start_http(s, e))
         return false;
+    privileges_check_modes(c->data_dir, s->tls ? c->tls_key : NULL);
     log_event(LOG_INFO, "listening",
               "\"address\":\"%s\",\"port\":%u,\"pid\":%ld,\"version\":\"%s\"",
               http_address(s->http), http_port(s->http), (long)getpid(), PADDOCK_VERSION);

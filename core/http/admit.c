@@ -2,6 +2,7 @@
 
 #include "http/errors.h"
 #include "http/loop_impl.h"
+#include "http/origin.h"
 
 #include <string.h>
 #include <strings.h>
@@ -179,7 +180,7 @@ static bool check_key(const struct request *rq, struct err *e)
 
 enum admission admit(struct request *rq, struct err *e)
 {
-    if (!guard_address(rq, e) || !check_expect(rq, e))
+    if (!guard_address(rq, e) || !origin_admit(rq, e) || !check_expect(rq, e))
         return ADMIT_REFUSE;
     if (rq->head.asterisk) {
         rq->allowed = (1U << METHOD_COUNT) - 1;

@@ -1,8 +1,9 @@
 /* admit: what is checked between the head of a request and its handler. Room: http. Threads:
  * [loop].
  *
- * In this order: rate of the address, expectation, path, method, parameters, body and its type and
- * size, query, Idempotency-Key, authorization. The first that fails is the answer. */
+ * In this order: rate of the address, Host and Origin, expectation, path, method, parameters, body
+ * and its type and size, query, Idempotency-Key, authorization. The first that fails is the answer.
+ */
 #ifndef PADDOCK_HTTP_ADMIT_H
 #define PADDOCK_HTTP_ADMIT_H
 

@@ -34,6 +34,11 @@ const struct err_kind HTTP_MEDIA_TYPE = {"UNSUPPORTED_MEDIA_TYPE", 415, "Unsuppo
 const struct err_kind HTTP_EXPECTATION = {
     "EXPECTATION_FAILED", 417, "Expectation failed",
     "The only expectation known here is `Expect: 100-continue`."};
+const struct err_kind HTTP_MISDIRECTED = {
+    "MISDIRECTED_REQUEST", 421, "Misdirected request",
+    "The Host header names a server that this is not, as it happens when somebody's domain is made "
+    "to "
+    "point at this machine. Use localhost or an address, or have --host-names list the name."};
 const struct err_kind HTTP_RATE_LIMITED = {"RATE_LIMITED", 429, "Rate limited",
                                            "The token or the client's address has used up its "
                                            "rate, or too many wrong tokens came from the "
@@ -49,9 +54,8 @@ const struct err_kind HTTP_VERSION = {"HTTP_VERSION_NOT_SUPPORTED", 505,
                                       "This server speaks HTTP/1.1 and HTTP/1.0."};
 
 const struct err_kind *const HTTP_ERRORS[] = {
-    &HTTP_MALFORMED,       &HTTP_UNAUTHENTICATED, &HTTP_FORBIDDEN,
-    &HTTP_NOT_FOUND,       &HTTP_METHOD,          &HTTP_TIMEOUT,
-    &HTTP_BODY_TOO_LARGE,  &HTTP_URI_TOO_LONG,    &HTTP_MEDIA_TYPE,
-    &HTTP_EXPECTATION,     &HTTP_RATE_LIMITED,    &HTTP_HEADERS_LARGE,
-    &HTTP_NOT_IMPLEMENTED, &HTTP_VERSION,         NULL,
+    &HTTP_MALFORMED,     &HTTP_UNAUTHENTICATED, &HTTP_FORBIDDEN,      &HTTP_NOT_FOUND,
+    &HTTP_METHOD,        &HTTP_TIMEOUT,         &HTTP_BODY_TOO_LARGE, &HTTP_URI_TOO_LONG,
+    &HTTP_MEDIA_TYPE,    &HTTP_EXPECTATION,     &HTTP_MISDIRECTED,    &HTTP_RATE_LIMITED,
+    &HTTP_HEADERS_LARGE, &HTTP_NOT_IMPLEMENTED, &HTTP_VERSION,        NULL,
 };

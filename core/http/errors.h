@@ -16,6 +16,7 @@ extern const struct err_kind HTTP_BODY_TOO_LARGE; /* 413 BODY_TOO_LARGE */
 extern const struct err_kind HTTP_URI_TOO_LONG;   /* 414 URI_TOO_LONG */
 extern const struct err_kind HTTP_MEDIA_TYPE;     /* 415 UNSUPPORTED_MEDIA_TYPE */
 extern const struct err_kind HTTP_EXPECTATION;    /* 417 EXPECTATION_FAILED */
+extern const struct err_kind HTTP_MISDIRECTED;    /* 421 MISDIRECTED_REQUEST: another's name */
 extern const struct err_kind HTTP_RATE_LIMITED;   /* 429 RATE_LIMITED */
 extern const struct err_kind HTTP_HEADERS_LARGE;  /* 431 HEADERS_TOO_LARGE */
 extern const struct err_kind

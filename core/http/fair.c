@@ -8,7 +8,7 @@
 #define SLICE_NS     200000   /* of a turn; then the loop looks around */
 #define WINDOW_SHIFT 26       /* 67 ms */
 #define BUSY_NS      4000000  /* used of late: about 4 % of a loop */
-#define ALSO_BUSY_NS 500000   /* of a connection from a busy address */
+#define ALSO_BUSY_NS 150000   /* of a connection from a busy address */
 #define CHARGE_MAX   1000000  /* for a visit: it may have been the kernel that took the time */
 #define STARVED_NS   20000000 /* that the busy may wait while others fill the loop */
 
@@ -93,6 +93,12 @@ void fair_look(struct loop *l)
         f->turn_ns = f->last_ns;
     else if (f->last_ns - f->turn_ns > SLICE_NS)
         event_base_loopbreak(l->base);
+}
+
+bool fair_over(const struct connection *c)
+{
+    const struct fair *f = &c->loop->fair;
+    return f->last_ns - f->visit_ns > SLICE_NS;
 }
 
 void fair_end(struct connection *c)

@@ -50,6 +50,8 @@ void fair_look(struct loop *l);
 /* Around everything that is done for a connection because something happened to it. */
 void fair_begin(struct connection *c);
 void fair_end(struct connection *c);
+/* Has the visit lasted long enough, as far as the newest time known tells? */
+bool fair_over(const struct connection *c);
 /* Is it new and of somebody busy, or in its handshake? Then it comes later. */
 void fair_open(struct connection *c);
 /* It has more to do than one visit may take: in turn. */

@@ -275,6 +275,8 @@ static int known_index(const char *name, size_t len)
     };
     if (len == 12 && strncasecmp(name, "x-request-id", len) == 0)
         return KNOWN_REQUEST_ID;
+    if (len == 6 && strncasecmp(name, "origin", len) == 0)
+        return KNOWN_ORIGIN;
     if (len >= sizeof by_length / sizeof *by_length || !by_length[len].name ||
         strncasecmp(name, by_length[len].name, len) != 0)
         return -1;

@@ -57,14 +57,20 @@ static bool has_header(const struct request *rq, const char *name)
     return false;
 }
 
+void request_methods(const struct request *rq, char *out, size_t size)
+{
+    size_t n = 0;
+    *out = '\0';
+    for (int m = 0; m < METHOD_COUNT && n < size; m++)
+        if (rq->allowed & 1U << m || m == METHOD_OPTIONS)
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "",
+                                  method_name((enum http_method)m));
+}
+
 void request_allow(struct request *rq)
 {
     char text[64];
-    size_t n = 0;
-    for (int m = 0; m < METHOD_COUNT; m++)
-        if (rq->allowed & 1U << m || m == METHOD_OPTIONS)
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "",
-                                  method_name((enum http_method)m));
+    request_methods(rq, text, sizeof text);
     request_add_header(rq, "Allow", text);
 }
 

@@ -2,6 +2,7 @@
 
 #include "http/connection.h"
 #include "http/errors.h"
+#include "http/origin.h"
 #include "http/status.h"
 
 #include <stdio.h>
@@ -43,7 +44,9 @@ void reply_put_head(struct request *rq, struct bytes *out, int status, const cha
 {
     size_t line_len, id_len = strlen(rq->id), type_len = type ? strlen(type) : 0;
     const char *line = status_line(status, &line_len);
-    char *start = bytes_room(out, HEAD_ROOM + id_len + type_len + rq->headers.len), *p = start;
+    bool quiet = !rq->loop->config->cors_origins && (!type || *type != 't'); /* as most are */
+    size_t room = HEAD_ROOM + id_len + type_len + rq->headers.len + (quiet ? 0 : origin_room(rq));
+    char *start = bytes_room(out, room), *p = start;
     if (!p)
         return;
     p = put(p, line, line_len);
@@ -64,6 +67,8 @@ void reply_put_head(struct request *rq, struct bytes *out, int status, const cha
         p = PUT(p, "Connection: keep-alive\r\n");
     if (rq->headers.len)
         p = put(p, rq->headers.data, rq->headers.len);
+    if (!quiet)
+        p = origin_put(rq, type, p);
     p = PUT(p, "\r\n");
     out->len += (size_t)(p - start);
 }

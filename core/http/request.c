@@ -55,6 +55,7 @@ static void begin(struct request *rq, struct loop *l, struct connection *c)
     rq->actor_id = "";
     rq->access = NULL;
     rq->data = NULL;
+    rq->origin = NULL;
     rq->address = c->address;
     rq->tenant = 0;
     rq->on_reply = NULL;
@@ -128,7 +129,8 @@ void request_identify(struct request *rq)
 void request_end(struct request *rq, int status, size_t bytes)
 {
     struct loop *l = rq->loop;
-    int64_t took = clock_mono_ns(l->config->clock) - rq->started_ns;
+    int64_t now = clock_mono_ns(l->config->clock), took = now - rq->started_ns;
+    l->fair.last_ns = now;
     size_t n;
     const struct route *table = router_table(l->router, &n);
     stats_reply(&l->stats, rq->route ? (size_t)(rq->route - table) : n, status, took);

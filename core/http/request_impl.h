@@ -69,6 +69,7 @@ struct request {
     const char *id;
     int64_t started_ns;
     const char *actor_kind, *actor_id;
+    const char *origin;       /* of a page that may read the reply, or NULL */
     uint64_t address, tenant; /* address_number() of the client; who is served, 0: nobody known */
     const void *access;
     void *data;
@@ -95,7 +96,9 @@ void request_abandon(struct request *rq);
 void stream_finish(struct stream *s);
 /* Take it off the list of orphans, if it is there. */
 void stream_adopt(struct request *rq);
-/* Add the Allow header made of `allowed`. */
+/* The methods of `allowed`: "GET, HEAD". */
+void request_methods(const struct request *rq, char *out, size_t size);
+/* Add the Allow header made of them. */
 void request_allow(struct request *rq);
 /* May the client's address send one more request now? (guard.c) */
 bool guard_address(struct request *rq, struct err *e) MUST_CHECK;

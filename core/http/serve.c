@@ -2,6 +2,7 @@
 #include "http/admit.h"
 #include "http/body.h"
 #include "http/errors.h"
+#include "http/origin.h"
 
 #include <event2/buffer.h>
 #include <sys/socket.h>
@@ -71,6 +72,7 @@ static void begin_request(struct connection *c)
     case ADMIT_HANDLE: begin_admitted(c, &e); break;
     case ADMIT_OPTIONS:
         request_allow(rq);
+        origin_preflight(rq);
         request_reply(rq, 204, NULL, "", 0);
         break;
     case ADMIT_REFUSE: connection_refuse(c, &e); break;
@@ -94,7 +96,7 @@ static bool step_head(struct connection *c)
     struct evbuffer_iovec v;
     if (connection_backlog(c) > BACKLOG_MAX || !next_input(c, &v))
         return false;
-    if (c->state == CONN_IDLE && c->begun == REQUESTS_A_VISIT) {
+    if (c->state == CONN_IDLE && (c->begun == REQUESTS_A_VISIT || (c->begun && fair_over(c)))) {
         fair_queue(c);
         return false;
     }

@@ -43,6 +43,11 @@ struct http_config {
     unsigned write_timeout_ms; /* a reply that makes no progress [30000] */
     unsigned heartbeat_ms;     /* comment line on idle event streams [15000] */
 
+    /* Browsers (origin.h). Lists end with NULL; NULL: empty. */
+    bool check_host;   /* 421 for names of others: where only this machine is to be served */
+    bool check_origin; /* 403 for changes by pages of other origins */
+    const char *const *host_names, *const *cors_origins; /* "*": any */
+
     struct tls *tls;               /* tls.h; NULL: plain HTTP. Must outlive the server */
     unsigned handshake_timeout_ms; /* from accept to the end of the TLS handshake [10000] */
     unsigned handshakes_max; /* under way at once, of all loops [4096]; the oldest make room */
@@ -79,7 +84,7 @@ void http_free(struct http_server *s);
 #define HTTP_BUCKET_COUNT 11
 extern const double HTTP_BUCKETS[HTTP_BUCKET_COUNT]; /* seconds: .0001 .. 10 */
 /* The statuses that are counted one by one; the last stands for all others and is 0. */
-#define HTTP_STATUS_COUNT 36
+#define HTTP_STATUS_COUNT 37
 extern const int HTTP_STATUSES[HTTP_STATUS_COUNT];
 
 /* Counters, summed over the loops. [any] */

@@ -119,21 +119,15 @@ enum tls_result tls_handshake(struct tls_session *s, struct bytes *out)
 enum tls_result tls_read(struct tls_session *s, struct evbuffer *plain, size_t max,
                          struct bytes *out)
 {
+    char piece[PIECE]; /* most reads are small: a place for the largest would be made each time */
     enum tls_result result = TLS_MORE;
     bool some = false;
     s->out = out;
     while (evbuffer_get_length(plain) < max) {
-        struct evbuffer_iovec v;
-        if (evbuffer_reserve_space(plain, PIECE, &v, 1) != 1) {
-            result = TLS_BAD;
-            break;
-        }
         ERR_clear_error();
-        int n = SSL_read(s->ssl, v.iov_base, PIECE);
-        v.iov_len = n > 0 ? (size_t)n : 0;
-        evbuffer_commit_space(plain, &v, 1);
-        if (n <= 0) {
-            result = result_of(s, n);
+        int n = SSL_read(s->ssl, piece, sizeof piece);
+        if (n <= 0 || evbuffer_add(plain, piece, (size_t)n) != 0) {
+            result = n <= 0 ? result_of(s, n) : TLS_BAD;
             break;
         }
         some = true;

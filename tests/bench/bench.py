@@ -2,7 +2,7 @@
 
     tests/bench/run.sh [--short] [--build DIR] [--keep] [SECTION...]
 
-Sections: sketch get post batch paced models live empty (all, in this order, unless named). Figures that are
+Sections: sketch get post batch paced models live fair tls empty (all, in this order, unless named). Figures that are
 compared come from one run with interleaved rounds (A B A B ...), the ratio is the median of the
 rounds' ratios, and the rates beside it are the medians. --short makes rounds shorter and fewer, and
 100,000 models 20,000. Exit status 1 if a bound is missed.
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-from servers import (API, HERE, Answer, Evhttp, FastApiRedis, Nginx, Paddock, Redis, quote,
+from servers import (API, HERE, Answer, Certificate, Evhttp, FastApiRedis, Nginx, Paddock, Redis, quote,
                      run_binary)
 
 RECORD = {"latency_ms": 12.345, "success": True}
@@ -55,9 +55,9 @@ class Run:
             self.missed += not good
         print(f"{verdict}  {figure:<24} {text}{bound}", flush=True)
 
-    def wrk(self, server, path, script=None, seconds=None):
+    def wrk(self, server, path, script=None, seconds=None, more=()):
         command = ["wrk", "-t1", "-c64", "--timeout", "10s",
-                   f"-d{seconds or self.seconds}s",
+                   f"-d{seconds or self.seconds}s", *more,
                    *(["-s", str(HERE / "wrk" / script)] if script else []), server.url(path)]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         if "Non-2xx" in out or "Socket errors" in out:
@@ -317,6 +317,20 @@ def section_fair(run):
                 f"requests/s): p99 {before['p99_ms']:.2f} ms before, {during['p99_ms']:.2f} during "
                 f"(p50 {before['p50_ms']:.2f}, {during['p50_ms']:.2f}): {ratio:.2f} times",
                 ratio, at_most=2)
+
+
+def section_tls(run):
+    """TLS beside nginx, one loop or worker each: full handshakes, and requests on kept connections."""
+    certificate = Certificate(run)
+    paddock = Paddock(run, threads=1, certificate=certificate).start()
+    path = register(paddock, "nba-props")
+    get, _ = answers(run, paddock, path)
+    nginx = Nginx(run, get, certificate=certificate).start()
+    close = ("-H", "Connection: close")
+    run.compare("TLS handshakes", {s.name: lambda s=s: run.wrk(s, path, more=close)
+                                   for s in (paddock, nginx)}, {"nginx": 0.8})
+    run.compare("GET model over TLS", {s.name: lambda s=s: run.wrk(s, path)
+                                       for s in (paddock, nginx)}, {"nginx": 0.7})
 
 
 def raise_priority(pid, nice):

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -74,12 +75,19 @@ class Server:
         if self in self.run.running:
             self.run.running.remove(self)
 
+    tls = False
+
     def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}{path}"
 
     def call(self, method, path, body=None, content_type="application/json"):
         """One request on a connection of its own: status, headers in order, body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        if self.tls:  # the certificate is made for the run
+            context = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60,
+                                                     context=context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             if body is not None and not isinstance(body, bytes):
                 body = json.dumps(body).encode()
@@ -104,12 +112,26 @@ class Server:
         raise SystemExit(f"{self.name}: no RSS")
 
 
+class Certificate:
+    """One for 127.0.0.1, signed by itself: EC P-256, as most servers have today."""
+
+    def __init__(self, run, kind=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+        self.pem, self.key = run.dir / "server.pem", run.dir / "server.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        self.key, "-out", self.pem], check=True, capture_output=True)
+
+
 class Paddock(Server):
     path = "/readyz"
 
-    def __init__(self, run, threads=None, arguments=()):
+    def __init__(self, run, threads=None, arguments=(), certificate=None):
         super().__init__(run, "paddock")
         self.threads, self.arguments = threads, arguments
+        if certificate:
+            self.tls = True
+            self.arguments = [*arguments, "--tls-cert", str(certificate.pem), "--tls-key",
+                              str(certificate.key)]
 
     def command(self):
         return [run_binary(self.run, "paddock"), "serve", "--listen", f"127.0.0.1:{self.port}",
@@ -180,7 +202,7 @@ http {{
     client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
     uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{tls};
         location / {{
             default_type "{type}";
             {headers}
@@ -194,15 +216,22 @@ http {{
 class Nginx(Server):
     """nginx's `return 200` with the same bytes and headers."""
 
-    def __init__(self, run, answer, workers=1):
+    def __init__(self, run, answer, workers=1, certificate=None):
         super().__init__(run, "nginx")
+        self.tls = certificate is not None
+        # What Paddock does: no cache of sessions, tickets, the same protocols and ciphers.
+        tls = ("" if not certificate else f" ssl; ssl_certificate {certificate.pem}; "
+               f"ssl_certificate_key {certificate.key}; ssl_protocols TLSv1.2 TLSv1.3; "
+               "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20; ssl_prefer_server_ciphers on; "
+               "ssl_session_cache off; ssl_session_tickets on; ssl_conf_command Ciphersuites "
+               "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256")
         body = answer.body.decode()
         if "'" in body or "$" in body or len(body) > 4000:
             raise SystemExit("nginx cannot return this body")
         kind = dict((k.lower(), v) for k, v in answer.headers).get("content-type", "text/plain")
         lines = [f"add_header {k} '{v}';" for k, v in answer.headers if k.lower() != "content-type"]
         (self.dir / "nginx.conf").write_text(NGINX.format(
-            dir=self.dir, workers=workers, port=self.port, type=kind, headers=" ".join(lines),
+            dir=self.dir, workers=workers, port=self.port, tls=tls, type=kind, headers=" ".join(lines),
             body=body))
 
     def command(self):

@@ -7,9 +7,9 @@
 
 /* Refusals of the HTTP layer that may meet any request and stand at no operation. */
 static const char *const OF_HTTP[] = {
-    "MALFORMED_REQUEST", "NOT_FOUND",         "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT",
-    "URI_TOO_LONG",      "HEADERS_TOO_LARGE", "EXPECTATION_FAILED", "HTTP_VERSION_NOT_SUPPORTED",
-    "NOT_IMPLEMENTED",
+    "MALFORMED_REQUEST", "NOT_FOUND",           "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT",
+    "URI_TOO_LONG",      "HEADERS_TOO_LARGE",   "EXPECTATION_FAILED", "HTTP_VERSION_NOT_SUPPORTED",
+    "NOT_IMPLEMENTED",   "MISDIRECTED_REQUEST", "FORBIDDEN",
 };
 
 json_t *openapi_read(void)

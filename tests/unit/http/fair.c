@@ -5,15 +5,15 @@
 #include "http/guard.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define NOISY     24
-#define AHEAD     200 /* requests that a noisy client sends in one piece */
+#define NOISY     16
+#define AHEAD     80 /* requests that a noisy client sends in one piece */
 
 static struct {
-    atomic_int served; /* of the noisy */
-    int at, from;      /* the quiet one asks when so many are served; and was served at */
-    int quiet_fd;
-    unsigned spin_us;
-    int again[64]; /* who asks again and again */
+    atomic_int served;   /* of the noisy */
+    atomic_int at, from; /* the quiet one asks when so many are served; and was served at */
+    atomic_int quiet_fd;
+    atomic_uint spin_us;
+    atomic_int again[64]; /* who asks again and again */
     atomic_bool stop;
 } scene;
 

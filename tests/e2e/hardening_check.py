@@ -1,0 +1,141 @@
+"""What hardening.sh tests. Every check prints a line; the first that fails ends the program."""
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+
+from paddock_server import Server
+
+UNIT = pathlib.Path(os.environ["PADDOCK_SOURCE"]) / "packaging/systemd/paddock.service"
+WORST_EXPOSURE = 2.0  # of 10, as systemd-analyze security counts
+
+
+def check(good, what, detail=""):
+    if not good:
+        raise SystemExit(f"FAILED: {what}\n{detail}")
+    print("ok", what)
+
+
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def elf(binary):
+    name = binary.name
+    head, dynamic = (output("readelf", "-W", o, binary).stdout for o in ("-h", "-d"))
+    segments, symbols = (output("readelf", "-W", o, binary).stdout for o in ("-l", "--dyn-syms"))
+    check("DYN (Position-Independent Executable" in head and "PIE" in dynamic, f"{name}: PIE", head)
+    check("GNU_RELRO" in segments and "NOW" in dynamic, f"{name}: RELRO, all of it", dynamic)
+    stack = [line for line in segments.splitlines() if "GNU_STACK" in line]
+    check(stack and " RWE" not in stack[0], f"{name}: no executable stack", segments)
+    check("RPATH" not in dynamic and "RUNPATH" not in dynamic, f"{name}: no RPATH", dynamic)
+    check("TEXTREL" not in dynamic, f"{name}: no relocations in its text", dynamic)
+    check("__stack_chk_fail" in symbols, f"{name}: stack protector", symbols)
+    check("_chk@" in symbols, f"{name}: FORTIFY", symbols)
+
+
+def status(server):
+    text = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
+def modes(server):
+    top = pathlib.Path(server.dir) / "data"
+    found = [top, *top.rglob("*")]
+    wrong = [f"{p} {stat.filemode(p.stat().st_mode)}" for p in found
+             if stat.S_IMODE(p.stat().st_mode) & 0o077]
+    check(len(found) > 3 and not wrong, f"{len(found)} files of the data directory are the owner's",
+          "\n".join(wrong))
+
+
+def running(server):
+    of = status(server)
+    check(of["NoNewPrivs"] == "1", "nothing gains rights")
+    limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+    core = [x for x in limits.splitlines() if x.startswith("Max core file size")]
+    check(core[0].split()[4:6] == ["0", "0"], "no core dumps", limits)
+    # What is not dumpable belongs to root in /proc, whoever runs it.
+    owner = os.stat(f"/proc/{server.process.pid}/mem").st_uid
+    check(owner == 0, "its memory is closed to other processes of the user", str(owner))
+
+
+def as_user():
+    """As root: become nobody, keep nothing but the right to listen."""
+    if os.geteuid() != 0:
+        print("-- not root, so --user is not tested")
+        return
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="paddock-user-") as top:
+        os.chmod(top, 0o755)
+        with Server("--user", "nobody", "--data-dir", top + "/data") as server:
+            of = status(server)
+            check(of["Uid"].split() == [str(nobody.pw_uid)] * 4, "it is nobody", of["Uid"])
+            check(of["Gid"].split() == [str(nobody.pw_gid)] * 4, "in nobody's group", of["Gid"])
+            kept = 1 << 10  # CAP_NET_BIND_SERVICE
+            check(int(of["CapPrm"], 16) == int(of["CapEff"], 16) == kept, "with one right left",
+                  of["CapPrm"])
+            check(os.stat(top + "/data").st_uid == nobody.pw_uid, "the data are nobody's")
+            owner = os.stat(f"/proc/{server.process.pid}/mem").st_uid
+            check(owner == 0, "its memory is closed to nobody's processes", str(owner))
+            reply = server.call("POST", "~/registry",
+                                {"name": "a", "version": "1", "type": "classifier"})
+            check(reply.status == 201, "it works", reply.text)
+        done = output(os.environ["PADDOCK_BIN"], "serve", "--user", "no-such-user", "--data-dir",
+                      top + "/other")
+        check(done.returncode == 2 and "no-such-user" in done.stderr, "an unknown user is refused")
+
+
+def open_directory():
+    with Server() as server:
+        server.stop()
+        os.chmod(server.dir + "/data", 0o755)
+        server.start()
+        check('"data_dir_open_to_others"' in server.log(), "an open data directory is logged")
+        os.chmod(server.dir + "/data", 0o700)
+
+
+def unit():
+    text = UNIT.read_text()
+    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "UMask=0077", "LimitCORE=0",
+                 "CapabilityBoundingSet=", "MemoryDenyWriteExecute=yes"):
+        check(line in text.splitlines(), "unit: " + line)
+    if not shutil.which("systemd-analyze"):
+        print("-- no systemd-analyze here, so the unit is not checked by it")
+        return
+    with tempfile.TemporaryDirectory(prefix="paddock-unit-") as top:
+        path = pathlib.Path(top) / "paddock.service"
+        path.write_text(text.replace("ExecStart=paddock", "ExecStart=" + os.environ["PADDOCK_BIN"]))
+        done = output("systemd-analyze", "verify", "--man=no", path)
+        mine = [x for x in done.stderr.splitlines() if "paddock" in x]
+        check(not mine, "unit: systemd-analyze verify", done.stderr)
+        done = output("systemd-analyze", "security", "--offline=yes",
+                      f"--threshold={int(WORST_EXPOSURE * 10)}", "--no-pager", path)
+        last = [x for x in done.stdout.splitlines() if "exposure level" in x]
+        if not last:
+            print("-- this systemd-analyze knows no --offline:", done.stderr.strip())
+        else:
+            check(done.returncode == 0, "unit: " + last[0].strip("→ "), done.stdout)
+
+
+def main():
+    binary = pathlib.Path(os.environ["PADDOCK_BIN"])
+    for program in (binary, binary.with_name("paddock-worker")):
+        if program.exists():
+            elf(program)
+    with Server() as server:
+        running(server)
+        modes(server)
+        server.process.send_signal(signal.SIGHUP)
+    with Server("--core-dumps", "true") as server:
+        limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+        check("Max core file size" in limits, "core dumps may be asked for")
+    open_directory()
+    as_user()
+    unit()
+
+
+main()
