@@ -34,7 +34,8 @@ static const struct setting SETTINGS[] = {
      "Directory of Lua policies (rollout/ and severity/), before the shipped ones of the same "
      "names."},
     {"plugin-dir", NULL, SETTING_TEXT, AT(plugin_dir), 0, 0, "", NULL, false,
-     "Directory of plugins. Nothing reads it before plugins exist."},
+     "Comma list of directories of plugins, beside those that come with Paddock; files and "
+     "directories must belong to root or to who runs the server, writable by nobody else."},
     {"redis-url", "MODEL_REGISTRY_REDIS_URL", SETTING_TEXT, AT(redis_url), 0, 0, "", NULL, true,
      "Redis to share among nodes; empty: the embedded store. This version has only the embedded "
      "one."},

@@ -2,10 +2,12 @@
 #include "privileges.h"
 
 #include "api/api.h"
+#include "base/beside.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config.h"
 #include "engine/token_make.h"
+#include "extend/catalog.h"
 #include "extend/policies.h"
 #include "http/tls.h"
 
@@ -39,6 +41,9 @@ struct server {
     struct telemetry *telemetry;
     struct health_judge *judge;
     struct feed *feed;
+    struct worker_settings worker;
+    char worker_program[4096], bundled_plugins[4096];
+    struct catalog *plugins;
     struct policies *policies;
     struct token_usage *usage;
     struct denials *denials;
@@ -199,6 +204,28 @@ static bool open_policies(struct server *s, struct err *e)
     return s->policies && policies_watch(s->policies, POLICY_WATCH_MS, e);
 }
 
+/* Whatever is wrong with plugins, the server starts, and the catalog says why they are out. */
+static bool open_plugins(struct server *s, struct err *e)
+{
+    static const char *const PROGRAM[] = {"paddock-worker", NULL};
+    static const char *const BUNDLED[] = {"../lib/paddock/plugins", "../plugins", NULL};
+    if (!beside_find(PROGRAM, s->worker_program, sizeof s->worker_program)) {
+        snprintf(s->worker_program, sizeof s->worker_program, "paddock-worker");
+        log_event(LOG_ERROR, "no_worker_program", NULL);
+    }
+    s->worker = (struct worker_settings){.program = s->worker_program};
+    bool bundled = beside_find(BUNDLED, s->bundled_plugins, sizeof s->bundled_plugins);
+    const struct catalog_config config = {
+        .data_dir = s->settings.config.data_dir,
+        .bundled_dir = bundled ? s->bundled_plugins : NULL,
+        .dirs = config_list(&s->settings, s->settings.config.plugin_dir),
+        .worker = &s->worker,
+        .clock = &CLOCK_SYSTEM,
+    };
+    s->plugins = catalog_open(&config, e);
+    return s->plugins != NULL;
+}
+
 static double threshold(double setting)
 {
     return setting > 0 ? setting : NAN;
@@ -260,6 +287,7 @@ static bool start_http(struct server *s, struct err *e)
         .usage = s->usage,
         .denials = s->denials,
         .allow_anonymous = c->allow_anonymous,
+        .plugins = s->plugins,
         .readers = s->readers,
         .policies = s->policies,
         .clock = &CLOCK_SYSTEM,
@@ -317,7 +345,7 @@ static bool start(struct server *s, struct err *e)
     if (!open_tls(s, e))
         return false;
     if (!open_store(s, e) || !start_engine(s, e) || !first_token(s, e) || !start_telemetry(s, e) ||
-        !open_policies(s, e) || !start_http(s, e))
+        !open_policies(s, e) || !open_plugins(s, e) || !start_http(s, e))
         return false;
     privileges_check_modes(c->data_dir, s->tls ? c->tls_key : NULL);
     log_event(LOG_INFO, "listening",
@@ -345,6 +373,7 @@ static void stop(struct server *s)
     http_free(s->http); /* only now does nobody hold a loop any more */
     tls_close(s->tls);
     feed_free(s->feed);
+    catalog_close(s->plugins);
     policies_close(s->policies);
     token_usage_close(s->usage);
     if (s->keys)

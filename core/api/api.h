@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct catalog;
+
 struct api {
     struct store *store;
     struct engine *engine;
@@ -31,6 +33,7 @@ struct api {
     struct feed *feed;
     struct token_usage *usage;
     struct denials *denials;
+    struct catalog *plugins;
     struct pool *readers;
     struct policies *policies; /* Lua, extend/policies.h */
     const struct clock *clock;

@@ -57,6 +57,10 @@ void policies_list(struct request *rq);
 void policy_get(struct request *rq);
 void policy_check(struct request *rq);
 
+/* plugins.c */
+void plugins_list(struct request *rq);
+void plugins_reload(struct request *rq);
+
 /* service.c */
 void config_get(struct request *rq);
 void nodes_list(struct request *rq);

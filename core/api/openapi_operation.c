@@ -77,7 +77,7 @@ static void add_headers(json_t *list, const struct route *r)
         {"Namespace", is_own(r)},
         {"IfMatch", !is_read(r) && strstr(r->responses, "REVISION_MISMATCH")},
         {"IfNoneMatch", entity},
-        {"Reason", !is_read(r) && !records},
+        {"Reason", !is_read(r) && !records && !(r->flags & ROUTE_UNKEYED)},
         {"IdempotencyKey", (r->flags & ROUTE_KEYED) != 0},
         {"LastEventId", (r->flags & ROUTE_OPEN_ENDED) != 0},
         {"RequestId", true},

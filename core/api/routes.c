@@ -220,6 +220,13 @@ const struct route ROUTES[] = {
     {OP(DELETE, TOKEN, "token_delete", document_remove), ADMIN, NOTHING, DOCUMENTS(TOKEN_TYPE),
      TELLS("Tokens", "Revoke a token, at once.", "204" NO_TOKEN STALE)},
 
+    {OP(GET, BASE "/plugins", "plugins_list", plugins_list), READ, .query = READ_PARAMETERS,
+     TELLS("Plugins", "Tests, strategies and runtimes: what is loaded, and what is out and why.",
+           "200 PluginList")},
+    {OP(POST, BASE "/plugins/reload", "plugins_reload", plugins_reload), ADMIN,
+     .flags = ROUTE_NO_BODY | ROUTE_UNKEYED | ROUTE_SERVER, .query = READ_PARAMETERS,
+     TELLS("Plugins", "Look at the directories of plugins anew.", "200 PluginList;503 OVERLOADED")},
+
     {OP(GET, BASE "/config", "config_get", config_get), ADMIN,
      .flags = ROUTE_NO_BODY | ROUTE_SERVER, .query = READ_PARAMETERS,
      TELLS("Server", "Settings in force and where they came from.", "200 Config")},

@@ -50,7 +50,7 @@ const struct schema SCHEMAS[] = {
      "{model_types:[s] statuses:[{status:s transitions:[s]}] actions:[s] "
      "grant_actions:[s] roles:[s] severities:[s] "
      "runtimes:[s] "
-     "test_types:[any] strategies:[s] policies:[s]}",
+     "test_types:[{type:s summary:s version:s config_schema:{*:any}}] strategies:[s] policies:[s]}",
      NULL},
 
     {"InferenceRecord", "One inference of the model in the path.", NULL, "{model_id~:s " RECORD "}",
@@ -104,6 +104,13 @@ const struct schema SCHEMAS[] = {
      "after:{*:any}? reason:s? evidence:any prev_hash:s hash:s}",
      NULL},
     {"AuditEntryList", NULL, NULL, NULL, "AuditEntry"},
+
+    {"Plugin",
+     "A file found in a directory of plugins. What is not known of one that is out is null.", NULL,
+     "{kind:(test|strategy|runtime)? id:s? version:s? summary:s? config_schema:{*:any}? file:s "
+     "sha256:s? bundled:b state:(loaded|out) why:s? calls:i failures:i}",
+     NULL},
+    {"PluginList", NULL, NULL, NULL, "Plugin"},
 
     {"Config", "Each setting with its value and where it came from.", NULL,
      "{settings:{*:{value:any source:(default|file|environment|flag)}}}", NULL},
@@ -164,6 +171,7 @@ const struct tag_doc TAG_DOCS[] = {
     {"Policies", "Lua: who gets what, how bad a regression is."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},
     {"Tokens", "Who may do what, and where."},
+    {"Plugins", "Tests, strategies and runtimes that people wrote in C."},
     {"Server", "The server itself."},
     {.tag = NULL},
 };

@@ -2,13 +2,11 @@
 #include "api/handlers.h"
 #include "api/work.h"
 #include "base/json.h"
+#include "extend/catalog.h"
 #include "registry/command.h"
 #include "registry/model.h"
 
-/* What the server knows by itself; plugins and policies will add to the lists that are empty. */
-static const char *const RUNTIMES[] = {"openinference", "exec", "xgboost", NULL};
 static const char *const SEVERITIES[] = {"none", "low", "medium", "high", NULL};
-static const char *const NONE[] = {NULL};
 
 static void put_texts(struct bytes *b, const char *key, const char *const *texts)
 {
@@ -59,6 +57,50 @@ static void put_policies(struct call *c, struct bytes *b)
     bytes_char(b, ']');
 }
 
+/* The ids of the loaded plugins of a kind. */
+static void put_ids(struct bytes *b, const char *key, const struct plugin_set *set,
+                    enum plugin_kind kind)
+{
+    json_key(b, key);
+    bytes_char(b, '[');
+    for (size_t i = 0; i < set->n; i++) {
+        const struct plugin *p = set->plugins[i];
+        if (p->why || p->kind != kind)
+            continue;
+        if (b->data[b->len - 1] != '[')
+            bytes_char(b, ',');
+        json_put_string(b, p->id);
+    }
+    bytes_char(b, ']');
+}
+
+static void put_test_types(struct bytes *b, const struct plugin_set *set)
+{
+    json_key(b, "test_types");
+    bytes_char(b, '[');
+    for (size_t i = 0; i < set->n; i++) {
+        const struct plugin *p = set->plugins[i];
+        if (p->why || p->kind != PLUGIN_TEST)
+            continue;
+        bytes_text(b, b->data[b->len - 1] == '[' ? "{" : ",{");
+        json_kv_string(b, "type", p->id);
+        json_kv_string(b, "summary", p->summary);
+        json_kv_string(b, "version", p->version);
+        json_kv_raw(b, "config_schema", p->schema);
+        bytes_char(b, '}');
+    }
+    bytes_char(b, ']');
+}
+
+static void put_plugins(struct bytes *b, struct catalog *plugins)
+{
+    const struct plugin_set *set = catalog_take(plugins);
+    put_ids(b, "runtimes", set, PLUGIN_RUNTIME);
+    put_test_types(b, set);
+    put_ids(b, "strategies", set, PLUGIN_STRATEGY);
+    catalog_give(plugins, set);
+}
+
 void types_get(struct request *rq)
 {
     struct call c;
@@ -72,9 +114,7 @@ void types_get(struct request *rq)
     put_texts(&b, "grant_actions", GRANT_ACTIONS);
     put_texts(&b, "roles", GRANT_ROLE_NAMES);
     put_texts(&b, "severities", SEVERITIES);
-    put_texts(&b, "runtimes", RUNTIMES);
-    put_texts(&b, "test_types", NONE);
-    put_texts(&b, "strategies", NONE);
+    put_plugins(&b, c.api->plugins);
     put_policies(&c, &b);
     bytes_char(&b, '}');
     request_reply_json(rq, 200, &b);

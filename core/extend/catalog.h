@@ -24,9 +24,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CATALOG_FILES_MAX  1000                 /* of all directories together */
-#define CATALOG_FILE_BYTES (256u << 20)         /* of one file */
-#define CATALOG_LOAD_NS    INT64_C(30000000000) /* a reload leaves out what it did not get to */
+#define CATALOG_FILES_MAX   1000                 /* of all directories together */
+#define CATALOG_FILE_BYTES  (256u << 20)         /* of one file */
+#define CATALOG_DESCRIPTION (1u << 20)           /* of one description */
+#define CATALOG_LOAD_NS     INT64_C(30000000000) /* a reload leaves out what it did not get to */
 
 /* As in the plugin header. */
 enum plugin_kind { PLUGIN_UNKNOWN, PLUGIN_TEST, PLUGIN_STRATEGY, PLUGIN_RUNTIME };

@@ -145,6 +145,8 @@ CALLS = [
     ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
     ("events_get", {}, dict(query="types=model.*")),
     ("types_get", {}, {}),
+    ("plugins_list", {}, {}),
+    ("plugins_reload", {}, {}),
     ("config_get", {}, {}),
     ("nodes_list", {}, {}),
     ("healthz", {}, {}),

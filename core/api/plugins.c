@@ -1,0 +1,62 @@
+#include "api/call.h"
+#include "api/handlers.h"
+#include "api/items.h"
+#include "api/work.h"
+#include "base/json.h"
+#include "extend/catalog.h"
+
+static void put_plugin(const struct plugin *p, struct bytes *out)
+{
+    uint64_t calls, failures;
+    plugin_uses(p, &calls, &failures);
+    bytes_char(out, '{');
+    json_kv_string(out, "kind", plugin_kind_name(p->kind));
+    json_kv_string(out, "id", p->id);
+    json_kv_string(out, "version", p->version);
+    json_kv_string(out, "summary", p->summary);
+    json_kv_raw(out, "config_schema", p->schema);
+    json_kv_string(out, "file", p->file);
+    json_kv_string(out, "sha256", p->sha256);
+    json_kv_bool(out, "bundled", p->bundled);
+    json_kv_string(out, "state", p->why ? "out" : "loaded");
+    json_kv_string(out, "why", p->why);
+    json_kv_int(out, "calls", (int64_t)calls);
+    json_kv_int(out, "failures", (int64_t)failures);
+    bytes_char(out, '}');
+}
+
+static bool list_all(struct work *w)
+{
+    const struct plugin_set *set = catalog_take(w->api->plugins);
+    items_begin(&w->out);
+    for (size_t i = 0; i < set->n; i++) {
+        struct bytes item = BYTES_INIT(4 * CATALOG_DESCRIPTION);
+        put_plugin(set->plugins[i], &item);
+        items_add(&w->out, item.data, item.len);
+        bytes_release(&item);
+    }
+    items_end(&w->out, set->n, NULL);
+    catalog_give(w->api->plugins, set);
+    return true;
+}
+
+/* [reader] It starts a process for each file that is new. */
+static bool reload(struct work *w)
+{
+    catalog_reload(w->api->plugins);
+    return list_all(w);
+}
+
+void plugins_list(struct request *rq)
+{
+    struct call c;
+    if (call_begin(rq, ANY_NAMESPACE, &c))
+        work_answer(&c, true, list_all, NULL);
+}
+
+void plugins_reload(struct request *rq)
+{
+    struct call c;
+    if (call_begin(rq, ANY_NAMESPACE, &c))
+        work_answer(&c, true, reload, NULL);
+}
