@@ -26,7 +26,16 @@ configure_file(${header} ${PROJECT_BINARY_DIR}/include/paddock/plugin.h COPYONLY
 paddock_sdk_files(${PROJECT_BINARY_DIR} plugins)
 paddock_sdk_files(${PROJECT_BINARY_DIR}/install lib/paddock/plugins)
 
+# The model that `paddock plugin check` and `run` practise with: at the same place, seen from the
+# program, as once it is installed.
+add_library(practice MODULE sdk/practice/practice.c)
+target_link_libraries(practice PRIVATE paddock_flags paddock_sdk m)
+set_target_properties(practice PROPERTIES PREFIX "" C_VISIBILITY_PRESET hidden
+                      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/paddock)
+add_dependencies(paddock practice paddock-worker)
+
 install(DIRECTORY ${PROJECT_BINARY_DIR}/install/share DESTINATION .)
+install(TARGETS practice LIBRARY DESTINATION lib/paddock)
 install(DIRECTORY sdk/include DESTINATION .)
 install(DIRECTORY sdk/template DESTINATION share/paddock)
 install(TARGETS paddock paddock-worker RUNTIME DESTINATION bin)

@@ -47,6 +47,8 @@ static const struct subcommand {
      "Check a Lua policy, ask it, or count whom it would move; no server needed."},
     {"token", cli_token, "token create|list|revoke",
      "Make, list and revoke tokens (server stopped, or by --url)."},
+    {"plugin", cli_plugin, "plugin new|check|run ...",
+     "For authors of plugins: write, check, try (plugin --help)."},
     {"openapi", openapi, "openapi", "Print the OpenAPI document of this version."},
     {"version", version, "version", "Print the version."},
     {"help", help, "help", "Print this."},

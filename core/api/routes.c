@@ -220,7 +220,7 @@ const struct route ROUTES[] = {
     {OP(DELETE, TOKEN, "token_delete", document_remove), ADMIN, NOTHING, DOCUMENTS(TOKEN_TYPE),
      TELLS("Tokens", "Revoke a token, at once.", "204" NO_TOKEN STALE)},
 
-    {OP(GET, BASE "/plugins", "plugins_list", plugins_list), READ, .query = READ_PARAMETERS,
+    {OP(GET, BASE "/plugins", "plugins_list", plugins_list), READ_SERVER, .query = READ_PARAMETERS,
      TELLS("Plugins", "Tests, strategies and runtimes: what is loaded, and what is out and why.",
            "200 PluginList")},
     {OP(POST, BASE "/plugins/reload", "plugins_reload", plugins_reload), ADMIN,

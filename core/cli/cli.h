@@ -13,4 +13,7 @@ int cli_policy(int argc, char **argv);
 /* `paddock token create|list|revoke`: at the data directory of a stopped server, or over HTTP. */
 int cli_token(int argc, char **argv);
 
+/* `paddock plugin new|check|run`: for authors of plugins. */
+int cli_plugin(int argc, char **argv);
+
 #endif

@@ -71,7 +71,7 @@ static bool id_is_valid(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-") == len;
 }
 
-static bool check_ops(const paddock_plugin *p, struct err *e)
+bool load_check_operations(const paddock_plugin *p, struct err *e)
 {
     if (!p->ops)
         return fail(e, &ERR_INVALID, "it has no table of functions");
@@ -104,7 +104,7 @@ static bool check_entry(const paddock_plugin *p, struct err *e)
         return fail(e, &ERR_INVALID, "its version must have 1 to 64 bytes");
     if (!p->summary || !*p->summary || strnlen(p->summary, 201) > 200 || strchr(p->summary, '\n'))
         return fail(e, &ERR_INVALID, "its summary must be one line of 1 to 200 bytes");
-    return check_ops(p, e) && plugin_fields_valid(p->config, e);
+    return load_check_operations(p, e) && plugin_fields_valid(p->config, e);
 }
 
 /* Where the object lies: what a crash's address is compared with. */

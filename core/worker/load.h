@@ -21,4 +21,7 @@ int load_open(const char *path, struct err *e) MUST_CHECK;
 bool load_plugin(int fd, const char *name, const char *sha256, struct loaded *out, struct err *e)
     MUST_CHECK;
 
+/* Has it the functions that its (known) kind must have? */
+bool load_check_operations(const paddock_plugin *p, struct err *e);
+
 #endif

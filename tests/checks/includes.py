@@ -30,7 +30,7 @@ INCLUDED = {"OpenSSL": "libcrypto", "libevent": "libevent core"}
 
 SYSTEM = re.compile(
     r"(sys|netinet|arpa|net|linux|asm)/[a-z0-9_]+\.h"
-    r"|(assert|byteswap|ctype|dirent|endian|errno|fcntl|float|fnmatch|fts|getopt|glob|grp|ifaddrs"
+    r"|(assert|byteswap|ctype|dirent|elf|endian|errno|fcntl|float|fnmatch|fts|getopt|glob|grp|ifaddrs"
     r"|immintrin|inttypes|limits|link|locale|malloc|math|netdb|poll|pthread|pwd|sched|semaphore|setjmp"
     r"|signal|spawn"
     r"|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|syslog|termios"

@@ -1,0 +1,14 @@
+/* A field whose name no client could send. */
+#include <paddock/plugin.h>
+
+static const paddock_field FIELDS[] = {
+    {.name = "The Limit", .type = PADDOCK_FIELD_NUMBER, .doc = "a limit"},
+    {.name = NULL},
+};
+
+static void run(paddock_test *t)
+{
+    paddock_check(t, true, "ran", "it ran");
+}
+
+PADDOCK_TEST("org.example.broken", "1.0.0", "breaks a rule", FIELDS, run);

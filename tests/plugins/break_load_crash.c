@@ -1,0 +1,15 @@
+/* Crashes when it is loaded. */
+#include <paddock/plugin.h>
+#include <stdlib.h>
+
+__attribute__((constructor)) static void crash(void)
+{
+    abort();
+}
+
+static void run(paddock_test *t)
+{
+    paddock_check(t, true, "ran", "it ran");
+}
+
+PADDOCK_TEST("org.example.broken", "1.0.0", "breaks a rule", NULL, run);
