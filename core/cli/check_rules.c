@@ -210,6 +210,11 @@ static void check_scenario(struct subject *s, const char *scenario, struct rule_
     {                                                                          \
         .name = #name_, .kinds = FOR_TEST, .doc = doc_, .check = check_##name_ \
     }
+/* Each turn of a strategy would break it again. */
+#define TRY_FIRST(name_, kinds_, doc_)                                                  \
+    {                                                                                   \
+        .name = #name_, .kinds = kinds_, .fatal = true, .doc = doc_, .scenario = #name_ \
+    }
 #define TRY(name_, kinds_, doc_)                                         \
     {                                                                    \
         .name = #name_, .kinds = kinds_, .doc = doc_, .scenario = #name_ \
