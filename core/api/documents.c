@@ -6,6 +6,7 @@
 #include "api/submit.h"
 #include "api/tokens.h"
 #include "api/work.h"
+#include "registry/alert.h"
 #include "registry/document.h"
 #include "registry/query_documents.h"
 
@@ -185,4 +186,9 @@ void document_change(struct request *rq)
 void document_remove(struct request *rq)
 {
     submit_one(rq, document_delete);
+}
+
+void alert_acknowledge_post(struct request *rq)
+{
+    submit_one(rq, alert_acknowledge);
 }

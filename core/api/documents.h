@@ -13,5 +13,7 @@ void document_post(struct request *rq);
 void document_put_one(struct request *rq);
 void document_change(struct request *rq);
 void document_remove(struct request *rq);
+/* Decisions of a kind's own on the one of the path. */
+void alert_acknowledge_post(struct request *rq);
 
 #endif

@@ -169,6 +169,17 @@ const struct field TOKENS_PARAMETERS[] = {
     END,
 };
 
+const struct field ALERTS_PARAMETERS[] = {
+    FILTER("severity", "Only alerts of these severities: a comma list."),
+    FILTER("model_id", "Only alerts about this model."),
+    FILTER("state", "Only alerts in these states: a comma list."),
+    FILTER("kind", "Only alerts of these kinds: a comma list."),
+    DOCUMENTS_PAGE,
+    END,
+};
+
+const struct field DOCUMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
+
 const struct field MODEL_AUDIT_PARAMETERS[] = {AUDIT_FILTERS, PAGE, MIN_SEQ, END};
 
 const struct field AUDIT_PARAMETERS[] = {

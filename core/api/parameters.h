@@ -52,6 +52,8 @@ extern const struct field EVENTS_PARAMETERS[];
 extern const struct field POLICIES_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];
 extern const struct field TEST_CASES_PARAMETERS[];
+extern const struct field ALERTS_PARAMETERS[];
+extern const struct field DOCUMENTS_PARAMETERS[]; /* of kinds without filters */
 
 /* Decode the request's parameters by its route's table. False and the faults in `e`. */
 bool parameters_read(const struct request *rq, struct parameters *out, struct err *e) MUST_CHECK;

@@ -5,11 +5,13 @@
 #include "api/handlers.h"
 #include "api/parameters.h"
 #include "api/policy_fields.h"
+#include "registry/alert.h"
 #include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/test_case.h"
 #include "registry/token.h"
+#include "registry/webhook.h"
 
 #define BASE      "/api/models/enterprise"
 #define MODEL     BASE "/registry/{model_id}"
@@ -17,6 +19,8 @@
 #define TOKEN     BASE "/tokens/{token_id}"
 #define DATASET   BASE "/datasets/{dataset_id}"
 #define TEST      BASE "/validation/tests/{test_id}"
+#define ALERT     BASE "/alerts/{alert_id}"
+#define WEBHOOK   BASE "/webhooks/{webhook_id}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
 
 #define OP(m, path_, name, fn) .method = METHOD_##m, .path = path_, .operation = name, .handle = fn
@@ -192,6 +196,36 @@ const struct route ROUTES[] = {
     {OP(POST, BASE "/policies/check", "policy_check", policy_check), .action = "read",
      .flags = ROUTE_UNKEYED, .body = POLICY_DRAFT_FIELDS,
      TELLS("Policies", "Compile a draft, and ask it, without installing it.", "200 PolicyCheck")},
+    {OP(GET, BASE "/alerts", "alerts_list", document_list), .query = ALERTS_PARAMETERS, READ,
+     DOCUMENTS(ALERT_TYPE), TELLS("Alerts", "List alerts.", "200 AlertList")},
+    {OP(GET, ALERT, "alert_get", document_get), READ, .query = READ_PARAMETERS,
+     DOCUMENTS(ALERT_TYPE), TELLS("Alerts", "One alert.", "200 Alert;304;404 ALERT_NOT_FOUND")},
+    {OP(POST, ALERT "/acknowledge", "alert_acknowledge", alert_acknowledge_post),
+     .action = "validation.write", KEYED_OPTIONAL, .body = ACKNOWLEDGE_FIELDS,
+     DOCUMENTS(ALERT_TYPE),
+     TELLS("Alerts", "Say that somebody is at it.",
+           "200 Alert;404 ALERT_NOT_FOUND;409 ALERT_RESOLVED" STALE)},
+    {OP(GET, BASE "/webhooks", "webhooks_list", document_list), .query = DOCUMENTS_PARAMETERS, READ,
+     DOCUMENTS(WEBHOOK_TYPE), TELLS("Alerts", "List webhooks.", "200 WebhookList")},
+    {OP(POST, BASE "/webhooks", "webhook_create", document_post), .action = "webhook.write", KEYED,
+     .body = WEBHOOK_FIELDS, DOCUMENTS(WEBHOOK_TYPE),
+     TELLS("Alerts", "Have journal entries posted to an address.",
+           "201 Webhook;400 READ_ONLY_FIELD;409 WEBHOOK_EXISTS")},
+    {OP(GET, WEBHOOK, "webhook_get", document_get), READ, .query = READ_PARAMETERS,
+     DOCUMENTS(WEBHOOK_TYPE),
+     TELLS("Alerts", "One webhook.", "200 Webhook;304;404 WEBHOOK_NOT_FOUND")},
+    {OP(PATCH, WEBHOOK, "webhook_patch", document_change), .action = "webhook.write",
+     .body = WEBHOOK_FIELDS, DOCUMENTS(WEBHOOK_TYPE),
+     TELLS("Alerts", "Change some of a webhook's fields (JSON merge patch).",
+           "200 Webhook;400 READ_ONLY_FIELD;404 WEBHOOK_NOT_FOUND" STALE)},
+    {OP(PUT, WEBHOOK, "webhook_replace", document_put_one), .action = "webhook.write",
+     .body = WEBHOOK_FIELDS, DOCUMENTS(WEBHOOK_TYPE),
+     TELLS("Alerts", "Replace a webhook's fields, or make one under this id.",
+           "200 Webhook;201 Webhook;400 READ_ONLY_FIELD" STALE)},
+    {OP(DELETE, WEBHOOK, "webhook_delete", document_remove), .action = "webhook.write", NOTHING,
+     DOCUMENTS(WEBHOOK_TYPE),
+     TELLS("Alerts", "Delete a webhook; what it has not got yet is not sent.",
+           "204;404 WEBHOOK_NOT_FOUND" STALE)},
 
     {OP(GET, BASE "/audit", "audit_get", audit_get), READ, .query = AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of all changes; as NDJSON, all of it.",

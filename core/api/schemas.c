@@ -1,11 +1,13 @@
 #include "api/schemas.h"
 
 #include "api/policy_fields.h"
+#include "registry/alert.h"
 #include "registry/dataset.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/test_case.h"
 #include "registry/token.h"
+#include "registry/webhook.h"
 
 #include <stddef.h>
 
@@ -83,6 +85,10 @@ const struct schema SCHEMAS[] = {
     {"TestCase", "What is tested of the versions of a name, or of one model.", TEST_CASE_FIELDS,
      NULL, NULL},
     {"TestCaseList", NULL, NULL, NULL, "TestCase"},
+    {"Alert", "Something that a person should look at.", ALERT_FIELDS, NULL, NULL},
+    {"AlertList", NULL, NULL, NULL, "Alert"},
+    {"Webhook", "Where journal entries are posted to.", WEBHOOK_FIELDS, NULL, NULL},
+    {"WebhookList", NULL, NULL, NULL, "Webhook"},
 
     {"Policy", "A Lua policy. `stale`: the last good source serves, the present one is broken.",
      NULL, "{" POLICY "}", NULL},
@@ -159,6 +165,8 @@ const struct body_name BODY_NAMES[] = {
     {TEST_CASE_FIELDS, "TestCase"},
     {POLICY_DRAFT_FIELDS, "PolicyDraft"},
     {TOKEN_FIELDS, "Token"},
+    {ACKNOWLEDGE_FIELDS, "Acknowledge"},
+    {WEBHOOK_FIELDS, "Webhook"},
     {.table = NULL},
 };
 
@@ -169,6 +177,7 @@ const struct tag_doc TAG_DOCS[] = {
     {"Inference", "What models did: records in, counts, percentiles, scores and health out."},
     {"Validation", "What models are tested with."},
     {"Policies", "Lua: who gets what, how bad a regression is."},
+    {"Alerts", "What a person should look at, and who is told."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},
     {"Tokens", "Who may do what, and where."},
     {"Plugins", "Tests, strategies and runtimes that people wrote in C."},

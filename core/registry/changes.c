@@ -39,6 +39,14 @@ const char *const JOURNAL_ACTIONS[] = {
     "test_case.created",
     "test_case.updated", /* its fields, or its name was renamed */
     "test_case.deleted",
+    "alert.opened",   /* a new one, or one that got worse */
+    "alert.repeated", /* the same again */
+    "alert.acknowledged",
+    "alert.resolved", /* its cause is gone */
+    "alert.removed",  /* a resolved one, when its cause came back as a new alert */
+    "webhook.created",
+    "webhook.updated",
+    "webhook.deleted",
     NULL,
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "registry/alert.h"
 #include "registry/test_case.h"
 
 #include <inttypes.h>
@@ -180,7 +181,8 @@ bool put_model_gone(const struct decision *d, const struct model *m, struct err 
     changes_put(d->out, d->c->arena, "model.deleted", &m->entity, NULL, NULL);
     if (health)
         changes_put(d->out, d->c->arena, "health.removed", health, NULL, NULL);
-    return test_cases_remove(d->c, d->h, d->out, NULL, m->entity.id, e);
+    return alert_end(d, arena_printf(d->c->arena, "health:%s", m->entity.id), e) &&
+           test_cases_remove(d->c, d->h, d->out, NULL, m->entity.id, e);
 }
 
 /* --- answers --- */

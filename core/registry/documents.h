@@ -8,5 +8,7 @@ extern const struct document_type DATASET_TYPE;   /* dataset.h */
 extern const struct document_type TEST_CASE_TYPE; /* test_case.h */
 extern const struct document_type TOKEN_TYPE;     /* token.h */
 extern const struct document_type DENIAL_TYPE;    /* denial.h */
+extern const struct document_type ALERT_TYPE;     /* alert.h; made by the server alone */
+extern const struct document_type WEBHOOK_TYPE;   /* webhook.h */
 
 #endif

@@ -16,6 +16,8 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_TEST_CASE] = {"test_case", NULL},
     [ENTITY_TOKEN] = {"token", NULL},
     [ENTITY_DENIAL] = {"denial", NULL},
+    [ENTITY_ALERT] = {"alert", NULL},
+    [ENTITY_WEBHOOK] = {"webhook", NULL},
 };
 
 struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,

@@ -23,6 +23,8 @@ enum entity_kind {
     ENTITY_TEST_CASE, /* "test_case" */
     ENTITY_TOKEN,     /* "token" */
     ENTITY_DENIAL,    /* "denial" */
+    ENTITY_ALERT,     /* "alert" */
+    ENTITY_WEBHOOK,   /* "webhook" */
     ENTITY_KIND_COUNT
 };
 

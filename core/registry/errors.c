@@ -158,6 +158,31 @@ const struct err_kind TEST_CASE_EXISTS = {
     "A test case with this id exists already. Choose another id, or PATCH or PUT the one that "
     "exists.",
 };
+const struct err_kind ALERT_NOT_FOUND = {
+    "ALERT_NOT_FOUND",
+    404,
+    "Alert not found",
+    "No alert of this namespace has this id.",
+};
+const struct err_kind ALERT_IS_RESOLVED = {
+    "ALERT_RESOLVED",
+    409,
+    "Alert resolved",
+    "The alert's cause is gone; there is nothing left to acknowledge.",
+};
+const struct err_kind WEBHOOK_NOT_FOUND = {
+    "WEBHOOK_NOT_FOUND",
+    404,
+    "Webhook not found",
+    "No webhook of this namespace has this id.",
+};
+const struct err_kind WEBHOOK_EXISTS = {
+    "WEBHOOK_EXISTS",
+    409,
+    "Webhook exists",
+    "A webhook with this id exists already. Choose another id, or PATCH or PUT the one that "
+    "exists.",
+};
 const struct err_kind REVISION_MISMATCH = {
     "REVISION_MISMATCH",
     412,
@@ -205,6 +230,10 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &DATASET_IN_USE,
     &TEST_CASE_NOT_FOUND,
     &TEST_CASE_EXISTS,
+    &ALERT_NOT_FOUND,
+    &ALERT_IS_RESOLVED,
+    &WEBHOOK_NOT_FOUND,
+    &WEBHOOK_EXISTS,
     &REVISION_MISMATCH,
     &BAD_REFERENCE,
     &TOO_MANY_CHANGES,

@@ -26,6 +26,10 @@ extern const struct err_kind DATASET_EXISTS;              /* 409 */
 extern const struct err_kind DATASET_IN_USE;              /* 409, members: "in_use":[test ids] */
 extern const struct err_kind TEST_CASE_NOT_FOUND;         /* 404 */
 extern const struct err_kind TEST_CASE_EXISTS;            /* 409 */
+extern const struct err_kind ALERT_NOT_FOUND;             /* 404 */
+extern const struct err_kind ALERT_IS_RESOLVED;           /* 409 ALERT_RESOLVED */
+extern const struct err_kind WEBHOOK_NOT_FOUND;           /* 404 */
+extern const struct err_kind WEBHOOK_EXISTS;              /* 409 */
 extern const struct err_kind REVISION_MISMATCH;           /* 412 */
 extern const struct err_kind
     BAD_REFERENCE; /* 400 INVALID_REFERENCE: a name@alias that leads nowhere in a body */

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "registry/alert.h"
 #include "registry/decide.h"
 #include "registry/pack.h"
 #include "registry/scan.h"
@@ -100,6 +101,28 @@ static bool status_known(const char *status)
     return false;
 }
 
+/* A model in service that is unhealthy is an alert until it is healthy again. */
+static bool tell(const struct decision *d, const struct model *m,
+                 const struct health_change *change, struct err *e)
+{
+    const char *key = arena_printf(d->c->arena, "health:%s", m->entity.id);
+    bool stable = m->status == STATUS_STABLE;
+    if (strcmp(change->status, "unhealthy") != 0)
+        return strcmp(change->status, "healthy") != 0 || alert_end(d, key, e);
+    if (!stable && m->status != STATUS_CANARY)
+        return true;
+    const char *why = change->summary ? change->summary : "no check says why";
+    const struct alert_cause cause = {
+        .kind = "health",
+        .severity = stable ? SEVERITY_HIGH : SEVERITY_MEDIUM,
+        .dedupe_key = key,
+        .model_id = m->entity.id,
+        .summary = arena_printf(d->c->arena, "'%s' (%s) is unhealthy: %s", m->entity.id,
+                                stable ? "stable" : "canary", why),
+    };
+    return alert_put(d, &cause, e);
+}
+
 bool health_changed(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
     const struct health_change *change = c->args;
@@ -123,5 +146,6 @@ bool health_changed(struct command *c, struct head *h, struct changes *out, stru
     if (!after)
         return false;
     changes_put(out, c->arena, "health.changed", before, after, NULL);
-    return answer_nothing(c);
+    const struct decision d = {c, h, out};
+    return (tell(&d, m, change, e) && answer_nothing(c)) || refused(out);
 }

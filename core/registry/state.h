@@ -62,6 +62,10 @@ void view_each(const struct view *v, enum entity_kind kind,
 void view_each_of(const struct view *v, enum entity_kind kind, const char *ns,
                   bool (*fn)(const struct entity *e, void *ctx), void *ctx);
 
+/* The same from the first id that is not before `id` on. */
+void view_each_from(const struct view *v, enum entity_kind kind, const char *ns, const char *id,
+                    bool (*fn)(const struct entity *e, void *ctx), void *ctx);
+
 /* A model id, or `name@alias` with a built-in (@stable @canary @previous @latest) or a set alias.
  * NULL and MODEL_NOT_FOUND / ALIAS_NOT_FOUND in `e` when it leads nowhere. */
 const struct model *view_resolve(const struct view *v, const char *ns, const char *reference,

@@ -136,8 +136,14 @@ void view_each(const struct view *v, enum entity_kind kind,
 void view_each_of(const struct view *v, enum entity_kind kind, const char *ns,
                   bool (*fn)(const struct entity *e, void *ctx), void *ctx)
 {
+    view_each_from(v, kind, ns, "", fn, ctx);
+}
+
+void view_each_from(const struct view *v, enum entity_kind kind, const char *ns, const char *id,
+                    bool (*fn)(const struct entity *e, void *ctx), void *ctx)
+{
     const struct directory *d = v->index[kind];
-    struct index_key key = {.ns = ns, .first = ""};
+    struct index_key key = {.ns = ns, .first = id};
     struct position p = directory_seek(d, order_id, &key);
     for (; position_valid(d, p); position_next(d, &p)) {
         const struct entity *e = directory_at(d, p);

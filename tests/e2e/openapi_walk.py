@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import time
 
 import jsonschema
 from paddock_server import BASE, Server
@@ -16,8 +17,10 @@ from paddock_server import BASE, Server
 M = "/registry/{model_id}"
 N = "/registered-models/{name}"
 NDJSON = {"Content-Type": "application/x-ndjson"}
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-# operation, path parameters, what else: query, body, headers, status (200 unless given)
+# operation, path parameters, what else: query, body, headers, status (200 unless given); keep: ask
+# until the list has an item, whose member is "$member" of later path parameters
 CALLS = [
     ("model_register", {}, dict(status=201, body={
         "name": "m", "version": "1", "type": "classifier", "sport": "nba", "labels": {"a": "b"},
@@ -140,6 +143,32 @@ CALLS = [
     ("token_get", {"token_id": "t"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
     ("token_delete", {"token_id": "t"}, dict(status=204)),
     ("token_replace", {"token_id": "t"}, dict(status=201, body={"role": "viewer"})),
+    ("model_register", {}, dict(status=201, body={"name": "sick", "version": "1",
+                                                  "type": "other"})),
+    ("model_status", {"model_id": "sick:1"}, dict(body={"status": "canary"})),
+    ("registered_model_patch", {"name": "sick"}, dict(body={"slo": {"error_rate_ratio": 0.05}})),
+    ("inference_of_model", {"model_id": "sick:1"}, dict(
+        status=202, body=[{"latency_ms": 1, "success": False}] * 400)),
+    ("alerts_list", {}, dict(query="state=open&severity=medium&kind=health&model_id=sick:1",
+                             keep="alert_id")),
+    ("alert_get", {"alert_id": "$alert_id"}, {}),
+    ("alert_get", {"alert_id": "$alert_id"}, dict(headers={"If-None-Match": '"1"'}, status=304)),
+    ("alert_acknowledge", {"alert_id": "$alert_id"}, dict(body={"note": "at it"})),
+    ("webhook_create", {}, dict(status=201, body={
+        "webhook_id": "w", "url": "https://pager.example/", "events": ["alert.*"],
+        "model_names": ["m"], "secret": SECRET, "enabled": False, "description": "d"})),
+    ("webhook_replace", {"webhook_id": "v"}, dict(status=201, body={
+        "url": "https://pager.example/", "events": ["*"], "secret": SECRET})),
+    ("webhook_replace", {"webhook_id": "v"}, dict(body={
+        "url": "https://pager.example/2", "events": ["*"], "enabled": False})),
+    ("webhook_patch", {"webhook_id": "v"}, dict(body={"description": "d"})),
+    ("webhook_patch", {"webhook_id": "v"}, dict(body={"description": None}, headers=MERGE)),
+    ("webhooks_list", {}, dict(query="limit=1")),
+    ("webhook_get", {"webhook_id": "v"}, {}),
+    ("webhook_get", {"webhook_id": "v"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
+    ("webhook_delete", {"webhook_id": "v"}, dict(status=204)),
+    ("webhook_replace", {"webhook_id": "v"}, dict(status=201, body={  # to be asked wrongly
+        "url": "https://pager.example/", "events": ["*"], "secret": SECRET, "enabled": False})),
     ("model_audit", {"model_id": "m:1"}, dict(query="limit=1")),
     ("audit_get", {}, dict(query="limit=1000")),
     ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
@@ -232,14 +261,14 @@ class Walk:
         self.schemas = Schemas(self.document)
         self.kinds = {k["code"]: k["status"]
                       for k in server.call("GET", "/problems").json["items"]}
-        self.operations, self.seen = {}, set()
+        self.operations, self.seen, self.kept = {}, set(), {}
         for path, item in self.document["paths"].items():
             for method, operation in item.items():
                 self.operations[operation["operationId"]] = (method.upper(), path, operation)
 
     def target(self, path, params, query):
         for name, value in params.items():
-            path = path.replace("{%s}" % name, value)
+            path = path.replace("{%s}" % name, self.kept.get(value, value))
         assert "{" not in path, path
         return path + ("?" + query if query else "")
 
@@ -300,6 +329,12 @@ class Walk:
                                  headers)
         if name == "token_create" and reply.status == 201:
             self.server.token = reply.json["token"]  # from then on everybody needs one
+        end = time.monotonic() + 60
+        while "keep" in more and not reply.json["items"] and time.monotonic() < end:
+            time.sleep(0.2)
+            reply = self.server.call(method, self.target(path, params, more.get("query")))
+        if "keep" in more:
+            self.kept["$" + more["keep"]] = reply.json["items"][0][more["keep"]]
         if reply.status != more.get("status", 200):
             fault(f"{name} {params}: wanted {more.get('status', 200)}, got {reply.status}"
                   f" {reply.text[:300]}")
