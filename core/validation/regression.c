@@ -15,12 +15,17 @@ const struct regression_rules REGRESSION_RULES = {
 
 const char *const COMPARISON_NAMES[] = {"value", "paired", "proportion", "mean", "history", NULL};
 
-/* One comparison under way: the row, and what it is made from. */
+/* What one comparison is made from. */
 struct comparison {
-    const struct measurement *subject;
-    const struct measurement *baseline;    /* NULL with pairs: the subject's run is enough */
-    const struct measurement_pairs *pairs; /* NULL: none */
+    struct measurement subject;
+    struct measurement baseline;    /* with pairs it may be missing: they are enough */
+    struct measurement_pairs pairs; /* fewer than two samples: none */
 };
+
+static bool has_pairs(const struct comparison *c)
+{
+    return c->pairs.samples >= 2;
+}
 
 static bool has_spread(const struct measurement *m)
 {
@@ -63,11 +68,11 @@ static enum comparison_test choose(const struct comparison *c, const struct regr
                                    const struct regression_rules *rules)
 {
     uint64_t k;
-    if (c->pairs)
+    if (has_pairs(c))
         return COMPARED_BY_PAIRS;
-    if (share_count(c->subject, &k) && share_count(c->baseline, &k))
+    if (share_count(&c->subject, &k) && share_count(&c->baseline, &k))
         return COMPARED_BY_PROPORTION;
-    if (has_spread(c->subject) && has_spread(c->baseline))
+    if (has_spread(&c->subject) && has_spread(&c->baseline))
         return COMPARED_BY_MEANS;
     return r->history_len >= rules->history_min ? COMPARED_BY_HISTORY : COMPARED_BY_VALUE;
 }
@@ -80,16 +85,16 @@ static struct difference measure(const struct comparison *c, const struct regres
     uint64_t k1 = 0, k2 = 0;
     switch (r->by) {
     case COMPARED_BY_PAIRS:
-        a = (struct sample){(double)c->pairs->samples, c->pairs->mean, c->pairs->variance};
+        a = (struct sample){(double)c->pairs.samples, c->pairs.mean, c->pairs.variance};
         return paired_difference(&a, level);
     case COMPARED_BY_PROPORTION:
-        if (share_count(c->subject, &k1) && share_count(c->baseline, &k2))
-            return proportion_difference(k1, (uint64_t)c->subject->samples, k2,
-                                         (uint64_t)c->baseline->samples, level);
+        if (share_count(&c->subject, &k1) && share_count(&c->baseline, &k2))
+            return proportion_difference(k1, (uint64_t)c->subject.samples, k2,
+                                         (uint64_t)c->baseline.samples, level);
         break;
     case COMPARED_BY_MEANS:
-        a = sample_of(c->subject);
-        b = sample_of(c->baseline);
+        a = sample_of(&c->subject);
+        b = sample_of(&c->baseline);
         return mean_difference(&a, &b, level);
     case COMPARED_BY_HISTORY:
         a = past_of(r->history, r->history_len);
@@ -179,7 +184,7 @@ const char *results_differ(const struct test_result *a, const struct test_result
 
 static void fill_row(struct regression *r, const struct comparison *c, const struct test_result *t)
 {
-    const struct measurement *m = c->subject;
+    const struct measurement *m = &c->subject;
     *r = (struct regression){.test_id = t->test_id,
                              .test_name = t->name,
                              .test_type = t->type,
@@ -191,10 +196,10 @@ static void fill_row(struct regression *r, const struct comparison *c, const str
                              .candidate = m->value,
                              .confidence = {NAN, NAN},
                              .p_value = NAN,
-                             .samples = c->pairs ? c->pairs->samples : m->samples,
+                             .samples = has_pairs(c) ? c->pairs.samples : m->samples,
                              .severity = SEVERITY_NAMES[SEVERITY_NONE]};
-    r->baseline = c->pairs ? m->value - c->pairs->mean : c->baseline->value;
-    r->baseline_samples = c->pairs ? c->pairs->samples : c->baseline->samples;
+    r->baseline = has_pairs(c) ? m->value - c->pairs.mean : c->baseline.value;
+    r->baseline_samples = has_pairs(c) ? c->pairs.samples : c->baseline.samples;
 }
 
 static bool few(int64_t samples, const struct regression_rules *rules)
@@ -208,14 +213,17 @@ static bool compare(const struct comparison_input *in, const struct test_result 
 {
     const struct regression_rules *rules = in->rules ? in->rules : &REGRESSION_RULES;
     const struct test_result *before = in->baseline ? run_result(in->baseline, t->test_id) : NULL;
-    *c = (struct comparison){.subject = m, .pairs = m->pairs.samples >= 2 ? &m->pairs : NULL};
-    c->baseline = before && result_has_figures(before) ? result_measurement(before, m->name) : NULL;
-    if (better_of(m->better) == BETTER_NEITHER || (!c->pairs && !c->baseline))
+    const struct measurement *old =
+        before && result_has_figures(before) ? result_measurement(before, m->name) : NULL;
+    *c = (struct comparison){.subject = *m, .pairs = m->pairs};
+    if (old)
+        c->baseline = *old;
+    if (better_of(m->better) == BETTER_NEITHER || (!old && !has_pairs(c)))
         return false;
     fill_row(r, c, t);
     r->margin = m->margin_ratio > 0 ? m->margin_ratio : rules->margin_ratio;
     r->low_sample = few(r->samples, rules) || few(r->baseline_samples, rules);
-    r->why = c->pairs ? NULL : results_differ(t, before);
+    r->why = has_pairs(c) || !before ? NULL : results_differ(t, before);
     r->incomparable = r->why != NULL;
     if (in->history)
         r->history = in->history(in->history_self, t, m, &r->history_len);

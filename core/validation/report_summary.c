@@ -150,6 +150,11 @@ static bool is(const char *status, const char *what)
     return strcmp(status, what) == 0;
 }
 
+static bool went_wrong(const struct run *run)
+{
+    return is(run->status, "failed") || is(run->status, "error");
+}
+
 static void say(struct bytes *b, const struct report_input *in, const struct report *r)
 {
     const struct run *run = in->run;
@@ -161,12 +166,10 @@ static void say(struct bytes *b, const struct report_input *in, const struct rep
         bytes_text(b, "Wait: a validation run is under way.");
     else if (is(run->status, "cancelled"))
         bytes_text(b, "Run the validation again: the last run was cancelled.");
-    else if (severity == SEVERITY_HIGH && r->regressions_len)
+    else if (r->regressions_len && (severity == SEVERITY_HIGH || !went_wrong(run)))
         say_regressions(b, r, severity);
-    else if (is(run->status, "failed") || is(run->status, "error"))
+    else if (went_wrong(run))
         say_failed(b, run);
-    else if (r->regressions_len)
-        say_regressions(b, r, severity);
     else if (in->alarms_len)
         say_alarm(b, &in->alarms[0], in->alarms_len - 1);
     else
