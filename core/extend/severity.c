@@ -85,7 +85,7 @@ static void push_input(lua_State *L, const struct severity_input *in)
         push_numbers(L, NULL, 0);
     lua_setfield(L, -2, "labels");
     size_t skip = in->history_len > HISTORY_MAX ? in->history_len - HISTORY_MAX : 0;
-    push_numbers(L, in->history + skip, in->history_len - skip);
+    push_numbers(L, in->history_len ? in->history + skip : NULL, in->history_len - skip);
     lua_setfield(L, -2, "history");
     guard_protect(L);
 }
