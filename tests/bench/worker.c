@@ -1,7 +1,8 @@
 /* What a test costs beside its own work: worker WORKER PLUGIN [RUNTIME] [COUNT] [PARALLEL].
  *
  * Runs the plugin COUNT times (200), PARALLEL at once (1), and prints the milliseconds from
- * worker_start() to the result, and the processor time of the worker. With RUNTIME (a plugin, or
+ * worker_start() to the result, the processor time of the worker, and beside them what a process
+ * that does nothing (/bin/true) takes here. With RUNTIME (a plugin, or
  * "-" for none) its model has that runtime, with the description in the environment variable
  * RUNTIME_CONFIG. */
 #include "base/clock.h"
@@ -9,9 +10,11 @@
 #include "extend/worker_process.h"
 
 #include <poll.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define PARALLEL_MAX 64
 
@@ -76,6 +79,23 @@ static bool run_all(const struct worker_settings *settings, const struct test_jo
     return true;
 }
 
+/* Milliseconds to start /bin/true and wait for it: the median of 50. */
+static double cost_of_a_process(void)
+{
+    char name[] = "/bin/true", *argv[] = {name, NULL};
+    double times[50];
+    for (size_t i = 0; i < 50; i++) {
+        int64_t start = clock_mono_ns(&CLOCK_SYSTEM);
+        pid_t pid;
+        if (posix_spawn(&pid, name, NULL, NULL, argv, argv + 1) != 0 ||
+            waitpid(pid, NULL, 0) != pid)
+            return 0;
+        times[i] = (double)(clock_mono_ns(&CLOCK_SYSTEM) - start) / 1e6;
+    }
+    qsort(times, 50, sizeof *times, by_value);
+    return times[25];
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
@@ -97,15 +117,16 @@ int main(int argc, char **argv)
     if (count == 0 || parallel == 0 || parallel > PARALLEL_MAX)
         return 2;
     double *totals = mem_zero(count, sizeof *totals), cpu = 0;
+    double before = cost_of_a_process();
     int64_t start = clock_mono_ns(&CLOCK_SYSTEM);
     if (!run_all(&settings, &job, parallel, count, totals, &cpu))
         return 1;
     double seconds = (double)(clock_mono_ns(&CLOCK_SYSTEM) - start) / 1e9;
     qsort(totals, count, sizeof *totals, by_value);
     printf("%zu runs, %zu at once: over its own time p50 %.2f ms, p90 %.2f ms, p99 %.2f ms; "
-           "%.0f runs/s; second stage %.2f ms of processor time each\n",
+           "%.0f runs/s; %.2f ms of processor time each; /bin/true %.2f ms\n",
            count, parallel, totals[count / 2], totals[count * 9 / 10], totals[count * 99 / 100],
-           (double)count / seconds, cpu / (double)count);
+           (double)count / seconds, cpu / (double)count, before);
     free(totals);
     return 0;
 }
