@@ -151,9 +151,13 @@ static bool check_bounds(struct unit *u, const paddock_value *e, const paddock_t
 {
     const paddock_host *h = u->t->host;
     double min = paddock_number(h, e, "min"), max = paddock_number(h, e, "max");
-    for (size_t i = 0; !(isnan(min) && isnan(max)) && i < out->count; i++) {
+    if (isnan(min) && isnan(max))
+        return true;
+    min = isnan(min) ? -INFINITY : min;
+    max = isnan(max) ? INFINITY : max;
+    for (size_t i = 0; i < out->count; i++) {
         double x = paddock_element(h, out, i);
-        if (!(isnan(min) || x >= min) || !(isnan(max) || x <= max))
+        if (!(x >= min && x <= max)) /* NAN, and that of texts, is outside of any bounds */
             return FAIL(u, "%s: element %zu of '%s' is %.9g, not in %g..%g", u->title, i, out->name,
                         x, min, max);
     }

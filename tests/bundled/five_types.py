@@ -28,7 +28,7 @@ r.expect("smoke of zeros", r.run("smoke", {"min": 0, "max": 0, "limit_ms": 60000
          "passed", "range=ok")
 r.expect("smoke: range", r.run("smoke", {"max": 2, "limit_ms": 60000}, model("strict"),
                                datasets=rows),
-         "failed", "range=FAIL element 0 of 'y' is 3")
+         "failed", "range=FAIL element 0 of 'y' is 3, not in -inf..2")
 r.expect("smoke: unready", r.run("smoke", {}, model("unready")), "failed",
          "ready=FAIL the server says that the model is not ready")
 r.expect("smoke: unknown", r.run("smoke", {}, model("nobody")), "failed", "ready=FAIL the server "
