@@ -103,6 +103,7 @@ static void set_up(void)
                                          .body_max = 64,
                                          .body_budget = 1000,
                                          .connections_max = 1,
+                                         .connections_per_address = 1,
                                          .header_timeout_ms = 1000,
                                          .body_timeout_ms = 1000,
                                          .idle_timeout_ms = 1000,
@@ -111,6 +112,7 @@ static void set_up(void)
                                          .threads = 1};
     server.router = router_new(ROUTES, &e);
     require(server.router != NULL, "the routes");
+    server.crowd = crowd_new();
     loop = loop_new(&server, &server.config, server.router, 0, -1, &e);
     require(loop != NULL, "the loop");
 }
