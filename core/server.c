@@ -10,6 +10,7 @@
 #include "extend/catalog.h"
 #include "extend/policies.h"
 #include "http/tls.h"
+#include "selection/flag_rules.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -47,6 +48,7 @@ struct server {
     struct policies *policies;
     struct token_usage *usage;
     struct denials *denials;
+    struct rollout_policies flag_rules;
     struct pool *readers;
     struct tls *tls;
     struct api api;
@@ -201,7 +203,11 @@ static bool open_policies(struct server *s, struct err *e)
     else
         log_event(LOG_WARN, "no_shipped_policies", NULL);
     s->policies = policies_open(dirs, &CLOCK_SYSTEM, e);
-    return s->policies && policies_watch(s->policies, POLICY_WATCH_MS, e);
+    if (!s->policies)
+        return false;
+    s->flag_rules = flag_rules(s->policies);
+    s->rules.rollout_policies = &s->flag_rules;
+    return policies_watch(s->policies, POLICY_WATCH_MS, e);
 }
 
 /* Whatever is wrong with plugins, the server starts, and the catalog says why they are out. */
@@ -344,8 +350,8 @@ static bool start(struct server *s, struct err *e)
     make_rules(s);
     if (!open_tls(s, e))
         return false;
-    if (!open_store(s, e) || !start_engine(s, e) || !first_token(s, e) || !start_telemetry(s, e) ||
-        !open_policies(s, e) || !open_plugins(s, e) || !start_http(s, e))
+    if (!open_policies(s, e) || !open_store(s, e) || !start_engine(s, e) || !first_token(s, e) ||
+        !start_telemetry(s, e) || !open_plugins(s, e) || !start_http(s, e))
         return false;
     privileges_check_modes(c->data_dir, s->tls ? c->tls_key : NULL);
     log_event(LOG_INFO, "listening",

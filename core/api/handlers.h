@@ -61,6 +61,12 @@ void policy_check(struct request *rq);
 void plugins_list(struct request *rq);
 void plugins_reload(struct request *rq);
 
+/* flags.c, ofrep.c */
+void flag_evaluate(struct request *rq);
+void ofrep_evaluate(struct request *rq);
+void ofrep_bulk(struct request *rq);
+extern const struct failure_shape OFREP_FAILURE; /* of all that fails on their paths */
+
 /* service.c */
 void config_get(struct request *rq);
 void nodes_list(struct request *rq);

@@ -6,6 +6,8 @@
 #include "api/inference.h"
 #include "api/resolved.h"
 #include "base/mem.h"
+#include "extend/policy_set.h"
+#include "selection/flag_set.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,6 +25,8 @@ bool api_loop_start(struct loop *l, void *app, struct err *e)
     struct loop_state *s = mem_zero(1, sizeof *s);
     s->reader = reader;
     s->resolved = resolved_new();
+    s->policies = policy_set_new(api->policies);
+    s->flags = flag_set_new(s->policies);
     loop_set_state(l, s);
     return true;
 }
@@ -35,6 +39,8 @@ void api_loop_stop(struct loop *l, void *app)
         return;
     ingests_free(s);
     resolved_free(s->resolved);
+    flag_set_free(s->flags);
+    policy_set_free(s->policies);
     engine_part(s->reader);
     loop_set_state(l, NULL);
     free(s);

@@ -12,6 +12,8 @@
 struct follow_stream;
 struct ingest;
 struct resolved;
+struct policy_set;
+struct flag_set;
 
 /* A read that waits for a change to arrive (?min_seq=). */
 struct waiting {
@@ -29,6 +31,8 @@ struct loop_state {
     struct waiting *waiting;
     struct follow_stream *follows; /* streams of events */
     struct usage_places usage;     /* of tokens */
+    struct policy_set *policies;   /* this loop's Lua states */
+    struct flag_set *flags;
 };
 
 /* Put a read off; its handler is called again by the loop's tick. Returns false, for call_begin().

@@ -71,8 +71,20 @@ static json_t *components(void)
 
 /* --- the document --- */
 
+/* OpenAPI knows no {rest+}. */
+static const char *plain_path(const char *path, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; *path && n + 1 < size; path++)
+        if (strncmp(path, "+}", 2) != 0)
+            out[n++] = *path;
+    out[n] = '\0';
+    return out;
+}
+
 static json_t *paths(void)
 {
+    char plain[256];
     static const char *const NAMES[] = {
         [METHOD_GET] = "get",     [METHOD_POST] = "post",     [METHOD_PUT] = "put",
         [METHOD_PATCH] = "patch", [METHOD_DELETE] = "delete",
@@ -81,9 +93,10 @@ static json_t *paths(void)
     for (const struct route *r = ROUTES; r->path; r++) {
         if (r->flags & ROUTE_HIDDEN)
             continue;
-        json_t *path = json_object_get(all, r->path);
+        const char *name = plain_path(r->path, plain, sizeof plain);
+        json_t *path = json_object_get(all, name);
         if (!path)
-            json_object_set_new(all, r->path, path = json_object());
+            json_object_set_new(all, name, path = json_object());
         json_object_set_new(path, NAMES[r->method], openapi_operation(r));
     }
     return all;

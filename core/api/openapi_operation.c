@@ -90,7 +90,7 @@ static void add_headers(json_t *list, const struct route *r)
 static void add_path_parameters(json_t *list, const char *path)
 {
     for (const char *p = strchr(path, '{'); p; p = strchr(p, '{')) {
-        size_t len = strcspn(++p, "}");
+        size_t len = strcspn(++p, "+}");
         json_array_append_new(list, json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", p, len, "in",
                                               "path", "required", 1, "schema", "type", "string"));
     }
@@ -140,7 +140,8 @@ static json_t *body_schema(const struct route *r)
         return json_pack("{s:[o, {s:s, s:o, s:i}]}", "oneOf", reference("schemas", record), "type",
                          "array", "items", reference("schemas", record), "maxItems", 10000);
     }
-    return openapi_body(r);
+    /* without a table of its own: OFREP's, which lets other members pass */
+    return r->body ? openapi_body(r) : reference("schemas", "OfrepRequest");
 }
 
 static void add_body(json_t *operation, const struct route *r)
@@ -170,8 +171,10 @@ static void add_common(json_t *codes, const struct route *r)
     if (r->query || is_own(r))
         json_array_append_new(bad, json_string("VALIDATION_FAILED"));
     if (body) {
-        json_array_append_new(bad, json_string("MALFORMED_JSON"));
-        json_array_append_new(bad, json_string("UNKNOWN_FIELD"));
+        if (r->body || r->flags & ROUTE_STREAM_BODY) {
+            json_array_append_new(bad, json_string("MALFORMED_JSON"));
+            json_array_append_new(bad, json_string("UNKNOWN_FIELD"));
+        }
         json_object_set_new(codes, "413", json_pack("[s]", "BODY_TOO_LARGE"));
         json_object_set_new(codes, "415", json_pack("[s]", "UNSUPPORTED_MEDIA_TYPE"));
     }
@@ -258,6 +261,9 @@ static void add_token(json_t *responses, json_t *codes, const char *status, cons
         return;
     }
     json_t *response = json_object_get(responses, status);
+    if (!response) /* a failure with a shape of its own */
+        json_object_set_new(responses, status,
+                            response = json_pack("{s:s}", "description", reason_of(status)));
     json_t *content = json_object_get(response, "content");
     if (!content)
         json_object_set_new(response, "content", content = json_object());
@@ -299,7 +305,7 @@ static int by_text(const void *a, const void *b)
 }
 
 /* A response per status, in order, each with the codes it may carry. */
-static void add_problems(json_t *responses, json_t *codes)
+static void add_problems(json_t *responses, json_t *codes, const struct route *r)
 {
     const char *statuses[32], *status;
     size_t n = 0;
@@ -309,13 +315,24 @@ static void add_problems(json_t *responses, json_t *codes)
             statuses[n++] = status;
     qsort(statuses, n, sizeof *statuses, by_text);
     for (size_t i = 0; i < n; i++) {
-        json_t *response =
-            json_pack("{s:s, s:{s:{s:o}}, s:O}", "description", "Problem", "content",
-                      "application/problem+json", "schema", reference("schemas", "Problem"),
-                      "x-paddock-codes", json_object_get(codes, statuses[i]));
-        json_object_set_new(responses, statuses[i], response);
+        if (r->failure) {
+            add_token(responses, codes, statuses[i], r->failure->schema);
+            continue;
+        }
+        json_t *response = json_object_get(responses, statuses[i]), *content;
+        if (!response)
+            json_object_set_new(responses, statuses[i],
+                                response = json_pack("{s:s}", "description", "Problem"));
+        if (!(content = json_object_get(response, "content")))
+            json_object_set_new(response, "content", content = json_object());
+        json_object_set_new(content, "application/problem+json",
+                            json_pack("{s:o}", "schema", reference("schemas", "Problem")));
+        json_object_set(response, "x-paddock-codes", json_object_get(codes, statuses[i]));
     }
-    json_object_set_new(responses, "default", reference("responses", "Problem"));
+    if (r->failure)
+        add_token(responses, codes, "default", r->failure->schema);
+    else
+        json_object_set_new(responses, "default", reference("responses", "Problem"));
 }
 
 static json_t *responses_of(const struct route *r)
@@ -327,7 +344,7 @@ static json_t *responses_of(const struct route *r)
         add_outcome(responses, codes, r, p, len);
         p += len;
     }
-    add_problems(responses, codes);
+    add_problems(responses, codes, r);
     json_decref(codes);
     return responses;
 }

@@ -155,6 +155,25 @@ const struct field TEST_CASES_PARAMETERS[] = {
     END,
 };
 
+const struct field FLAGS_PARAMETERS[] = {
+    FILTER("policy", "Only flags that this policy decides."),
+    FILTER("owner", "Only flags of this owner."),
+    CHOICE("enabled", filter, BOOLEANS, "Only those that are enabled, or are not."),
+    CHOICE("killed", filter, BOOLEANS, "Only those that are killed, or are not."),
+    DOCUMENTS_PAGE,
+    END,
+};
+
+const struct field SEGMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
+
+const struct field BULK_PARAMETERS[] = {
+    TEXT("flagConfigEtag", flag_config_etag, 64,
+         "As If-None-Match, for clients that were told to "
+         "fetch again."),
+    TEXT("flagConfigLastModified", filter, 64, "Taken and not looked at: the tag says more."),
+    END,
+};
+
 static const char *const POLICY_KINDS[] = {"rollout", "severity", NULL};
 
 const struct field POLICIES_PARAMETERS[] = {

@@ -31,6 +31,7 @@ struct parameters {
     int64_t last_event_id; /* -1: not given */
     const char *on_invalid;
     const char *policy_kind;
+    const char *flag_config_etag;
     const char
         *filter; /* where filters of documents are decoded to; documents.c reads the request */
 };
@@ -50,6 +51,9 @@ extern const struct field MODEL_AUDIT_PARAMETERS[];
 extern const struct field AUDIT_PARAMETERS[];
 extern const struct field EVENTS_PARAMETERS[];
 extern const struct field POLICIES_PARAMETERS[];
+extern const struct field FLAGS_PARAMETERS[];
+extern const struct field SEGMENTS_PARAMETERS[];
+extern const struct field BULK_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];
 extern const struct field TEST_CASES_PARAMETERS[];
 extern const struct field ALERTS_PARAMETERS[];

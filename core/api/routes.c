@@ -2,13 +2,16 @@
  * authorization, OpenAPI and /problems; see README.md for how to add one. */
 #include "api/api.h"
 #include "api/documents.h"
+#include "api/flag_fields.h"
 #include "api/handlers.h"
 #include "api/parameters.h"
 #include "api/policy_fields.h"
 #include "registry/alert.h"
 #include "registry/dataset.h"
+#include "registry/flag.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
+#include "registry/segment.h"
 #include "registry/test_case.h"
 #include "registry/token.h"
 #include "registry/webhook.h"
@@ -21,6 +24,8 @@
 #define TEST      BASE "/validation/tests/{test_id}"
 #define ALERT     BASE "/alerts/{alert_id}"
 #define WEBHOOK   BASE "/webhooks/{webhook_id}"
+#define FLAG      BASE "/flags/{key}"
+#define SEGMENT   BASE "/segments/{segment}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
 
 #define OP(m, path_, name, fn) .method = METHOD_##m, .path = path_, .operation = name, .handle = fn
@@ -226,6 +231,58 @@ const struct route ROUTES[] = {
      DOCUMENTS(WEBHOOK_TYPE),
      TELLS("Alerts", "Delete a webhook; what it has not got yet is not sent.",
            "204;404 WEBHOOK_NOT_FOUND" STALE)},
+
+    {OP(GET, BASE "/flags", "flags_list", document_list), .query = FLAGS_PARAMETERS,
+     .action = "read", .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER, DOCUMENTS(FLAG_TYPE),
+     TELLS("Flags", "List flags.", "200 FlagList")},
+    {OP(POST, BASE "/flags", "flag_create", document_post), .action = "flag.write", KEYED,
+     .body = FLAG_FIELDS, DOCUMENTS(FLAG_TYPE),
+     TELLS("Flags", "Create a flag.",
+           "201 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 FLAG_EXISTS")},
+    {OP(GET, FLAG, "flag_get", document_get), READ, .query = READ_PARAMETERS, DOCUMENTS(FLAG_TYPE),
+     TELLS("Flags", "One flag.", "200 Flag;304;404 FLAG_NOT_FOUND")},
+    {OP(PATCH, FLAG, "flag_patch", document_change), .action = "flag.write", .body = FLAG_FIELDS,
+     DOCUMENTS(FLAG_TYPE),
+     TELLS("Flags", "Change some of a flag's fields (JSON merge patch).",
+           "200 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 FLAG_NOT_FOUND" STALE)},
+    {OP(PUT, FLAG, "flag_replace", document_put_one), .action = "flag.write", .body = FLAG_FIELDS,
+     DOCUMENTS(FLAG_TYPE),
+     TELLS("Flags", "Replace a flag's fields, or create it.",
+           "200 Flag;201 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE" STALE)},
+    {OP(DELETE, FLAG, "flag_delete", document_remove), .action = "flag.write", NOTHING,
+     DOCUMENTS(FLAG_TYPE),
+     TELLS("Flags", "Delete a flag.", "204;404 FLAG_NOT_FOUND;409 FLAG_IN_USE" STALE)},
+    {OP(POST, FLAG "/evaluate", "flag_evaluate", flag_evaluate), .action = "select",
+     .flags = ROUTE_UNKEYED, .body = EVALUATION_FIELDS,
+     TELLS("Flags", "Ask a flag, with an explanation if wanted.",
+           "200 Evaluation;404 FLAG_NOT_FOUND")},
+    {OP(GET, BASE "/segments", "segments_list", document_list), .query = SEGMENTS_PARAMETERS, READ,
+     DOCUMENTS(SEGMENT_TYPE), TELLS("Flags", "List segments.", "200 SegmentList")},
+    {OP(POST, BASE "/segments", "segment_create", document_post), .action = "flag.write", KEYED,
+     .body = SEGMENT_FIELDS, DOCUMENTS(SEGMENT_TYPE),
+     TELLS("Flags", "Create a segment.", "201 Segment;400 READ_ONLY_FIELD;409 SEGMENT_EXISTS")},
+    {OP(GET, SEGMENT, "segment_get", document_get), READ, .query = READ_PARAMETERS,
+     DOCUMENTS(SEGMENT_TYPE),
+     TELLS("Flags", "One segment.", "200 Segment;304;404 SEGMENT_NOT_FOUND")},
+    {OP(PATCH, SEGMENT, "segment_patch", document_change), .action = "flag.write",
+     .body = SEGMENT_FIELDS, DOCUMENTS(SEGMENT_TYPE),
+     TELLS("Flags", "Change some of a segment's fields (JSON merge patch).",
+           "200 Segment;400 READ_ONLY_FIELD;404 SEGMENT_NOT_FOUND" STALE)},
+    {OP(PUT, SEGMENT, "segment_replace", document_put_one), .action = "flag.write",
+     .body = SEGMENT_FIELDS, DOCUMENTS(SEGMENT_TYPE),
+     TELLS("Flags", "Replace a segment's fields, or create it.",
+           "200 Segment;201 Segment;400 READ_ONLY_FIELD" STALE)},
+    {OP(DELETE, SEGMENT, "segment_delete", document_remove), .action = "flag.write", NOTHING,
+     DOCUMENTS(SEGMENT_TYPE),
+     TELLS("Flags", "Delete a segment.", "204;404 SEGMENT_NOT_FOUND" STALE)},
+    {OP(POST, "/ofrep/v1/evaluate/flags/{key+}", "ofrep_evaluate", ofrep_evaluate),
+     .action = "select", .flags = ROUTE_UNKEYED | ROUTE_BODY_OPTIONAL, .failure = &OFREP_FAILURE,
+     TELLS("Flags", "OFREP: one flag.", "200 OfrepEvaluation;400 OfrepFailure;404 OfrepFailure")},
+    {OP(POST, "/ofrep/v1/evaluate/flags", "ofrep_bulk", ofrep_bulk), .action = "select",
+     .flags = ROUTE_UNKEYED | ROUTE_BODY_OPTIONAL, .query = BULK_PARAMETERS,
+     .failure = &OFREP_FAILURE,
+     TELLS("Flags", "OFREP: all flags of the namespace, with an ETag.",
+           "200 OfrepBulk;304;400 OfrepFailure")},
 
     {OP(GET, BASE "/audit", "audit_get", audit_get), READ, .query = AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of all changes; as NDJSON, all of it.",

@@ -1,10 +1,13 @@
 #include "api/schemas.h"
 
+#include "api/flag_fields.h"
 #include "api/policy_fields.h"
 #include "registry/alert.h"
 #include "registry/dataset.h"
+#include "registry/flag.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
+#include "registry/segment.h"
 #include "registry/test_case.h"
 #include "registry/token.h"
 #include "registry/webhook.h"
@@ -24,6 +27,10 @@
     "kind:(rollout|severity) name:s summary:s? origin:(file) path:s? sha256:s? "        \
     "params:" POLICY_PARAMS " status:(active|stale|broken) loaded_at:t? last_error:s? " \
     "last_error_at:t? calls:i errors:i p99_us:n?"
+
+#define OFREP_SUCCESS                     \
+    "key:s value:any variant:s reason:s " \
+    "metadata:{flag_revision:i policy~:s policy_error~:b killed~:b}"
 
 const struct schema SCHEMAS[] = {
     {"Model", "One deployable version.", MODEL_FIELDS, NULL, NULL},
@@ -103,6 +110,24 @@ const struct schema SCHEMAS[] = {
     {"TokenList", NULL, NULL, NULL, "Token"},
     {"TokenMade", "A fresh token. `token` is its secret: shown here and never again.", TOKEN_FIELDS,
      "{token:s}", NULL},
+    {"Flag", "A question with a few answers, and who gets which.", FLAG_FIELDS, NULL, NULL},
+    {"FlagList", NULL, NULL, NULL, "Flag"},
+    {"Segment", "A named set of units.", SEGMENT_FIELDS, NULL, NULL},
+    {"SegmentList", NULL, NULL, NULL, "Segment"},
+    {"Evaluation", "What a flag gives, and why.", NULL,
+     "{key:s value:any variant:s "
+     "reason:(STATIC|TARGETING_MATCH|SPLIT|DEFAULT|DISABLED|KILLED|ERROR) "
+     "error_code:s? error:s? metadata:{flag_revision:i policy~:s note~:s policy_error~:b} "
+     "trace~:[{call:s args:[any] result:any line:i}]}",
+     NULL},
+    {"OfrepRequest", "As OFREP 0.3 has it. Other members are let pass.", NULL,
+     "{context~:{*:any}?}", NULL},
+    {"OfrepEvaluation", "As OFREP 0.3 has it.", NULL, "{" OFREP_SUCCESS "}", NULL},
+    {"OfrepFailure", "As OFREP 0.3 has it.", NULL, "{key~:s errorCode:s errorDetails:s}", NULL},
+    {"OfrepBulk", "As OFREP 0.3 has it.", NULL,
+     "{flags:[{key:s value~:any variant~:s reason~:s metadata~:{*:any} errorCode~:s "
+     "errorDetails~:s}]}",
+     NULL},
 
     {"AuditEntry", "One change. `hash` is the SHA-256 of the entry's text without it.", NULL,
      "{seq:i at:t namespace:s actor:" ACTOR
@@ -150,6 +175,11 @@ const struct member_shape MEMBER_SHAPES[] = {
     {TOKEN_FIELDS, "grants", "[{namespace:s names~:[s]? actions~:[s]?}]"},
     {REGISTERED_MODEL_FIELDS, "labels", "{*:s}"},
     {TEST_CASE_FIELDS, "labels", "{*:s}"},
+    {FLAG_FIELDS, "labels", "{*:s}"},
+    {FLAG_FIELDS, "variants", "{*:any}"},
+    {FLAG_FIELDS, "allocation", "[{from:i to:i variant:s}]"},
+    {FLAG_FIELDS, "prerequisites", "[{flag:s variants:[s]}]"},
+    {SEGMENT_FIELDS, "units", "[s]"},
     {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
     {.table = NULL},
 };
@@ -167,6 +197,9 @@ const struct body_name BODY_NAMES[] = {
     {TOKEN_FIELDS, "Token"},
     {ACKNOWLEDGE_FIELDS, "Acknowledge"},
     {WEBHOOK_FIELDS, "Webhook"},
+    {FLAG_FIELDS, "Flag"},
+    {SEGMENT_FIELDS, "Segment"},
+    {EVALUATION_FIELDS, "EvaluationRequest"},
     {.table = NULL},
 };
 
@@ -176,6 +209,7 @@ const struct tag_doc TAG_DOCS[] = {
      "What the versions of a name share: aliases, objectives, gate, rollback, history."},
     {"Inference", "What models did: records in, counts, percentiles, scores and health out."},
     {"Validation", "What models are tested with."},
+    {"Flags", "Who gets which variant, for services and for OpenFeature."},
     {"Policies", "Lua: who gets what, how bad a regression is."},
     {"Alerts", "What a person should look at, and who is told."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},

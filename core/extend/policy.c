@@ -212,6 +212,11 @@ size_t policy_memory_peak(const struct policy *p)
     return p->sandbox ? sandbox_memory_peak(p->sandbox) : 0;
 }
 
+bool policy_reads_time(const struct policy *p)
+{
+    return memmem(p->source, p->source_len, "now", 3) != NULL;
+}
+
 int64_t policy_steps(const struct policy *p)
 {
     return p->sandbox ? sandbox_steps(p->sandbox) : 0;

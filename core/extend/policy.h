@@ -36,7 +36,8 @@ enum policy_kind policy_kind(const struct policy *p);
 const char *policy_summary(const struct policy *p); /* never NULL */
 size_t policy_memory(const struct policy *p);       /* of its state now, bytes */
 size_t policy_memory_peak(const struct policy *p);
-int64_t policy_steps(const struct policy *p); /* of the last call */
+bool policy_reads_time(const struct policy *p); /* its text names `now` */
+int64_t policy_steps(const struct policy *p);   /* of the last call */
 
 /* ---- parameters ---- */
 
@@ -47,9 +48,17 @@ const json_t *policy_params(const struct policy *p);
  */
 json_t *policy_params_fill(const struct policy *p, const json_t *given, const char *pointer,
                            struct faults *f) MUST_CHECK;
+/* What a policy declares, which is all that is needed to check parameters: no Lua runs. */
+struct policy_declaration {
+    const char *name;
+    const json_t *params; /* as policy_params() */
+};
+struct policy_declaration policy_declaration(const struct policy *p); /* borrowed from it */
+json_t *policy_params_check(const struct policy_declaration *d, const json_t *given,
+                            const char *pointer, struct faults *f) MUST_CHECK;
 /* The name of the parameter of type `weights` (percentages of variants), or NULL. A flag's
  * allocation is computed from it. */
-const char *policy_weights_param(const struct policy *p);
+const char *policy_weights_param(const struct policy_declaration *d);
 
 /* ---- rollout ---- */
 
@@ -75,6 +84,8 @@ struct policy_env {
     int64_t now_ms;
     bool (*in_segment)(void *ctx, const char *segment, const char *unit, size_t unit_len);
     void *segments;      /* ctx of in_segment; NULL function: no unit is in any */
+    uint64_t context_id; /* two calls of a policy in a row with the same one have the same context,
+                            which is then not looked at again; 0: none */
     struct bytes *trace; /* explain: gets `{"call","args","result","line"},...`; NULL: not asked */
 };
 

@@ -13,6 +13,7 @@ void policy_context_forget(struct policy *p)
     for (size_t i = 0; i < p->slot_count; i++)
         free(p->slots[i].key);
     p->slot_count = 0;
+    p->context_id = 0;
 }
 
 static bool same(const struct context_slot *s, const json_t *value)
@@ -127,6 +128,9 @@ static bool fill_as_before(lua_State *L, struct policy *p, json_t *fields)
 void policy_context_fill(lua_State *L, struct policy *p, const json_t *context)
 {
     json_t *fields = (json_t *)context; /* jansson's iterators are not const */
+    if (p->env->context_id && p->env->context_id == p->context_id)
+        return;
+    p->context_id = 0; /* should the next lines fail */
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->context_keys);
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->context_data);
     int data = lua_gettop(L), keys = data - 1;
@@ -138,4 +142,5 @@ void policy_context_fill(lua_State *L, struct policy *p, const json_t *context)
         }
     }
     lua_pop(L, 2);
+    p->context_id = p->env->context_id;
 }

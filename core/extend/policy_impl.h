@@ -48,7 +48,8 @@ struct policy {
     int context_keys, context_data, context_proxy;
     struct context_slot *slots;
     size_t slot_count;
-    int64_t env_now; /* what env.now holds */
+    uint64_t context_id; /* of what the table holds; 0: not known */
+    int64_t env_now;     /* what env.now holds */
     struct policy_flag *flags;
     /* of the call under way */
     const struct policy_env *env;

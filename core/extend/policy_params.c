@@ -139,18 +139,18 @@ static json_t *checked(const json_t *param, json_t *value, const char *pointer, 
     return f->total == before ? json_incref(value) : NULL;
 }
 
-static const json_t *find_param(const struct policy *p, const char *name)
+static const json_t *find_param(const json_t *declared, const char *name)
 {
     json_t *param;
     size_t i;
-    json_array_foreach(p->params, i, param)
+    json_array_foreach((json_t *)declared, i, param)
         if (strcmp(json_string_value(json_object_get(param, "name")), name) == 0)
             return param;
     return NULL;
 }
 
-json_t *policy_params_fill(const struct policy *p, const json_t *given, const char *pointer,
-                           struct faults *f)
+json_t *policy_params_check(const struct policy_declaration *d, const json_t *given,
+                            const char *pointer, struct faults *f)
 {
     json_t *filled = json_object(), *param, *value;
     const char *name;
@@ -162,11 +162,11 @@ json_t *policy_params_fill(const struct policy *p, const json_t *given, const ch
     }
     json_object_foreach((json_t *)given, name, value) {
         pointer_join(path, sizeof path, pointer, name);
-        if (!find_param(p, name))
+        if (!find_param(d->params, name))
             fault_add(f, &ERR_UNKNOWN_FIELD, path, "the policy '%s' has no parameter of this name",
-                      p->name);
+                      d->name);
     }
-    json_array_foreach(p->params, i, param) {
+    json_array_foreach((json_t *)d->params, i, param) {
         name = json_string_value(json_object_get(param, "name"));
         pointer_join(path, sizeof path, pointer, name);
         value = given ? json_object_get(given, name) : NULL;
@@ -175,7 +175,7 @@ json_t *policy_params_fill(const struct policy *p, const json_t *given, const ch
         if (value && !json_is_null(value))
             json_object_set_new(filled, name, checked(param, value, path, f));
         else if (json_is_true(json_object_get(param, "required")))
-            fault_add(f, &ERR_INVALID, path, "is required by the policy '%s'", p->name);
+            fault_add(f, &ERR_INVALID, path, "is required by the policy '%s'", d->name);
     }
     if (f->total == before)
         return filled;
@@ -183,16 +183,28 @@ json_t *policy_params_fill(const struct policy *p, const json_t *given, const ch
     return NULL;
 }
 
+json_t *policy_params_fill(const struct policy *p, const json_t *given, const char *pointer,
+                           struct faults *f)
+{
+    const struct policy_declaration d = policy_declaration(p);
+    return policy_params_check(&d, given, pointer, f);
+}
+
+struct policy_declaration policy_declaration(const struct policy *p)
+{
+    return (struct policy_declaration){p->name, p->params};
+}
+
 const json_t *policy_params(const struct policy *p)
 {
     return p->params;
 }
 
-const char *policy_weights_param(const struct policy *p)
+const char *policy_weights_param(const struct policy_declaration *d)
 {
     json_t *param;
     size_t i;
-    json_array_foreach(p->params, i, param)
+    json_array_foreach((json_t *)d->params, i, param)
         if (type_of(param) == PARAM_WEIGHTS)
             return json_string_value(json_object_get(param, "name"));
     return NULL;

@@ -119,7 +119,7 @@ bool policy_set_begin(struct policy_set *set, enum policy_kind kind, const char 
         return fail(e, &ERR_POLICY_NOT_FOUND, "no %s policy '%.64s'", policy_kind_name(kind), name);
     if (l->generation != generation && !refresh(set, l, generation, e))
         return false;
-    uint64_t call = atomic_fetch_add_explicit(&l->entry->calls, 1, memory_order_relaxed);
+    uint64_t call = atomic_load_explicit(&l->entry->calls, memory_order_relaxed);
     *use = (struct policy_use){
         .policy = l->policy, .load_id = l->load_id, .entry = l->entry, .set = set};
     if (call < TIMED_FIRST || call % 16 == 0)
@@ -146,6 +146,7 @@ void policy_set_end(const struct policy_use *use, const struct err *failure)
         unsigned cell = time_cell(clock_mono_ns(catalog->clock) - use->started_ns);
         atomic_fetch_add_explicit(&entry->times[cell], 1, memory_order_relaxed);
     }
+    atomic_fetch_add_explicit(&entry->calls, 1, memory_order_relaxed);
     if (!failure)
         return;
     atomic_fetch_add_explicit(&entry->errors, 1, memory_order_relaxed);
@@ -155,6 +156,21 @@ void policy_set_end(const struct policy_use *use, const struct err *failure)
         log_text(LOG_WARN, "policy_failed", failure->detail);
     }
     policies_call_failed(use->set->catalog, entry, failure->detail);
+}
+
+struct policy *policy_set_loaded(struct policy_set *set, uint64_t load_id)
+{
+    for (int i = 0; i < POLICY_KIND_COUNT; i++) {
+        const void *key;
+        size_t at = 0, len;
+        void *value;
+        while (map_next(set->loaded[i], &at, &key, &len, &value)) {
+            const struct loaded *l = value;
+            if (l->policy && l->load_id == load_id)
+                return l->policy;
+        }
+    }
+    return NULL;
 }
 
 int64_t policy_set_now(const struct policy_set *set)

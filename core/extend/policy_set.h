@@ -21,11 +21,14 @@ struct policy_use {
 };
 
 /* The policy of this name, loaded if need be. False, with ERR_POLICY_NOT_FOUND, or ERR_POLICY if it
- * is broken: `use` must not be ended then. */
+ * is broken: `use` must not be ended then. Only what is ended counts as a call. */
 bool policy_set_begin(struct policy_set *set, enum policy_kind kind, const char *name,
                       struct policy_use *use, struct err *e) MUST_CHECK;
 /* Count the call; `failure` is NULL if it went well. */
 void policy_set_end(const struct policy_use *use, const struct err *failure);
+
+/* The policy of this load_id, or NULL: it is gone, and with it all flags it knew. */
+struct policy *policy_set_loaded(struct policy_set *set, uint64_t load_id);
 
 int64_t policy_set_now(const struct policy_set *set); /* wall clock, ms */
 

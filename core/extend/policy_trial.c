@@ -13,12 +13,12 @@ static int variant_index(const char *const *variants, size_t n, const char *name
     return -1;
 }
 
-int policy_allocation(const struct policy *p, const struct flag_facts *flag, struct share *out,
-                      struct faults *f)
+int policy_allocation(const struct policy_declaration *d, const struct flag_facts *flag,
+                      struct share *out, struct faults *f)
 {
     double weights[ARMS_MAX] = {0};
     uint32_t want[ARMS_MAX];
-    const char *param = policy_weights_param(p), *name;
+    const char *param = policy_weights_param(d), *name;
     const json_t *given = param ? json_object_get(flag->params, param) : NULL;
     json_t *weight;
     char pointer[256], below[512];
@@ -47,7 +47,8 @@ static bool name_variants(struct policy_trial *t, const struct trial_setup *setu
 {
     static const char *const USUAL[] = {"off", "on", NULL};
     const char *const *given = setup->variants ? setup->variants : USUAL;
-    const char *param = policy_weights_param(t->policy), *name;
+    const struct policy_declaration d = policy_declaration(t->policy);
+    const char *param = policy_weights_param(&d), *name;
     json_t *weights = param && !setup->variants ? json_object_get(params, param) : NULL, *weight;
     for (size_t i = 0; given[i] && t->variant_count < ARMS_MAX; i++)
         t->variants[t->variant_count++] = arena_text(a, given[i]);
@@ -76,7 +77,8 @@ static bool allocate(struct policy_trial *t, const struct policy_trial *today, c
                                     .params = params,
                                     .shares = follows ? today->shares : NULL,
                                     .share_count = follows ? today->share_count : 0};
-    int n = policy_allocation(t->policy, &flag, t->shares, f);
+    const struct policy_declaration d = policy_declaration(t->policy);
+    int n = policy_allocation(&d, &flag, t->shares, f);
     if (n < 0)
         return faults_fail(f, e);
     t->share_count = (size_t)n;

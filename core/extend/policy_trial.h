@@ -34,8 +34,8 @@ bool policy_trial_open(struct policy_trial *t, struct policy *loaded,
  * `flag->shares`, the one until now, as little as can be. Of `flag` its variants, params (filled
  * ones) and shares are read. Returns the number of ranges, 0 without such a parameter, or -1 and a
  * fault: a weight names no variant. `out` has room for SHARES_MAX. */
-int policy_allocation(const struct policy *p, const struct flag_facts *flag, struct share *out,
-                      struct faults *f);
+int policy_allocation(const struct policy_declaration *d, const struct flag_facts *flag,
+                      struct share *out, struct faults *f);
 
 struct trial_count {
     uint64_t units, errors, unit_missing, moved;

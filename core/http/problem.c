@@ -84,14 +84,26 @@ static void add_headers(struct request *rq, int status)
         request_add_header(rq, "Retry-After", "1");
 }
 
-void request_fail(struct request *rq, const struct err *e)
+/* A failure may come before the route is looked for; its shape is the path's all the same. */
+static const struct failure_shape *shape_of(const struct request *rq)
 {
-    static const struct err unknown = {.kind = &ERR_INTERNAL,
-                                       .detail = "a failure without a reason"};
-    if (!e->kind)
-        e = &unknown;
-    struct bytes *b = &rq->loop->problem;
+    if (rq->route)
+        return rq->route->failure;
+    if (!rq->head.path || rq->head.asterisk)
+        return NULL;
+    struct route_match match;
+    router_find(rq->loop->router, rq->head.method, rq->head.path, rq->head.path_len, &match);
+    return match.route ? match.route->failure : NULL;
+}
+
+static const char *put_failure(struct bytes *b, const struct request *rq, const struct err *e)
+{
+    const struct failure_shape *shape = shape_of(rq);
     bytes_clear(b);
+    if (shape) {
+        shape->put(b, rq, e);
+        return "application/json";
+    }
     problem_put(b, e, rq->head.path, rq->head.path_len, rq->id);
     if (b->full) { /* the members were too many */
         struct err bare = {.kind = e->kind};
@@ -99,8 +111,19 @@ void request_fail(struct request *rq, const struct err *e)
         bytes_clear(b);
         problem_put(b, &bare, NULL, 0, rq->id);
     }
+    return "application/problem+json";
+}
+
+void request_fail(struct request *rq, const struct err *e)
+{
+    static const struct err unknown = {.kind = &ERR_INTERNAL,
+                                       .detail = "a failure without a reason"};
+    if (!e->kind)
+        e = &unknown;
+    struct bytes *b = &rq->loop->problem;
+    const char *type = put_failure(b, rq, e);
     add_headers(rq, e->kind->status);
-    request_reply(rq, e->kind->status, "application/problem+json", b->data, b->len);
+    request_reply(rq, e->kind->status, type, b->data, b->len);
 }
 
 void request_problem(struct request *rq, const struct err_kind *kind, const char *fmt, ...)

@@ -80,7 +80,7 @@ void request_reply_json(struct request *rq, int status, struct bytes *body);
 /* Reply with an entity: ETag "<revision>", 304 on a matching If-None-Match of a GET. */
 void request_reply_entity(struct request *rq, int status, int64_t revision, const char *json,
                           size_t len);
-/* Reply with a problem document (RFC 9457) made of `e`. */
+/* Reply with a problem document (RFC 9457) made of `e`, or with what the route has instead. */
 void request_fail(struct request *rq, const struct err *e);
 /* fail() and request_fail() in one. */
 void request_problem(struct request *rq, const struct err_kind *kind, const char *fmt, ...)

@@ -39,6 +39,15 @@ enum route_flag {
 };
 
 struct request;
+struct bytes;
+struct err;
+
+/* How a protocol that is not ours wants its failures: JSON, with the status of `e`. */
+struct failure_shape {
+    const char *schema; /* its name in OpenAPI */
+    /* [loop] Append the body. Path parameters may not have been read yet: they are "" then. */
+    void (*put)(struct bytes *b, const struct request *rq, const struct err *e);
+};
 
 struct route {
     enum http_method method;
@@ -54,8 +63,9 @@ struct route {
     const char *doc; /* one line */
     const char
         *responses; /* "200 Model;304;404 MODEL_NOT_FOUND": status, then a schema name or codes */
-    const char *consumes; /* media type of the body; NULL: application/json */
-    const void *data;     /* the application's, for handlers that serve several rows */
+    const char *consumes;                /* media type of the body; NULL: application/json */
+    const struct failure_shape *failure; /* of every failure on this path; NULL: a problem */
+    const void *data; /* the application's, for handlers that serve several rows */
 };
 
 struct router;

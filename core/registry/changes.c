@@ -47,6 +47,12 @@ const char *const JOURNAL_ACTIONS[] = {
     "webhook.created",
     "webhook.updated",
     "webhook.deleted",
+    "flag.created",
+    "flag.updated",
+    "flag.deleted",
+    "segment.created",
+    "segment.updated",
+    "segment.deleted",
     NULL,
 };
 

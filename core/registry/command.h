@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct rollout_policies;
+
 struct actor {
     const char *kind; /* "token" | "anonymous" | "scheduler" | "experiment" | "server" */
     const char *id;
@@ -41,8 +43,9 @@ struct rules {
     int64_t gate_max_age_seconds;  /* INT64_MIN: none */
     const char *gate_max_severity; /* default "medium" */
     int64_t nightly_hour_utc;      /* 0..23: what a new registered model gets */
-    const struct test_types *test_types; /* NULL: any type, any configuration */
-    const char *const *dataset_dirs;     /* where file: URIs of datasets may lie, NULL-terminated */
+    const struct test_types *test_types;             /* NULL: any type, any configuration */
+    const struct rollout_policies *rollout_policies; /* flag.h; NULL: any policy, any params */
+    const char *const *dataset_dirs; /* where file: URIs of datasets may lie, NULL-terminated */
 };
 
 /* May this model go there? */

@@ -16,6 +16,7 @@ const struct document_type *const DOCUMENT_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_DATASET] = &DATASET_TYPE, [ENTITY_TEST_CASE] = &TEST_CASE_TYPE,
     [ENTITY_TOKEN] = &TOKEN_TYPE,     [ENTITY_DENIAL] = &DENIAL_TYPE,
     [ENTITY_ALERT] = &ALERT_TYPE,     [ENTITY_WEBHOOK] = &WEBHOOK_TYPE,
+    [ENTITY_FLAG] = &FLAG_TYPE,       [ENTITY_SEGMENT] = &SEGMENT_TYPE,
 };
 
 const char *identifier_fault(const char *text)

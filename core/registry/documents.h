@@ -10,5 +10,7 @@ extern const struct document_type TOKEN_TYPE;     /* token.h */
 extern const struct document_type DENIAL_TYPE;    /* denial.h */
 extern const struct document_type ALERT_TYPE;     /* alert.h; made by the server alone */
 extern const struct document_type WEBHOOK_TYPE;   /* webhook.h */
+extern const struct document_type FLAG_TYPE;      /* flag.h */
+extern const struct document_type SEGMENT_TYPE;   /* segment.h */
 
 #endif

@@ -18,6 +18,8 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_DENIAL] = {"denial", NULL},
     [ENTITY_ALERT] = {"alert", NULL},
     [ENTITY_WEBHOOK] = {"webhook", NULL},
+    [ENTITY_FLAG] = {"flag", NULL},
+    [ENTITY_SEGMENT] = {"segment", NULL},
 };
 
 struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,

@@ -25,6 +25,8 @@ enum entity_kind {
     ENTITY_DENIAL,    /* "denial" */
     ENTITY_ALERT,     /* "alert" */
     ENTITY_WEBHOOK,   /* "webhook" */
+    ENTITY_FLAG,      /* "flag" */
+    ENTITY_SEGMENT,   /* "segment" */
     ENTITY_KIND_COUNT
 };
 

@@ -183,6 +183,37 @@ const struct err_kind WEBHOOK_EXISTS = {
     "A webhook with this id exists already. Choose another id, or PATCH or PUT the one that "
     "exists.",
 };
+const struct err_kind FLAG_NOT_FOUND = {
+    "FLAG_NOT_FOUND",
+    404,
+    "Flag not found",
+    "No flag of this namespace has this key.",
+};
+const struct err_kind FLAG_EXISTS = {
+    "FLAG_EXISTS",
+    409,
+    "Flag exists",
+    "A flag with this key exists already. Choose another key, or PATCH or PUT the one that exists.",
+};
+const struct err_kind FLAG_IN_USE = {
+    "FLAG_IN_USE",
+    409,
+    "Flag in use",
+    "Other flags have it as a prerequisite; `in_use` lists them. Change or delete those first.",
+};
+const struct err_kind SEGMENT_NOT_FOUND = {
+    "SEGMENT_NOT_FOUND",
+    404,
+    "Segment not found",
+    "No segment of this namespace has this name.",
+};
+const struct err_kind SEGMENT_EXISTS = {
+    "SEGMENT_EXISTS",
+    409,
+    "Segment exists",
+    "A segment with this name exists already. Choose another name, or PATCH or PUT the one that "
+    "exists.",
+};
 const struct err_kind REVISION_MISMATCH = {
     "REVISION_MISMATCH",
     412,
@@ -234,6 +265,11 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &ALERT_IS_RESOLVED,
     &WEBHOOK_NOT_FOUND,
     &WEBHOOK_EXISTS,
+    &FLAG_NOT_FOUND,
+    &FLAG_EXISTS,
+    &FLAG_IN_USE,
+    &SEGMENT_NOT_FOUND,
+    &SEGMENT_EXISTS,
     &REVISION_MISMATCH,
     &BAD_REFERENCE,
     &TOO_MANY_CHANGES,

@@ -30,6 +30,11 @@ extern const struct err_kind ALERT_NOT_FOUND;             /* 404 */
 extern const struct err_kind ALERT_IS_RESOLVED;           /* 409 ALERT_RESOLVED */
 extern const struct err_kind WEBHOOK_NOT_FOUND;           /* 404 */
 extern const struct err_kind WEBHOOK_EXISTS;              /* 409 */
+extern const struct err_kind FLAG_NOT_FOUND;              /* 404 */
+extern const struct err_kind FLAG_EXISTS;                 /* 409 */
+extern const struct err_kind FLAG_IN_USE;                 /* 409, members: "in_use":[keys] */
+extern const struct err_kind SEGMENT_NOT_FOUND;           /* 404 */
+extern const struct err_kind SEGMENT_EXISTS;              /* 409 */
 extern const struct err_kind REVISION_MISMATCH;           /* 412 */
 extern const struct err_kind
     BAD_REFERENCE; /* 400 INVALID_REFERENCE: a name@alias that leads nowhere in a body */

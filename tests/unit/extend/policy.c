@@ -295,7 +295,8 @@ static void params_are_checked(void **state)
                 " s = { type = 'strings', default = {} }, must = { type = 'string',"
                 " required = true, values = { 'a', 'b' } }, i = { type = 'integer' } },",
                 "return 'on'", "{}");
-    assert_string_equal(policy_weights_param(x.policy), "w");
+    const struct policy_declaration declared = policy_declaration(x.policy);
+    assert_string_equal(policy_weights_param(&declared), "w");
     static const struct {
         const char *given, *pointer, *detail; /* NULL: good */
     } CASES[] = {

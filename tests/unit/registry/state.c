@@ -287,7 +287,7 @@ static void kinds(void **state)
     assert_int_equal(entity_kind_of("model"), ENTITY_MODEL);
     assert_int_equal(entity_kind_of("registered_model"), ENTITY_REGISTERED_MODEL);
     assert_int_equal(entity_kind_of("health"), ENTITY_HEALTH);
-    assert_int_equal(entity_kind_of("flag"), -1);
+    assert_int_equal(entity_kind_of("nonsense"), -1);
 }
 
 int main(void)

@@ -1,0 +1,248 @@
+/* OFREP, OpenFeature's remote evaluation protocol 0.3: one flag, or all of a namespace. Its errors
+ * have its own shape. What its published clients do is in the notes of tests/api/ofrep.http. */
+#include "api/access.h"
+#include "api/call.h"
+#include "api/handlers.h"
+#include "api/loop_state.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "registry/grant.h"
+#include "selection/flag_set.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ANSWER_MAX (16 << 20)
+#define TIME_GRAIN 60000 /* ms: a tag of flags that read the clock lasts as long */
+#define JSON_TYPE  "application/json"
+
+/* ---- errors ---- */
+
+static void put_refusal(struct bytes *b, const char *key, const char *code, const char *detail)
+{
+    bytes_char(b, '{');
+    if (key && *key)
+        json_kv_string(b, "key", key);
+    json_kv_string(b, "errorCode", code);
+    json_kv_string(b, "errorDetails", detail);
+    bytes_char(b, '}');
+}
+
+static void refuse(struct request *rq, int status, const char *key, const char *code,
+                   const char *detail)
+{
+    struct bytes b = BYTES_INIT(1 << 16);
+    put_refusal(&b, key, code, detail);
+    request_reply(rq, status, JSON_TYPE, b.data, b.len);
+    bytes_release(&b);
+}
+
+static void put_general(struct bytes *b, const struct request *rq, const struct err *e)
+{
+    put_refusal(b, request_param(rq, "key"), "GENERAL", e->detail[0] ? e->detail : e->kind->title);
+}
+
+const struct failure_shape OFREP_FAILURE = {"OfrepFailure", put_general};
+
+/* The context of the body, a new reference; NULL: answered. Other members are let pass: later
+ * versions of the protocol may have them. */
+static json_t *context_of(struct request *rq, const char *key)
+{
+    size_t len;
+    const char *text = request_body(rq, &len);
+    struct err e = {0};
+    json_t *body = len ? json_read(text, len, &e) : json_object();
+    if (!body) {
+        refuse(rq, 400, key, "PARSE_ERROR", e.detail);
+        return NULL;
+    }
+    json_t *context = json_is_object(body) ? json_object_get(body, "context") : NULL;
+    bool none = json_is_object(body) && (!context || json_is_null(context));
+    if (none)
+        context = json_object();
+    else if (json_is_object(context) && json_object_size(context) <= CONTEXT_FIELDS_MAX)
+        json_incref(context);
+    else
+        context = NULL;
+    json_decref(body);
+    if (!context)
+        refuse(rq, 400, key, "INVALID_CONTEXT", "context must be an object of at most 256 members");
+    return context;
+}
+
+/* ---- one flag's answer ---- */
+
+static const char *reason_of(enum flag_reason reason)
+{
+    switch (reason) {
+    case FLAG_KILLED: return "DISABLED";
+    case FLAG_ERROR:
+    case FLAG_NO_UNIT: return "DEFAULT";
+    default: return flag_reason_name(reason);
+    }
+}
+
+static void put_success(struct bytes *b, const char *key, const struct flag_answer *a)
+{
+    json_kv_string(b, "key", key);
+    json_kv_raw(b, "value", a->value);
+    json_kv_string(b, "variant", a->variant);
+    json_kv_string(b, "reason", reason_of(a->reason));
+    json_key(b, "metadata");
+    bytes_char(b, '{');
+    json_kv_int(b, "flag_revision", a->revision);
+    if (a->policy)
+        json_kv_string(b, "policy", a->policy);
+    if (a->reason == FLAG_ERROR)
+        json_kv_bool(b, "policy_error", true);
+    if (a->reason == FLAG_KILLED)
+        json_kv_bool(b, "killed", true);
+    bytes_char(b, '}');
+}
+
+static void put_no_unit(struct bytes *b, const char *key, const struct flag_answer *a)
+{
+    json_kv_string(b, "key", key);
+    json_kv_string(b, "errorCode", "TARGETING_KEY_MISSING");
+    json_kv_string(b, "errorDetails", a->error);
+}
+
+void ofrep_evaluate(struct request *rq)
+{
+    struct call c;
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    const char *key = request_param(rq, "key");
+    json_t *context = context_of(rq, key);
+    if (!context)
+        return;
+    struct loop_state *s = loop_state(request_loop(rq));
+    struct bytes b = BYTES_INIT(ANSWER_MAX);
+    struct flag_answer a = {.variant = NULL};
+    const struct view *v = view_enter(c.reader);
+    const struct document *d = view_document(v, &FLAG_TYPE, c.ns, key);
+    if (d) {
+        const struct flag_question q = {
+            .view = v, .ns = c.ns, .context = context, .at_ms = clock_wall_ms(c.api->clock)};
+        flag_set_ask(s->flags, d, &q, &a);
+        bytes_char(&b, '{');
+        if (a.reason == FLAG_NO_UNIT)
+            put_no_unit(&b, key, &a);
+        else
+            put_success(&b, key, &a);
+        bytes_char(&b, '}');
+    }
+    view_leave(c.reader);
+    if (d)
+        request_reply(rq, a.reason == FLAG_NO_UNIT ? 400 : 200, JSON_TYPE, b.data, b.len);
+    else
+        refuse(rq, 404, key, "FLAG_NOT_FOUND", "there is no flag of this key");
+    bytes_release(&b);
+    json_decref(context);
+}
+
+/* ---- all flags ---- */
+
+struct bulk {
+    struct flag_set *flags;
+    struct flag_question q;
+    struct bytes *out;
+    uint64_t tag;
+    bool timed, first;
+    const struct grants *grants; /* of who asks; NULL: everything is allowed */
+};
+
+/* May who asks ask this flag? What he may not is left out, as if it were not there. */
+static bool may_ask(const struct bulk *b, const struct entity *e)
+{
+    return !b->grants || grants_allow(b->grants, e->ns, entity_owner(e), ACTION_BIT(ACTION_SELECT));
+}
+
+static bool tag_entity(const struct entity *e, void *ctx)
+{
+    struct bulk *b = ctx;
+    if (e->kind == ENTITY_FLAG && !may_ask(b, e))
+        return true;
+    const uint64_t what[2] = {e->uid, (uint64_t)e->revision};
+    b->tag = hash64(what, sizeof what, b->tag);
+    if (e->kind == ENTITY_FLAG)
+        b->timed = b->timed || flag_set_timed(b->flags, document_of(e));
+    return true;
+}
+
+/* What the answer depends on: the flags, segments and policies there are, the context, and for
+ * flags that read the clock the minute. */
+static void make_tag(struct bulk *b, uint64_t policies, const char *body, size_t len, char out[20])
+{
+    b->tag = hash64(b->q.ns, strlen(b->q.ns), policies);
+    view_each_of(b->q.view, ENTITY_FLAG, b->q.ns, tag_entity, b);
+    view_each_of(b->q.view, ENTITY_SEGMENT, b->q.ns, tag_entity, b);
+    b->tag = hash64(body, len, b->tag);
+    if (b->timed) {
+        const int64_t minute = b->q.at_ms / TIME_GRAIN;
+        b->tag = hash64(&minute, sizeof minute, b->tag);
+    }
+    snprintf(out, 20, "\"%016" PRIx64 "\"", b->tag);
+}
+
+static bool evaluate_one(const struct entity *e, void *ctx)
+{
+    struct bulk *b = ctx;
+    struct flag_answer a;
+    if (!may_ask(b, e))
+        return true;
+    flag_set_ask(b->flags, document_of(e), &b->q, &a);
+    bytes_text(b->out, b->first ? "{" : ",{");
+    b->first = false;
+    if (a.reason == FLAG_NO_UNIT)
+        put_no_unit(b->out, e->id, &a);
+    else
+        put_success(b->out, e->id, &a);
+    bytes_char(b->out, '}');
+    return true;
+}
+
+/* Weak or strong, alone or in a list, or `*`. */
+static bool tag_matches(const char *header, const char *tag)
+{
+    return header && (strcmp(header, "*") == 0 || strstr(header, tag));
+}
+
+void ofrep_bulk(struct request *rq)
+{
+    struct call c;
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    json_t *context = context_of(rq, NULL);
+    if (!context)
+        return;
+    size_t len;
+    char tag[20];
+    const char *body = request_body(rq, &len), *known = request_header(rq, "If-None-Match");
+    struct loop_state *s = loop_state(request_loop(rq));
+    struct bytes out = BYTES_INIT(ANSWER_MAX);
+    struct bulk b = {.flags = s->flags, .out = &out, .first = true, .grants = c.access->grants};
+    b.q = (struct flag_question){.view = view_enter(c.reader),
+                                 .ns = c.ns,
+                                 .context = context,
+                                 .context_id = flag_set_context_id(s->flags),
+                                 .at_ms = clock_wall_ms(c.api->clock)};
+    make_tag(&b, policies_generation(c.api->policies), body, len, tag);
+    bool same = tag_matches(known ? known : c.q.flag_config_etag, tag);
+    if (!same) {
+        bytes_text(&out, "{\"flags\":[");
+        view_each_of(b.q.view, ENTITY_FLAG, c.ns, evaluate_one, &b);
+        bytes_text(&out, "]}");
+    }
+    view_leave(c.reader);
+    request_add_header(rq, "ETag", tag);
+    if (same)
+        request_reply(rq, 304, NULL, "", 0);
+    else if (out.full)
+        refuse(rq, 500, NULL, "GENERAL", "the answer is too large");
+    else
+        request_reply(rq, 200, JSON_TYPE, out.data, out.len);
+    bytes_release(&out);
+    json_decref(context);
+}

@@ -1,0 +1,351 @@
+#include "registry/flag.h"
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/json.h"
+#include "registry/decide.h"
+#include "registry/errors.h"
+#include "registry/model_fields.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PREREQUISITES_MAX 16
+#define DEPTH_MAX         16 /* prerequisites of prerequisites */
+
+/* ---- fields ---- */
+
+static void check_variants(const json_t *value, const char *pointer, struct faults *f)
+{
+    const char *name;
+    json_t *variant;
+    char below[300];
+    if (json_object_size(value) == 0 || json_object_size(value) > ARMS_MAX)
+        fault_add(f, &ERR_INVALID, pointer, "must have 1 to %d variants", ARMS_MAX);
+    json_object_foreach((json_t *)value, name, variant) {
+        pointer_join(below, sizeof below, pointer, name);
+        if (!id_valid(name))
+            fault_add(f, &ERR_INVALID, below, "%s", identifier_fault(name));
+        if (json_is_null(variant))
+            fault_add(f, &ERR_INVALID, below, "must not be null");
+    }
+}
+
+static bool names_texts(const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+    json_array_foreach((json_t *)list, i, item)
+        if (!json_is_string(item))
+            return false;
+    return json_is_array(list) && json_array_size(list) > 0;
+}
+
+static void check_prerequisites(const json_t *value, const char *pointer, struct faults *f)
+{
+    const json_t *item;
+    size_t i;
+    char below[300];
+    if (!json_is_array(value) || json_array_size(value) > PREREQUISITES_MAX) {
+        fault_add(f, &ERR_INVALID, pointer, "must be a list of at most %d", PREREQUISITES_MAX);
+        return;
+    }
+    json_array_foreach((json_t *)value, i, item) {
+        snprintf(below, sizeof below, "%s/%zu", pointer, i);
+        if (json_object_size(item) != 2 || !json_is_string(json_object_get(item, "flag")) ||
+            !names_texts(json_object_get(item, "variants")))
+            fault_add(f, &ERR_INVALID, below, "must be {\"flag\":\"key\",\"variants\":[\"on\"]}");
+    }
+}
+
+#define REF(member) offsetof(struct flag, member)
+#define TEXT(name_, flags_, max_, check_, doc_)                                                   \
+    {                                                                                             \
+        .name = #name_, .type = FIELD_STRING, .flags = flags_, .offset = REF(name_), .max = max_, \
+        .check = check_, .doc = doc_                                                              \
+    }
+
+const struct field FLAG_FIELDS[] = {
+    DOCUMENT_NAMESPACE,
+    DOCUMENT_ID("key", identifier_fault, "Unique in the namespace."),
+    TEXT(description, 0, 65536, text64k_fault, "For people; at most 64 KiB."),
+    {.name = "enabled",
+     .type = FIELD_BOOL,
+     .offset = REF(enabled),
+     .doc = "false: everybody gets the default variant."},
+    {.name = "killed",
+     .type = FIELD_BOOL,
+     .offset = REF(killed),
+     .doc = "The kill switch: everybody gets the fallback variant, whatever else is set."},
+    {.name = "variants",
+     .type = FIELD_OBJECT,
+     .flags = FIELD_REQUIRED,
+     .offset = REF(variants),
+     .max = 262144,
+     .check_json = check_variants,
+     .doc = "The answers there are: name to any JSON value but null."},
+    TEXT(default_variant, FIELD_REQUIRED, 128, identifier_fault,
+         "What those get for whom nothing else is decided."),
+    TEXT(fallback_variant, FIELD_NULLABLE, 128, identifier_fault,
+         "What everybody gets while it is killed; null: the default."),
+    TEXT(policy, FIELD_NULLABLE, 64, NULL,
+         "The rollout policy that decides; null: the default variant for everybody."),
+    {.name = "params",
+     .type = FIELD_OBJECT,
+     .offset = REF(params),
+     .max = 131072,
+     .doc = "What the policy is told, as it declares; checked."},
+    TEXT(salt, FIELD_NULLABLE, 128, identifier_fault,
+         "Where units fall follows from it; null: from the key. Another one moves everybody."),
+    {.name = "hash_version",
+     .type = FIELD_INT,
+     .offset = REF(hash_version),
+     .min = HASH_VERSION,
+     .max = HASH_VERSION,
+     .doc = "The function that places units."},
+    {.name = "allocation",
+     .type = FIELD_ANY,
+     .flags = FIELD_SERVER,
+     .offset = REF(allocation),
+     .max = 65536,
+     .doc = "Which of 100,000 places belong to which variant; follows from the weights and moves "
+            "as few as can be."},
+    {.name = "prerequisites",
+     .type = FIELD_ANY,
+     .offset = REF(prerequisites),
+     .max = 65536,
+     .check_json = check_prerequisites,
+     .doc = "Flags that must give one of the variants named, or the default is given here."},
+    TEXT(owner, 0, 128, NULL, "Whom to ask."),
+    {.name = "expires_at",
+     .type = FIELD_TIME,
+     .flags = FIELD_NULLABLE,
+     .offset = REF(expires_at),
+     .doc = "When it should be gone, for people."},
+    {.name = "labels",
+     .type = FIELD_OBJECT,
+     .offset = REF(labels),
+     .max = ENTITY_TEXT_MAX,
+     .check_json = labels_check,
+     .doc = "Up to 256 pairs of key and text, to filter by."},
+    DOCUMENT_STAMPS,
+    {0},
+};
+
+static void init(void *fields, const struct rules *rules)
+{
+    struct flag *f = fields;
+    (void)rules;
+    f->description = f->owner = "";
+    f->enabled = true;
+    f->variants = f->params = f->labels = "{}";
+    f->allocation = f->prerequisites = "[]";
+    f->hash_version = HASH_VERSION;
+}
+
+/* ---- allocations ---- */
+
+size_t flag_variant_names(const json_t *variants, const char *names[ARMS_MAX + 1])
+{
+    const char *name;
+    json_t *value;
+    size_t n = 0;
+    json_object_foreach((json_t *)variants, name, value)
+        if (n < ARMS_MAX)
+            names[n++] = name;
+    names[n] = NULL;
+    return n;
+}
+
+static int place_of(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; name && i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+size_t flag_shares(const char *allocation, const char *const *names, size_t n, struct share *out)
+{
+    json_t *list = json_read(allocation, strlen(allocation), NULL);
+    size_t count = json_array_size(list);
+    if (count > SHARES_MAX)
+        count = SHARES_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *range = json_array_get(list, i);
+        int arm = place_of(names, n, json_string_value(json_object_get(range, "variant")));
+        out[i] =
+            (struct share){.from = (uint32_t)json_integer_value(json_object_get(range, "from")),
+                           .to = (uint32_t)json_integer_value(json_object_get(range, "to")),
+                           .arm = arm >= 0 ? (uint32_t)arm : ARMS_MAX};
+    }
+    json_decref(list);
+    return count;
+}
+
+static const char *shares_text(const struct share *shares, size_t n, const char *const *names,
+                               struct arena *a)
+{
+    struct bytes b = BYTES_INIT(65536);
+    bytes_char(&b, '[');
+    for (size_t i = 0; i < n; i++) {
+        bytes_text(&b, i ? ",{" : "{");
+        json_kv_int(&b, "from", shares[i].from);
+        json_kv_int(&b, "to", shares[i].to);
+        json_kv_string(&b, "variant", names[shares[i].arm]);
+        bytes_char(&b, '}');
+    }
+    bytes_char(&b, ']');
+    const char *text = b.full ? "[]" : arena_copy(a, b.data, b.len);
+    bytes_release(&b);
+    return text;
+}
+
+/* The policy has its say about the parameters; the ranges follow. */
+static void allocate(struct document_write *w, const char *const *names, size_t n)
+{
+    struct flag *f = w->want;
+    const struct flag *old = w->before ? w->before->fields : NULL;
+    const struct rollout_policies *policies = w->h->rules->rollout_policies;
+    struct share before[SHARES_MAX], after[SHARES_MAX];
+    f->allocation = "[]";
+    if (!f->policy || !policies)
+        return;
+    json_t *params = json_read(f->params, strlen(f->params), NULL);
+    struct flag_plan plan = {.policy = f->policy,
+                             .params = params,
+                             .variants = names,
+                             .variant_count = n,
+                             .shares = before};
+    if (old && strcmp(flag_salt(old), flag_salt(f)) == 0)
+        plan.share_count = flag_shares(old->allocation, names, n, before);
+    int count = policies->plan(policies->self, &plan, after, &w->faults);
+    if (count > 0)
+        f->allocation = shares_text(after, (size_t)count, names, w->c->arena);
+    json_decref(params);
+}
+
+/* ---- prerequisites ---- */
+
+/* Does `key` lead to `goal` by way of prerequisites? */
+static bool leads_to(const struct view *v, const char *ns, const char *key, const char *goal,
+                     int depth)
+{
+    bool found = strcmp(key, goal) == 0 || depth == DEPTH_MAX;
+    const struct document *d = found ? NULL : view_document(v, &FLAG_TYPE, ns, key);
+    if (!d)
+        return found;
+    const char *text = flag_of(d)->prerequisites;
+    json_t *list = json_read(text, strlen(text), NULL);
+    const json_t *item;
+    size_t i;
+    json_array_foreach(list, i, item)
+        if (!found)
+            found =
+                leads_to(v, ns, json_string_value(json_object_get(item, "flag")), goal, depth + 1);
+    json_decref(list);
+    return found;
+}
+
+static void check_prerequisite(struct document_write *w, const json_t *item, size_t at)
+{
+    const struct document_head *own = w->want;
+    const char *key = json_string_value(json_object_get(item, "flag"));
+    const char *pointer = arena_printf(w->c->arena, "/prerequisites/%zu", at);
+    const struct document *d = view_document(w->h->view, &FLAG_TYPE, w->c->ns, key);
+    if (leads_to(w->h->view, w->c->ns, key, own->id, 0)) {
+        fault_add(&w->faults, &ERR_INVALID, pointer,
+                  "leads back to this flag, or more than %d flags deep", DEPTH_MAX);
+        return;
+    }
+    if (!d) {
+        fault_add(&w->faults, &BAD_REFERENCE, pointer, "no flag has this key");
+        return;
+    }
+    const char *text = flag_of(d)->variants;
+    json_t *variants = json_read(text, strlen(text), NULL);
+    const json_t *name;
+    size_t i;
+    json_array_foreach(json_object_get(item, "variants"), i, name)
+        if (!json_object_get(variants, json_string_value(name)))
+            fault_add(&w->faults, &BAD_REFERENCE, pointer, "the flag has no variant '%.128s'",
+                      json_string_value(name));
+    json_decref(variants);
+}
+
+/* ---- decisions ---- */
+
+static void check_variant(struct document_write *w, const char *const *names, size_t n,
+                          const char *field, const char *variant)
+{
+    if (variant && place_of(names, n, variant) < 0)
+        fault_add(&w->faults, &ERR_INVALID, field, "is none of the variants");
+}
+
+static bool check(struct document_write *w, struct err *e)
+{
+    struct flag *f = w->want;
+    const char *names[ARMS_MAX + 1];
+    const json_t *item;
+    size_t i;
+    (void)e;
+    json_t *variants = json_read(f->variants, strlen(f->variants), NULL);
+    size_t n = flag_variant_names(variants, names);
+    check_variant(w, names, n, "/default_variant", f->default_variant);
+    check_variant(w, names, n, "/fallback_variant", f->fallback_variant);
+    allocate(w, names, n);
+    json_t *list = json_read(f->prerequisites, strlen(f->prerequisites), NULL);
+    json_array_foreach(list, i, item)
+        check_prerequisite(w, item, i);
+    json_decref(list);
+    json_decref(variants);
+    return true;
+}
+
+struct users {
+    const char *quoted;
+    struct bytes list;
+    size_t n;
+};
+
+static bool note_user(const struct entity *e, void *ctx)
+{
+    struct users *u = ctx;
+    if (!strstr(flag_of(document_of(e))->prerequisites, u->quoted))
+        return true;
+    if (u->n++)
+        bytes_char(&u->list, ',');
+    json_put_string(&u->list, e->id);
+    return u->n < 100;
+}
+
+static bool remove_unused(struct document_write *w, struct err *e)
+{
+    const char *id = w->before->entity.id;
+    struct users u = {arena_printf(w->c->arena, "\"flag\":\"%s\"", id), BYTES_INIT(65536), 0};
+    view_each_of(w->h->view, ENTITY_FLAG, w->c->ns, note_user, &u);
+    if (u.n) {
+        fail(e, &FLAG_IN_USE, "%zu flags have '%.200s' as a prerequisite", u.n, id);
+        if (e)
+            e->members = arena_printf(w->c->arena, "\"in_use\":[%s]", u.list.data);
+    }
+    bytes_release(&u.list);
+    return u.n == 0;
+}
+
+const struct document_type FLAG_TYPE = {
+    .kind = ENTITY_FLAG,
+    .noun = "flag",
+    .id_name = "key",
+    .path = "/api/models/enterprise/flags/",
+    .fields = FLAG_FIELDS,
+    .size = sizeof(struct flag),
+    .not_found = &FLAG_NOT_FOUND,
+    .exists = &FLAG_EXISTS,
+    .created = "flag.created",
+    .updated = "flag.updated",
+    .deleted = "flag.deleted",
+    .init = init,
+    .check = check,
+    .remove = remove_unused,
+};

@@ -1,0 +1,69 @@
+/* flag: a question with a few answers (variants), and who gets which. Room: registry.
+ * Threads: immutable, [any].
+ *
+ * The policy that decides is not run here: what it demands of `params`, and the ranges of units
+ * that follow from them, come through `struct rollout_policies`. */
+#ifndef PADDOCK_REGISTRY_FLAG_H
+#define PADDOCK_REGISTRY_FLAG_H
+
+#include "base/bucket.h"
+#include "registry/documents.h"
+
+#include <jansson.h>
+
+struct flag {
+    struct document_head head; /* id is the key */
+    const char *description;
+    bool enabled, killed;
+    const char *variants;         /* JSON object, name to value, 1..ARMS_MAX */
+    const char *default_variant;  /* of those who get nothing else */
+    const char *fallback_variant; /* when killed; NULL: the default */
+    const char *policy;           /* name of a rollout policy; NULL: the default for everybody */
+    const char *params;           /* JSON object, as the policy declares them */
+    const char *salt;             /* of the units' places; NULL: the key, see flag_salt() */
+    int64_t hash_version;
+    const char *allocation;    /* JSON array of {"from","to","variant"}, of BUCKETS; computed */
+    const char *prerequisites; /* JSON array of {"flag","variants"} */
+    const char *owner;
+    int64_t expires_at; /* 0: never */
+    const char *labels;
+};
+
+extern const struct field FLAG_FIELDS[];
+
+static inline const struct flag *flag_of(const struct document *d)
+{
+    return d->fields;
+}
+
+static inline const char *flag_salt(const struct flag *f)
+{
+    return f->salt ? f->salt : f->head.id;
+}
+
+/* A flag's wish to be allocated: what its policy must say yes to. */
+struct flag_plan {
+    const char *policy;
+    const json_t *params; /* object */
+    const char *const *variants;
+    size_t variant_count;
+    const struct share *shares; /* the allocation until now; arms index `variants`, those of a
+                                   variant that is gone are ARMS_MAX */
+    size_t share_count;
+};
+
+/* What decisions need to know of rollout policies; no policy is run. */
+struct rollout_policies {
+    /* Check the plan (faults below /policy and /params) and compute the new ranges into `out`, room
+     * for SHARES_MAX. Returns their number, or -1 when there were faults. */
+    int (*plan)(void *self, const struct flag_plan *plan, struct share *out, struct faults *f);
+    void *self;
+};
+
+/* The names of the object `variants`, in order, NULL-terminated; borrowed from it. Returns how
+ * many, at most ARMS_MAX. */
+size_t flag_variant_names(const json_t *variants, const char *names[ARMS_MAX + 1]);
+/* Read an allocation's text, arms by name; returns the number of ranges, at most SHARES_MAX. */
+size_t flag_shares(const char *allocation, const char *const *names, size_t n, struct share *out);
+
+#endif

@@ -1,0 +1,309 @@
+#include "selection/flag_set.h"
+
+#include "base/json.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "extend/policy_trial.h"
+#include "registry/segment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 16     /* prerequisites of prerequisites; writing refuses deeper ones */
+#define READY_MAX 100000 /* flags a thread keeps ready; past it all are made ready anew */
+
+struct ready {
+    uint64_t uid;
+    int64_t revision;
+    const char *variants[ARMS_MAX + 1]; /* borrowed from `values` */
+    char *texts[ARMS_MAX];              /* JSON of each value */
+    size_t count, default_variant, fallback_variant;
+    json_t *values, *prerequisites;
+    /* of the policy */
+    uint64_t load_id; /* 0: not made known to it yet */
+    struct policy_flag *flag;
+    char *fault; /* its parameters do not fit the policy as it is now */
+};
+
+struct flag_set {
+    struct policy_set *policies;
+    struct map *ready; /* by uid: a key registered again is another flag */
+    uint64_t contexts;
+    char note[256];
+    char error[512];
+};
+
+static const char *const REASONS[FLAG_REASON_COUNT] = {
+    [FLAG_STATIC] = "STATIC",   [FLAG_MATCH] = "TARGETING_MATCH", [FLAG_SPLIT] = "SPLIT",
+    [FLAG_DEFAULT] = "DEFAULT", [FLAG_DISABLED] = "DISABLED",     [FLAG_KILLED] = "KILLED",
+    [FLAG_ERROR] = "ERROR",     [FLAG_NO_UNIT] = "ERROR",
+};
+
+const char *flag_reason_name(enum flag_reason reason)
+{
+    return REASONS[reason];
+}
+
+struct flag_set *flag_set_new(struct policy_set *policies)
+{
+    struct flag_set *set = mem_zero(1, sizeof *set);
+    set->policies = policies;
+    set->ready = map_new();
+    return set;
+}
+
+/* The policy that knows it may be gone, and what it knew with it. */
+static void ready_free(struct flag_set *set, struct ready *r)
+{
+    struct policy *p = r->flag ? policy_set_loaded(set->policies, r->load_id) : NULL;
+    if (p)
+        policy_flag_drop(p, r->flag);
+    for (size_t i = 0; i < r->count; i++)
+        free(r->texts[i]);
+    json_decref(r->values);
+    json_decref(r->prerequisites);
+    free(r->fault);
+    free(r);
+}
+
+static void forget_all(struct flag_set *set)
+{
+    const void *key;
+    size_t at = 0, len;
+    void *value;
+    while (map_next(set->ready, &at, &key, &len, &value))
+        ready_free(set, value);
+    map_free(set->ready);
+    set->ready = NULL;
+}
+
+void flag_set_free(struct flag_set *set)
+{
+    if (!set)
+        return;
+    forget_all(set);
+    free(set);
+}
+
+/* ---- making ready ---- */
+
+static size_t place_of(const struct ready *r, const char *name, size_t otherwise)
+{
+    for (size_t i = 0; name && i < r->count; i++)
+        if (strcmp(r->variants[i], name) == 0)
+            return i;
+    return otherwise;
+}
+
+static struct ready *make_ready(const struct document *d)
+{
+    const struct flag *f = flag_of(d);
+    struct ready *r = mem_zero(1, sizeof *r);
+    r->uid = d->entity.uid;
+    r->revision = d->entity.revision;
+    r->values = json_read(f->variants, strlen(f->variants), NULL);
+    r->prerequisites = json_read(f->prerequisites, strlen(f->prerequisites), NULL);
+    r->count = flag_variant_names(r->values, r->variants);
+    for (size_t i = 0; i < r->count; i++) {
+        struct bytes b = BYTES_INIT(1 << 20);
+        json_put_value(&b, json_object_get(r->values, r->variants[i]));
+        r->texts[i] = bytes_take(&b, NULL);
+    }
+    r->default_variant = place_of(r, f->default_variant, 0);
+    r->fallback_variant = place_of(r, f->fallback_variant, r->default_variant);
+    return r;
+}
+
+static struct ready *ready_of(struct flag_set *set, const struct document *d)
+{
+    uint64_t uid = d->entity.uid;
+    struct ready *r = map_get(set->ready, &uid, sizeof uid);
+    if (r && r->revision == d->entity.revision)
+        return r;
+    if (map_count(set->ready) >= READY_MAX) {
+        forget_all(set);
+        set->ready = map_new();
+    }
+    struct ready *fresh = make_ready(d);
+    struct ready *old = map_set(set->ready, &uid, sizeof uid, fresh);
+    if (old)
+        ready_free(set, old);
+    return fresh;
+}
+
+static char *first_fault(const struct faults *f)
+{
+    char text[512];
+    snprintf(text, sizeof text, "%s %s", f->listed ? f->list[0].pointer : "/params",
+             f->listed ? f->list[0].detail : "do not fit the policy");
+    return mem_text(text);
+}
+
+/* Tell this load of the policy of the flag. */
+static void introduce(struct ready *r, const struct flag *f, struct policy *p, uint64_t load_id)
+{
+    struct share shares[SHARES_MAX];
+    struct arena *a = arena_new(1 << 20);
+    struct faults faults;
+    faults_init(&faults, a);
+    r->flag = NULL; /* one that an earlier load knew went with it */
+    free(r->fault);
+    r->fault = NULL;
+    json_t *given = json_read(f->params, strlen(f->params), NULL);
+    json_t *params = policy_params_fill(p, given, "/params", &faults);
+    const struct flag_facts facts = {.key = f->head.id,
+                                     .salt = flag_salt(f),
+                                     .variants = r->variants,
+                                     .variant_count = r->count,
+                                     .default_variant = r->default_variant,
+                                     .params = params,
+                                     .shares = shares,
+                                     .share_count =
+                                         flag_shares(f->allocation, r->variants, r->count, shares)};
+    if (params)
+        r->flag = policy_flag_add(p, &facts);
+    else
+        r->fault = first_fault(&faults);
+    json_decref(given);
+    json_decref(params);
+    arena_free(a);
+    r->load_id = load_id;
+}
+
+/* ---- asking ---- */
+
+static void answer(const struct ready *r, size_t variant, enum flag_reason reason,
+                   struct flag_answer *out)
+{
+    out->variant = r->variants[variant];
+    out->value = r->texts[variant];
+    out->reason = reason;
+}
+
+static bool in_segment(void *ctx, const char *segment, const char *unit, size_t len)
+{
+    const struct flag_question *q = ctx;
+    const struct document *d = view_document(q->view, &SEGMENT_TYPE, q->ns, segment);
+    return d && segment_has(d, unit, len);
+}
+
+static enum flag_reason reason_of(enum policy_reason reason)
+{
+    static const enum flag_reason OF[] = {[REASON_MATCH] = FLAG_MATCH,
+                                          [REASON_SPLIT] = FLAG_SPLIT,
+                                          [REASON_DEFAULT] = FLAG_DEFAULT,
+                                          [REASON_STATIC] = FLAG_STATIC};
+    return OF[reason];
+}
+
+static void answer_failure(struct flag_set *set, const struct ready *r, enum flag_reason reason,
+                           const char *detail, struct flag_answer *out)
+{
+    answer(r, r->default_variant, reason, out);
+    snprintf(set->error, sizeof set->error, "%s", detail);
+    out->error = set->error;
+}
+
+static void ask_policy(struct flag_set *set, struct ready *r, const struct flag *f,
+                       const struct flag_question *q, struct flag_answer *out)
+{
+    struct policy_use use;
+    struct policy_decision d;
+    struct err e = {0};
+    if (!policy_set_begin(set->policies, POLICY_ROLLOUT, f->policy, &use, &e)) {
+        answer_failure(set, r, FLAG_ERROR, e.detail, out);
+        return;
+    }
+    if (r->load_id != use.load_id)
+        introduce(r, f, use.policy, use.load_id);
+    const struct policy_env env = {.now_ms = q->at_ms,
+                                   .context_id = q->context_id,
+                                   .in_segment = in_segment,
+                                   .segments = (void *)q,
+                                   .trace = q->trace};
+    bool good = r->flag ? policy_decide(use.policy, r->flag, q->context, &env, &d, &e)
+                        : fail(&e, &ERR_INVALID, "%s", r->fault);
+    bool unit_missing = !good && r->flag && d.unit_missing;
+    policy_set_end(&use, good || unit_missing ? NULL : &e);
+    if (!good) {
+        answer_failure(set, r, unit_missing ? FLAG_NO_UNIT : FLAG_ERROR, e.detail, out);
+        return;
+    }
+    answer(r, d.variant, reason_of(d.reason), out);
+    if (*d.note) {
+        snprintf(set->note, sizeof set->note, "%s", d.note);
+        out->note = set->note;
+    }
+}
+
+uint64_t flag_set_context_id(struct flag_set *set)
+{
+    return ++set->contexts;
+}
+
+bool flag_set_timed(struct flag_set *set, const struct document *d)
+{
+    const struct flag *f = flag_of(d);
+    struct policy_use use;
+    if (!f->policy || !policy_set_begin(set->policies, POLICY_ROLLOUT, f->policy, &use, NULL))
+        return false;
+    return policy_reads_time(use.policy);
+}
+
+static void ask(struct flag_set *set, const struct document *d, const struct flag_question *q,
+                int depth, struct flag_answer *out);
+
+/* The first prerequisite that is not met, or NULL. */
+static const char *unmet(struct flag_set *set, const json_t *prerequisites,
+                         const struct flag_question *q, int depth)
+{
+    const json_t *item, *name;
+    size_t i, k;
+    json_array_foreach((json_t *)prerequisites, i, item) {
+        const char *key = json_string_value(json_object_get(item, "flag"));
+        const struct document *d = view_document(q->view, &FLAG_TYPE, q->ns, key);
+        struct flag_answer other = {.variant = NULL};
+        bool met = false;
+        if (d && depth < DEPTH_MAX)
+            ask(set, d, q, depth + 1, &other);
+        json_array_foreach(json_object_get(item, "variants"), k, name)
+            met = met || (other.variant && strcmp(other.variant, json_string_value(name)) == 0);
+        if (!met)
+            return key;
+    }
+    return NULL;
+}
+
+static void ask(struct flag_set *set, const struct document *d, const struct flag_question *q,
+                int depth, struct flag_answer *out)
+{
+    const struct flag *f = flag_of(d);
+    struct ready *r = ready_of(set, d);
+    *out = (struct flag_answer){.policy = f->policy, .revision = r->revision};
+    if (f->killed) {
+        answer(r, r->fallback_variant, FLAG_KILLED, out);
+        return;
+    }
+    if (!f->enabled) {
+        answer(r, r->default_variant, FLAG_DISABLED, out);
+        return;
+    }
+    const char *missing = unmet(set, r->prerequisites, q, depth);
+    r = ready_of(set, d); /* asking others may have made room */
+    if (missing) {
+        answer(r, r->default_variant, FLAG_DEFAULT, out);
+        snprintf(set->note, sizeof set->note, "the prerequisite '%.128s' is not met", missing);
+        out->note = set->note;
+    } else if (!f->policy) {
+        answer(r, r->default_variant, FLAG_STATIC, out);
+    } else {
+        ask_policy(set, r, f, q, out);
+    }
+}
+
+void flag_set_ask(struct flag_set *set, const struct document *d, const struct flag_question *q,
+                  struct flag_answer *out)
+{
+    ask(set, d, q, 0, out);
+}
