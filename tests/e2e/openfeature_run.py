@@ -1,0 +1,38 @@
+"""What openfeature.sh tests: flags are made here, openfeature_client.cjs asks for them."""
+import os
+import subprocess
+
+from paddock_server import Server
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FLAGS = [
+    {"key": "bool", "variants": {"off": False, "on": True}, "default_variant": "on"},
+    {"key": "text", "variants": {"a": "alpha", "b": "beta"}, "default_variant": "a",
+     "policy": "percentage", "params": {"weights": {"a": 50, "b": 50}}},
+    {"key": "number", "variants": {"few": 3, "many": 0.5}, "default_variant": "many"},
+    {"key": "team:page", "variants": {"wide": {"columns": 3, "titles": ["x"]}},
+     "default_variant": "wide"},
+    {"key": "dead", "variants": {"off": False, "on": True}, "default_variant": "on",
+     "fallback_variant": "off", "killed": True},
+]
+
+
+def need(reply, status):
+    if reply.status != status:
+        raise SystemExit(f"FAILED: wanted {status}, got {reply.status}: {reply.text}")
+    return reply
+
+
+def main():
+    with Server() as server:
+        for flag in FLAGS:
+            need(server.call("POST", "~/flags", flag), 201)
+        need(server.call("POST", "~/flags", FLAGS[0], {"Paddock-Namespace": "odds"}), 201)
+        admin = {"token_id": "root", "role": "admin"}
+        server.token = need(server.call("POST", "~/tokens", admin), 201).json["token"]
+        env = dict(os.environ, PADDOCK_URL=server.url, PADDOCK_TOKEN=server.token)
+        subprocess.run(["node", os.path.join(HERE, "openfeature_client.cjs")], check=True, env=env,
+                       timeout=300)
+
+
+main()
