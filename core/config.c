@@ -66,6 +66,10 @@ static const struct setting SETTINGS[] = {
     {"tls-client-ca", NULL, SETTING_TEXT, AT(tls_client_ca), 0, 0, "", NULL, false,
      "File of the authorities that sign client certificates, PEM. Clients may then show one; a bad "
      "one is refused."},
+    {"webhook-allow-private", NULL, SETTING_BOOL, AT(webhook_allow_private), 0, 0, "false", NULL,
+     false,
+     "Let webhooks lead to loopback, private and link-local addresses; unless allowed, whoever may "
+     "make a webhook could reach the own network."},
     {"retention-days", "MODEL_REGISTRY_DEFAULT_RETENTION_DAYS", SETTING_INT, AT(retention_days), 1,
      3650, "90", NULL, false, "How long windows of inference records are kept, days."},
     {"sample-size", "MODEL_PERFORMANCE_SAMPLE_SIZE", SETTING_INT, AT(sample_size), 256, 1000000,

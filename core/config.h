@@ -24,6 +24,7 @@ struct config {
     const char *host_names, *cors_origins, *user;
     bool core_dumps;
     const char *tls_cert, *tls_key, *tls_client_ca;
+    bool webhook_allow_private;
     /* remembering */
     int64_t retention_days, sample_size, nightly_hour;
     int64_t ring_budget_bytes, record_log_max_bytes, segment_bytes;

@@ -9,6 +9,7 @@
 #include "engine/token_make.h"
 #include "extend/catalog.h"
 #include "extend/policies.h"
+#include "feed/deliver.h"
 #include "http/tls.h"
 #include "selection/flag_rules.h"
 
@@ -42,6 +43,7 @@ struct server {
     struct telemetry *telemetry;
     struct health_judge *judge;
     struct feed *feed;
+    struct deliveries *deliveries;
     struct worker_settings worker;
     char worker_program[4096], bundled_plugins[4096];
     struct catalog *plugins;
@@ -159,6 +161,15 @@ static bool open_store(struct server *s, struct err *e)
     return s->store != NULL;
 }
 
+/* Whoever holds the embedded store is its only server, so a crash leaves no lease behind. */
+static bool open_deliveries(struct server *s, struct err *e)
+{
+    const bool private = s->settings.config.webhook_allow_private;
+    s->deliveries = deliver_open(
+        &(struct deliver_config){s->store, s->engine, &CLOCK_SYSTEM, "embedded", private}, e);
+    return s->deliveries != NULL;
+}
+
 static bool start_engine(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -186,7 +197,7 @@ static bool start_engine(struct server *s, struct err *e)
     const struct publish_listener listener = feed_listener(s->feed);
     if (!engine_listen(s->engine, &listener))
         return fail(e, &ERR_INTERNAL, "the engine takes no more listeners");
-    return true;
+    return open_deliveries(s, e);
 }
 
 /* The user's directory goes before the shipped one, name by name. */
@@ -290,6 +301,7 @@ static bool start_http(struct server *s, struct err *e)
         .judge = s->judge,
         .keys = s->keys,
         .feed = s->feed,
+        .deliveries = s->deliveries,
         .usage = s->usage,
         .denials = s->denials,
         .allow_anonymous = c->allow_anonymous,
@@ -351,7 +363,8 @@ static bool start(struct server *s, struct err *e)
     if (!open_tls(s, e))
         return false;
     if (!open_policies(s, e) || !open_store(s, e) || !start_engine(s, e) || !first_token(s, e) ||
-        !start_telemetry(s, e) || !open_plugins(s, e) || !start_http(s, e))
+        !start_telemetry(s, e) || !open_plugins(s, e) || !deliver_start(s->deliveries, e) ||
+        !start_http(s, e))
         return false;
     privileges_check_modes(c->data_dir, s->tls ? c->tls_key : NULL);
     log_event(LOG_INFO, "listening",
@@ -365,7 +378,8 @@ static void stop(struct server *s)
 {
     if (s->http)
         http_drain(s->http, (unsigned)s->settings.config.shutdown_grace_ms);
-    pool_close(s->readers); /* while the loops still take their answers */
+    deliver_stop(s->deliveries); /* its tests are answered */
+    pool_close(s->readers);      /* while the loops still take their answers */
     if (s->http)
         http_join(s->http);
     pool_stop(s->readers); /* nobody asks it any more */
@@ -379,6 +393,7 @@ static void stop(struct server *s)
     http_free(s->http); /* only now does nobody hold a loop any more */
     tls_close(s->tls);
     feed_free(s->feed);
+    deliver_free(s->deliveries);
     catalog_close(s->plugins);
     policies_close(s->policies);
     token_usage_close(s->usage);

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/idempotency.h"
 #include "extend/policies.h"
+#include "feed/deliver.h"
 #include "feed/feed.h"
 #include "http/route.h"
 #include "http/server.h"
@@ -31,6 +32,7 @@ struct api {
     struct health_judge *judge;
     struct idempotency *keys;
     struct feed *feed;
+    struct deliveries *deliveries;
     struct token_usage *usage;
     struct denials *denials;
     struct catalog *plugins;

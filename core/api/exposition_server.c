@@ -176,6 +176,46 @@ static void put_records(struct text_format *t, struct telemetry *telemetry)
                  (double)s.rolled_up_to / 1000);
 }
 
+/* --- webhooks --- */
+
+struct waiting {
+    struct text_format *t;
+    const char *family;
+    bool failures;
+};
+
+static void put_waiting(void *ctx, const char *ns, const char *id, uint64_t pending,
+                        uint64_t failures)
+{
+    const struct waiting *w = ctx;
+    sample_begin(w->t, w->family, "");
+    sample_label(w->t, "namespace", ns);
+    sample_label(w->t, "webhook_id", id);
+    sample_uint(w->t, w->failures ? failures : pending);
+}
+
+static void put_webhooks(struct text_format *t, struct deliveries *d)
+{
+    struct deliver_stats s;
+    struct waiting w = {t, "paddock_webhook_pending", false};
+    deliver_stats(d, &s);
+    metric_counter(t, "paddock_webhook_deliveries", "Events that receivers took.",
+                   (double)s.delivered);
+    metric_counter(t, "paddock_webhook_deliveries_failed", "Events given up.", (double)s.failed);
+    metric_counter(t, "paddock_webhook_deliveries_dropped",
+                   "Events not sent: their webhook was deleted or disabled.", (double)s.dropped);
+    metric_counter(t, "paddock_webhook_attempts_failed", "Attempts that failed.",
+                   (double)s.failed_attempts);
+    metric_gauge(t, "paddock_webhook_journal_behind",
+                 "Journal entries not looked at for webhooks yet.", (double)s.behind);
+    metric_family(t, w.family, METRIC_GAUGE, "Events that wait, by webhook.");
+    deliver_waiting(d, put_waiting, &w);
+    w = (struct waiting){t, "paddock_webhook_failures", true};
+    metric_family(t, w.family, METRIC_GAUGE,
+                  "Attempts since the last that went well, by webhook for which events wait.");
+    deliver_waiting(d, put_waiting, &w);
+}
+
 void exposition_put_server(struct text_format *t, struct api *api)
 {
     struct http_server *http = atomic_load(&api->http);
@@ -188,6 +228,7 @@ void exposition_put_server(struct text_format *t, struct api *api)
     put_engine(t, api->engine);
     put_store(t, api->store);
     put_records(t, api->telemetry);
+    put_webhooks(t, api->deliveries);
     metric_gauge(t, "paddock_events_followers", "Clients that follow the events.",
                  (double)feed_followers(api->feed));
     metric_gauge(t, "paddock_searches_waiting", "Answers that wait for a reader thread.",

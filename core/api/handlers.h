@@ -52,6 +52,10 @@ void token_put(struct request *rq);
 /* types.c */
 void types_get(struct request *rq);
 
+/* deliveries.c; the rest of webhooks is documents.c */
+void deliveries_list(struct request *rq);
+void webhook_test_post(struct request *rq);
+
 /* policies.c */
 void policies_list(struct request *rq);
 void policy_get(struct request *rq);

@@ -197,6 +197,15 @@ const struct field ALERTS_PARAMETERS[] = {
     END,
 };
 
+static const char *const DELIVERY_CHOICES[] = {"pending", "delivered", "failed", "dropped", NULL};
+
+const struct field DELIVERIES_PARAMETERS[] = {
+    CHOICE("status", delivery_status, DELIVERY_CHOICES, "Only deliveries of this status."),
+    PAGE,
+    MIN_SEQ,
+    END,
+};
+
 const struct field DOCUMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 
 const struct field MODEL_AUDIT_PARAMETERS[] = {AUDIT_FILTERS, PAGE, MIN_SEQ, END};

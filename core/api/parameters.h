@@ -32,6 +32,7 @@ struct parameters {
     const char *on_invalid;
     const char *policy_kind;
     const char *flag_config_etag;
+    const char *delivery_status;
     const char
         *filter; /* where filters of documents are decoded to; documents.c reads the request */
 };
@@ -57,6 +58,7 @@ extern const struct field BULK_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];
 extern const struct field TEST_CASES_PARAMETERS[];
 extern const struct field ALERTS_PARAMETERS[];
+extern const struct field DELIVERIES_PARAMETERS[];
 extern const struct field DOCUMENTS_PARAMETERS[]; /* of kinds without filters */
 
 /* Decode the request's parameters by its route's table. False and the faults in `e`. */

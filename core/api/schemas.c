@@ -96,6 +96,14 @@ const struct schema SCHEMAS[] = {
     {"AlertList", NULL, NULL, NULL, "Alert"},
     {"Webhook", "Where journal entries are posted to.", WEBHOOK_FIELDS, NULL, NULL},
     {"WebhookList", NULL, NULL, NULL, "Webhook"},
+    {"Delivery", "One event on its way to a webhook, or what became of it.", NULL,
+     "{delivery_id:s status:(pending|delivered|failed|dropped) seq:i type:s? subject:s attempts:i "
+     "last_status:i? last_error:s? created_at:t last_attempt_at:t? next_attempt_at:t? "
+     "finished_at:t?}",
+     NULL},
+    {"DeliveryList", NULL, NULL, NULL, "Delivery"},
+    {"WebhookTest", "What came of a test. `status` null: there was no answer, see `error`.", NULL,
+     "{event_id:s delivered:b status:i? error:s? duration_ms:i}", NULL},
 
     {"Policy", "A Lua policy. `stale`: the last good source serves, the present one is broken.",
      NULL, "{" POLICY "}", NULL},

@@ -1,5 +1,7 @@
 #include "http/client.h"
 
+#include "http/client_impl.h"
+
 #include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
@@ -21,7 +23,7 @@ static bool add_header(struct curl_slist **list, const char *line)
     return longer != NULL;
 }
 
-static bool make_headers(const struct http_call *call, struct curl_slist **list)
+bool client_headers(const struct http_call *call, struct curl_slist **list)
 {
     bool ok = add_header(list, "Expect:"); /* no waiting for 100 Continue */
     for (const char *const *h = call->headers; ok && h && *h; h++)
@@ -29,9 +31,9 @@ static bool make_headers(const struct http_call *call, struct curl_slist **list)
     return ok;
 }
 
-/* What every call has; the first that fails ends it. */
-static CURLcode prepare(CURL *curl, const struct http_call *call, const struct curl_slist *headers,
-                        struct http_answer *out, char *why)
+/* The first that fails ends it. */
+CURLcode client_prepare(CURL *curl, const struct http_call *call, const struct curl_slist *headers,
+                        struct bytes *body, char *why)
 {
     CURLcode code = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
 #define SET(option, value)                                \
@@ -46,7 +48,7 @@ static CURLcode prepare(CURL *curl, const struct http_call *call, const struct c
     SET(CURLOPT_CUSTOMREQUEST, call->method);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_WRITEFUNCTION, take);
-    SET(CURLOPT_WRITEDATA, &out->body);
+    SET(CURLOPT_WRITEDATA, body);
     SET(CURLOPT_TIMEOUT_MS, (long)(call->timeout_ms ? call->timeout_ms : TIMEOUT_MS));
     if (call->token) {
         SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
@@ -71,8 +73,8 @@ bool http_call(const struct http_call *call, struct http_answer *out, struct err
     *out =
         (struct http_answer){.body = BYTES_INIT(call->answer_max ? call->answer_max : ANSWER_MAX)};
     CURL *curl = curl_easy_init();
-    if (curl && make_headers(call, &headers))
-        code = prepare(curl, call, headers, out, why);
+    if (curl && client_headers(call, &headers))
+        code = client_prepare(curl, call, headers, &out->body, why);
     if (code == CURLE_OK)
         code = curl_easy_perform(curl);
     if (code == CURLE_OK)

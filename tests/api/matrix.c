@@ -242,7 +242,8 @@ static struct client_reply ask(const struct access_operation *op, const char *ta
 {
     bool reads = strcmp(op->method, "GET") == 0;
     bool has_body = !reads && strcmp(op->method, "DELETE") != 0 &&
-                    strcmp(op->operation, "plugins_reload") != 0; /* it takes none */
+                    strcmp(op->operation, "plugins_reload") != 0 &&
+                    strcmp(op->operation, "webhook_test") != 0; /* they take none */
     bool records = strstr(op->operation, "inference") != NULL;
     return call(op->method, target, ns, secret,
                 reads ? "Last-Event-ID: x\r\n" : "If-Match: \"424242\"\r\n",

@@ -79,7 +79,8 @@ def allowed_room(header, room, rooms):
         return True
     if not file:  # a header right in core/: only for main, server and config
         return False
-    return other in rooms and rooms[other] in (None, file.removesuffix(".h"))
+    only = rooms.get(other, "")
+    return only is None or file.removesuffix(".h") in only.split("+")
 
 
 def allowed_library(header, file, room, libraries):
@@ -92,7 +93,7 @@ def allowed_library(header, file, room, libraries):
         return "unknown header (name its library in tests/checks/includes.py):"
     for library, only in libraries.items():
         if library in (name, "everything") or INCLUDED.get(library) == name:
-            if only in (None, file):
+            if only is None or file in only.split("+"):
                 return None
     return f"the table does not allow {name} here:"
 

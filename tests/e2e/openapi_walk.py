@@ -203,6 +203,8 @@ CALLS = [
     ("webhooks_list", {}, dict(query="limit=1")),
     ("webhook_get", {"webhook_id": "v"}, {}),
     ("webhook_get", {"webhook_id": "v"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
+    ("deliveries_list", {"webhook_id": "w"}, dict(query="status=pending&limit=1")),
+    ("webhook_test", {"webhook_id": "w"}, {}),
     ("webhook_delete", {"webhook_id": "v"}, dict(status=204)),
     ("webhook_replace", {"webhook_id": "v"}, dict(status=201, body={  # to be asked wrongly
         "url": "https://pager.example/", "events": ["*"], "secret": SECRET, "enabled": False})),

@@ -1,0 +1,59 @@
+/* deliver_impl: what the files of the deliverer share. Room: feed, private. Threads: its own, but
+ * for what `lock` guards. */
+#ifndef PADDOCK_FEED_DELIVER_IMPL_H
+#define PADDOCK_FEED_DELIVER_IMPL_H
+
+#include "base/mailbox.h"
+#include "feed/deliver.h"
+#include "feed/lanes.h"
+#include "feed/outbox.h"
+#include "registry/webhook.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define DELIVER_RETRY_MS 1000 /* after the store failed */
+
+struct deliveries {
+    struct deliver_config config;
+    struct mailbox *box;
+    struct http_multi *multi;
+    struct view_reader *reader;
+    pthread_t thread;
+    bool started;
+    atomic_bool stopping;
+    atomic_uint_least64_t published; /* sequence of the newest entry */
+    struct mail poke;                /* posted at most once at a time: `poked` */
+    atomic_bool poked;
+    atomic_uint tests; /* under way */
+
+    unsigned asked; /* requests that the store has not answered */
+    unsigned busy;  /* lanes handed out */
+    bool held, loaded, loading, scanning, leasing;
+    int64_t lease_ms, lease_ends_ms, load_ms, scan_ms, trim_ms; /* when next, monotonic */
+
+    pthread_mutex_t lock; /* guards what follows, which others read */
+    struct lanes *lanes;
+    uint64_t cursor; /* the journal was looked through up to here */
+    struct deliver_stats stats;
+};
+
+/* Monotonic milliseconds. */
+int64_t deliver_now(const struct deliveries *d);
+/* [store] Hand an answer over; the mail's `run` is called on the deliverer's thread. */
+void deliver_answer(struct deliveries *d, struct mail *mail);
+
+/* deliver_scan.c: look at the next page of the journal, if there is one and none is looked at. */
+void deliver_scan(struct deliveries *d);
+/* deliver_load.c: read cursor and queues; `loaded` when it went well. */
+void deliver_load(struct deliveries *d);
+/* Delete series that nobody needs: of one webhook, or (uid 0) what is too old of all. */
+void deliver_trim(struct deliveries *d, uint64_t uid);
+/* deliver_send.c: hand out lanes that are due. */
+void deliver_send(struct deliveries *d);
+void deliver_run_test(struct mail *mail);
+/* The webhook, inside the view; NULL if it is no more. */
+const struct webhook *deliver_webhook(const struct view *v, const char *ns, const char *id,
+                                      uint64_t uid);
+
+#endif
