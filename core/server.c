@@ -393,7 +393,6 @@ static void stop(struct server *s)
     http_free(s->http); /* only now does nobody hold a loop any more */
     tls_close(s->tls);
     feed_free(s->feed);
-    deliver_free(s->deliveries);
     catalog_close(s->plugins);
     policies_close(s->policies);
     token_usage_close(s->usage);
@@ -401,6 +400,7 @@ static void stop(struct server *s)
         idempotency_free(s->keys);
     if (s->store)
         s->store->ops->close(s->store);
+    deliver_free(s->deliveries); /* only now does nobody answer it any more */
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     bytes_release(&s->config_text);

@@ -108,8 +108,10 @@ static void look_around(struct deliveries *d)
 
 static int time_left(struct deliveries *d)
 {
+    if (!d->held || !d->loaded) /* until then the store's thread fills the lanes */
+        return TURN_MS;
     int64_t now = deliver_now(d), due = lanes_due(d->lanes);
-    if (!d->held || !d->loaded || due > now + TURN_MS)
+    if (due > now + TURN_MS)
         return TURN_MS;
     /* A lane that is due now waits for a place, which an answer gives. */
     return due > now ? (int)(due - now) : d->busy ? TURN_MS : 10;

@@ -30,7 +30,8 @@ struct deliver_config {
 };
 
 /* Open before the first command (it listens to the engine), start, stop while the engine still
- * runs, and free once it has ended. */
+ * runs, and free once the engine has ended and the store is closed: their threads may still be on
+ * their way out of having handed something over. */
 struct deliveries *deliver_open(const struct deliver_config *config, struct err *e) MUST_CHECK;
 bool deliver_start(struct deliveries *d, struct err *e) MUST_CHECK;
 void deliver_stop(struct deliveries *d); /* not started or stopped already: nothing */

@@ -92,7 +92,10 @@ static bool take_more(void *ctx, const char *key, int64_t at, const char *id, co
         log_text(LOG_ERROR, "webhook_delivery_damaged", key);
         return true;
     }
-    return lane_keep(s->lane, &row.delivery);
+    pthread_mutex_lock(&s->d->lock);
+    bool kept = lane_keep(s->lane, &row.delivery);
+    pthread_mutex_unlock(&s->d->lock);
+    return kept;
 }
 
 /* [store] */

@@ -34,6 +34,8 @@ struct test {
     struct engine *engine;
     struct calls calls;
     struct deliveries *deliveries;
+    struct deliveries *former[8]; /* freed when the store is closed */
+    size_t n_former;
     struct http_server *receiver;
     pthread_mutex_t lock;
     char refused[64]; /* subject that is answered `status`; "*": all */
@@ -133,7 +135,7 @@ static void stop_all(struct test *t)
     deliver_stop(t->deliveries);
     calls_release(&t->calls);
     engine_stop(t->engine);
-    deliver_free(t->deliveries);
+    t->former[t->n_former++] = t->deliveries;
 }
 
 static void do_it(struct test *t, decide_fn *decide, const char *id, const char *body)
@@ -384,6 +386,8 @@ static int tear_down(void **state)
     http_join(t->receiver);
     http_free(t->receiver);
     t->store->ops->close(t->store);
+    while (t->n_former)
+        deliver_free(t->former[--t->n_former]);
     pthread_mutex_destroy(&t->lock);
     free(t);
     return 0;
