@@ -141,6 +141,21 @@ static const struct setting SETTINGS[] = {
      "Greatest age of the evidence for a promotion; 0: any."},
     {"dataset-dirs", NULL, SETTING_TEXT, AT(dataset_dirs), 0, 0, "", NULL, false,
      "Comma list of directories below which the files of datasets may lie; empty: none."},
+    {"exec-dirs", NULL, SETTING_TEXT, AT(exec_dirs), 0, 0, "", NULL, false,
+     "Comma list of directories below which the programs of the runtime exec may lie; empty: "
+     "none."},
+    {"model-dirs", NULL, SETTING_TEXT, AT(model_dirs), 0, 0, "", NULL, false,
+     "Comma list of directories below which the files of saved models (the runtime xgboost) may "
+     "lie; "
+     "empty: none."},
+    {"severity-policy", NULL, SETTING_TEXT, AT(severity_policy), 0, 0, "default", NULL, false,
+     "Lua policy that says how bad a regression is, for names without the label severity_policy."},
+    {"secrets-file", NULL, SETTING_TEXT, AT(secrets_file), 0, 0, "", NULL, false,
+     "JSON object of the secrets that runtimes refer to by name; readable by its owner only."},
+    {"validation-workers", NULL, SETTING_INT, AT(validation_workers), 0, 64, "0", NULL, false,
+     "Tests that run at the same time; 0: one for each processor."},
+    {"validation-queue-max", NULL, SETTING_INT, AT(validation_queue_max), 1, 100000, "10000", NULL,
+     false, "Validation runs that may wait, those of a night apart; past it 503."},
     {"slo-latency-p95-ms", NULL, SETTING_NUMBER, AT(slo_latency_p95_ms), 0, 86400000, "0", NULL,
      false, "Threshold of health for names without an slo of their own; 0: none."},
     {"slo-latency-p99-ms", NULL, SETTING_NUMBER, AT(slo_latency_p99_ms), 0, 86400000, "0", NULL,

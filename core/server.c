@@ -12,6 +12,7 @@
 #include "feed/deliver.h"
 #include "http/tls.h"
 #include "selection/flag_rules.h"
+#include "validation/validation.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -47,6 +48,7 @@ struct server {
     struct worker_settings worker;
     char worker_program[4096], bundled_plugins[4096];
     struct catalog *plugins;
+    struct validation *validation;
     struct policies *policies;
     struct token_usage *usage;
     struct denials *denials;
@@ -170,6 +172,31 @@ static bool open_deliveries(struct server *s, struct err *e)
     return s->deliveries != NULL;
 }
 
+/* Its gate and its types are asked by the engine, so it is there before it. */
+static bool open_validation(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    const struct validation_config config = {
+        .store = s->store,
+        .clock = &CLOCK_SYSTEM,
+        .catalog = s->plugins,
+        .policies = s->policies,
+        .worker = &s->worker,
+        .dataset_dirs = s->rules.dataset_dirs,
+        .exec_dirs = config_list(&s->settings, c->exec_dirs),
+        .model_dirs = config_list(&s->settings, c->model_dirs),
+        .severity_policy = c->severity_policy,
+        .secrets_file = *c->secrets_file ? c->secrets_file : NULL,
+        .workers = (unsigned)c->validation_workers,
+        .queue_max = (size_t)c->validation_queue_max,
+    };
+    s->validation = validation_open(&config, e);
+    if (!s->validation)
+        return false;
+    s->rules.test_types = validation_test_types(s->validation);
+    return true;
+}
+
 static bool start_engine(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -177,6 +204,7 @@ static bool start_engine(struct server *s, struct err *e)
         .store = s->store,
         .clock = &CLOCK_SYSTEM,
         .rules = &s->rules,
+        .gate = validation_gate(s->validation),
         .mailbox_limit = (size_t)c->commands_max,
     };
     s->engine = engine_start(&config, e);
@@ -306,6 +334,8 @@ static bool start_http(struct server *s, struct err *e)
         .denials = s->denials,
         .allow_anonymous = c->allow_anonymous,
         .plugins = s->plugins,
+        .validation = s->validation,
+        .gate = validation_gate(s->validation),
         .readers = s->readers,
         .policies = s->policies,
         .clock = &CLOCK_SYSTEM,
@@ -362,9 +392,10 @@ static bool start(struct server *s, struct err *e)
     make_rules(s);
     if (!open_tls(s, e))
         return false;
-    if (!open_policies(s, e) || !open_store(s, e) || !start_engine(s, e) || !first_token(s, e) ||
-        !start_telemetry(s, e) || !open_plugins(s, e) || !deliver_start(s->deliveries, e) ||
-        !start_http(s, e))
+    if (!open_policies(s, e) || !open_store(s, e) || !open_plugins(s, e) ||
+        !open_validation(s, e) || !start_engine(s, e) || !first_token(s, e) ||
+        !start_telemetry(s, e) || !validation_start(s->validation, s->engine, e) ||
+        !deliver_start(s->deliveries, e) || !start_http(s, e))
         return false;
     privileges_check_modes(c->data_dir, s->tls ? c->tls_key : NULL);
     log_event(LOG_INFO, "listening",
@@ -376,6 +407,8 @@ static bool start(struct server *s, struct err *e)
 /* In reverse; each part may be missing when the start failed half-way. */
 static void stop(struct server *s)
 {
+    if (s->validation)
+        validation_stop(s->validation); /* first: who waits for a run is answered */
     if (s->http)
         http_drain(s->http, (unsigned)s->settings.config.shutdown_grace_ms);
     deliver_stop(s->deliveries); /* its tests are answered */
@@ -393,6 +426,7 @@ static void stop(struct server *s)
     http_free(s->http); /* only now does nobody hold a loop any more */
     tls_close(s->tls);
     feed_free(s->feed);
+    validation_close(s->validation);
     catalog_close(s->plugins);
     policies_close(s->policies);
     token_usage_close(s->usage);

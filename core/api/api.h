@@ -25,6 +25,8 @@
 
 struct catalog;
 
+struct validation;
+
 struct api {
     struct store *store;
     struct engine *engine;
@@ -33,6 +35,7 @@ struct api {
     struct idempotency *keys;
     struct feed *feed;
     struct deliveries *deliveries;
+    struct validation *validation;
     struct token_usage *usage;
     struct denials *denials;
     struct catalog *plugins;

@@ -49,6 +49,20 @@ void events_get(struct request *rq);
 void token_post(struct request *rq);
 void token_put(struct request *rq);
 
+/* validation_runs.c, validation_reports.c, validation_nights.c, validation_baselines.c */
+void validation_run_post(struct request *rq);
+void validation_run_get(struct request *rq);
+void validation_run_cancel(struct request *rq);
+void validation_history_get(struct request *rq);
+void validation_measurements_get(struct request *rq);
+void validation_report_get(struct request *rq);
+void validation_nightly_post(struct request *rq);
+void validation_nightly_get(struct request *rq);
+void validation_batch_get(struct request *rq);
+void validation_baseline_get(struct request *rq);
+void validation_baseline_put(struct request *rq);
+void validation_baseline_delete(struct request *rq);
+
 /* types.c */
 void types_get(struct request *rq);
 

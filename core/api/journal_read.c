@@ -1,37 +1,21 @@
 #include "api/journal_read.h"
 
-#include <pthread.h>
-
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t came;
-    bool done;
-};
+#include "base/latch.h"
 
 /* [store] */
 static void wake(struct journal_read *r)
 {
-    struct waiter *w = r->owner;
-    pthread_mutex_lock(&w->lock);
-    w->done = true;
-    pthread_cond_signal(&w->came);
-    pthread_mutex_unlock(&w->lock);
+    latch_open(r->owner);
 }
 
 bool journal_read_wait(struct api *api, const struct journal_query *q, struct arena *a,
                        struct journal_read *out, struct err *e)
 {
-    struct waiter w = {.done = false};
-    pthread_mutex_init(&w.lock, NULL);
-    pthread_cond_init(&w.came, NULL);
-    *out = (struct journal_read){.query = *q, .arena = a, .done = wake, .owner = &w};
+    struct latch latch;
+    latch_init(&latch);
+    *out = (struct journal_read){.query = *q, .arena = a, .done = wake, .owner = &latch};
     api->store->ops->journal(api->store, out);
-    pthread_mutex_lock(&w.lock);
-    while (!w.done)
-        pthread_cond_wait(&w.came, &w.lock);
-    pthread_mutex_unlock(&w.lock);
-    pthread_cond_destroy(&w.came);
-    pthread_mutex_destroy(&w.lock);
+    latch_wait(&latch);
     if (out->ok)
         return true;
     *e = out->err;

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "registry/errors.h"
 #include "registry/query.h"
+#include "registry/validation_summary.h"
 
 #include <string.h>
 
@@ -167,6 +168,19 @@ static bool model_open(struct work *w, const char *reference, struct model_key *
     return m != NULL;
 }
 
+/* What its runs say, or null. */
+static void validation_put(struct work *w, const struct model_key *key)
+{
+    const struct view *v = view_enter(w->reader);
+    const struct model *m = view_model(v, key->ns, key->model_id);
+    const struct validation_summary *s =
+        m && m->entity.uid == key->uid ? view_validation(v, m) : NULL;
+    const struct document *d =
+        s ? view_document(v, &VALIDATION_SUMMARY_TYPE, key->ns, key->model_id) : NULL;
+    json_kv_raw(&w->out, "validation", d ? d->entity.json : NULL);
+    view_leave(w->reader);
+}
+
 static bool model_render(struct work *w)
 {
     const struct included *in = w->args;
@@ -184,7 +198,7 @@ static bool model_render(struct work *w)
             return false;
     }
     if (in->parts & INCLUDE_VALIDATION)
-        json_kv_raw(&w->out, "validation", NULL); /* no part of the server validates yet */
+        validation_put(w, &key);
     bytes_char(&w->out, '}');
     return true;
 }
@@ -233,7 +247,7 @@ void model_gate_get(struct request *rq)
     int to = status_parse(c.q.gate_to ? c.q.gate_to : "stable");
     const struct view *v = view_enter(c.reader);
     const struct model *m = view_resolve(v, c.ns, request_param(rq, "model_id"), &e);
-    const struct gate_question q = {v, c.api->rules, c.api->gate, m, (enum model_status)to};
+    const struct gate_question q = {v, c.api->rules, c.api->gate, m, (enum model_status)to, false};
     bool ok = m && gate_resource(&q, false, c.arena, &json, &allowed, &e);
     view_leave(c.reader);
     if (ok)

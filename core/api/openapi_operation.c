@@ -224,7 +224,8 @@ static const char *reason_of(const char *status)
 static void add_success_headers(json_t *response, const struct route *r, const char *status)
 {
     json_t *headers = json_object();
-    bool changes = !is_read(r) && !(r->flags & (ROUTE_STREAM_BODY | ROUTE_UNKEYED));
+    bool changes =
+        !is_read(r) && !(r->flags & (ROUTE_STREAM_BODY | ROUTE_UNKEYED | ROUTE_NO_ENTITY));
     if (changes) {
         json_object_set_new(headers, "Paddock-Seq", reference("headers", "Seq"));
         json_object_set_new(headers, "Paddock-Epoch", reference("headers", "Epoch"));
@@ -236,13 +237,19 @@ static void add_success_headers(json_t *response, const struct route *r, const c
     json_decref(headers);
 }
 
-/* Is what this schema describes answered with an ETag? An alias has its name's. */
+/* Is what this schema describes answered with an ETag? What has a revision is, but no page of
+ * others; an alias has its name's. */
 static bool is_tagged(const char *schema)
 {
-    for (const struct schema *s = SCHEMAS; s->name; s++)
-        if (strcmp(s->name, schema) == 0)
-            return s->table || strcmp(schema, "Alias") == 0;
-    return false;
+    const struct schema *s = SCHEMAS;
+    while (s->name && strcmp(s->name, schema) != 0)
+        s++;
+    if (!s->name || !s->table || (s->shape && strstr(s->shape, "items:[")))
+        return strcmp(schema, "Alias") == 0;
+    const struct field *f = s->table;
+    while (f->name && strcmp(f->name, "revision") != 0)
+        f++;
+    return f->name != NULL;
 }
 
 static void add_tag(json_t *response)

@@ -1,6 +1,7 @@
 #include "api/parameters.h"
 
 #include "registry/model.h"
+#include "validation/result.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -207,6 +208,40 @@ const struct field DELIVERIES_PARAMETERS[] = {
 };
 
 const struct field DOCUMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
+const struct field RUN_PARAMETERS[] = {
+    {.name = "wait_ms",
+     .type = FIELD_INT,
+     .offset = AT(wait_ms),
+     .max = 60000,
+     .doc = "Answer when the run has ended, or after this time."},
+    MIN_SEQ,
+    END,
+};
+
+const struct field RUNS_PARAMETERS[] = {
+    CHOICE("status", status, RUN_STATUSES, "Only runs of this status."),
+    CHOICE("trigger", trigger, RUN_TRIGGERS, "Only runs that this started."),
+    FROM_TO,
+    PAGE,
+    MIN_SEQ,
+    END,
+};
+
+const struct field MEASUREMENTS_PARAMETERS[] = {
+    TEXT("model_name", model_name, 128, "The name whose versions were measured; required."),
+    TEXT("test_id", test_id, 128, "The test that measured; required."),
+    TEXT("name", name, 128, "The measurement; required."),
+    FROM_TO,
+    PAGE,
+    MIN_SEQ,
+    END,
+};
+
+const struct field REPORT_PARAMETERS[] = {
+    TEXT("window", window, 16, "How far back trends and steps are looked for; 30d unless given."),
+    MIN_SEQ,
+    END,
+};
 
 const struct field MODEL_AUDIT_PARAMETERS[] = {AUDIT_FILTERS, PAGE, MIN_SEQ, END};
 

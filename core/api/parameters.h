@@ -28,6 +28,8 @@ struct parameters {
     const char *window, *quantiles, *resolution, *method;
     const char *entity, *entity_id, *actor, *action, *to_status;
     const char *types;
+    const char *trigger, *model_name, *test_id; /* of validation runs */
+    int64_t wait_ms;
     int64_t last_event_id; /* -1: not given */
     const char *on_invalid;
     const char *policy_kind;
@@ -60,6 +62,10 @@ extern const struct field TEST_CASES_PARAMETERS[];
 extern const struct field ALERTS_PARAMETERS[];
 extern const struct field DELIVERIES_PARAMETERS[];
 extern const struct field DOCUMENTS_PARAMETERS[]; /* of kinds without filters */
+extern const struct field RUN_PARAMETERS[];
+extern const struct field RUNS_PARAMETERS[];
+extern const struct field MEASUREMENTS_PARAMETERS[];
+extern const struct field REPORT_PARAMETERS[];
 
 /* Decode the request's parameters by its route's table. False and the faults in `e`. */
 bool parameters_read(const struct request *rq, struct parameters *out, struct err *e) MUST_CHECK;

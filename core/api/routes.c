@@ -5,6 +5,8 @@
 #include "api/flag_fields.h"
 #include "api/handlers.h"
 #include "api/parameters.h"
+#include "api/run_fields.h"
+#include "registry/baseline.h"
 #include "api/policy_fields.h"
 #include "registry/alert.h"
 #include "registry/dataset.h"
@@ -26,6 +28,8 @@
 #define WEBHOOK   BASE "/webhooks/{webhook_id}"
 #define FLAG      BASE "/flags/{key}"
 #define SEGMENT   BASE "/segments/{segment}"
+#define RUN       BASE "/validation/runs/{run_id}"
+#define PIN       BASE "/validation/baseline/{model_id}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
 
 #define OP(m, path_, name, fn) .method = METHOD_##m, .path = path_, .operation = name, .handle = fn
@@ -291,6 +295,53 @@ const struct route ROUTES[] = {
      .failure = &OFREP_FAILURE,
      TELLS("Flags", "OFREP: all flags of the namespace, with an ETag.",
            "200 OfrepBulk;304;400 OfrepFailure")},
+    {OP(POST, BASE "/validation/run", "validation_run", validation_run_post),
+     .action = "validation.run", .flags = ROUTE_KEYED | ROUTE_NO_ENTITY, .body = RUN_BODY_FIELDS,
+     TELLS("Validation", "Test a model now.",
+           "200 Run;202 Run;400 INVALID_REFERENCE;503 OVERLOADED,STORE_UNAVAILABLE")},
+    {OP(GET, RUN, "validation_run_get", validation_run_get), READ, .query = RUN_PARAMETERS,
+     TELLS("Validation", "One run, with what it has found so far.", "200 Run;404 RUN_NOT_FOUND")},
+    {OP(POST, RUN "/cancel", "validation_run_cancel", validation_run_cancel),
+     .action = "validation.run", .flags = ROUTE_NO_BODY | ROUTE_UNKEYED,
+     TELLS("Validation", "Call a run off.",
+           "200 Run;404 RUN_NOT_FOUND;409 RUN_FINISHED;503 OVERLOADED")},
+    {OP(GET, BASE "/validation/history/{model_id}", "validation_history", validation_history_get),
+     READ, .query = RUNS_PARAMETERS,
+     TELLS("Validation", "The runs of a model, newest first.", "200 RunList" NO_MODEL)},
+    {OP(GET, BASE "/validation/measurements", "validation_measurements",
+        validation_measurements_get),
+     READ, .query = MEASUREMENTS_PARAMETERS,
+     TELLS("Validation", "One measurement over time, across the versions of a name.",
+           "200 MeasurementPointList")},
+    {OP(GET, BASE "/validation/regression-report/{model_id}", "validation_report",
+        validation_report_get),
+     READ, .query = REPORT_PARAMETERS,
+     TELLS("Validation", "What got worse, how bad it is, and what to do.",
+           "200 RegressionReport" NO_MODEL)},
+    {OP(GET, PIN, "validation_baseline_get", validation_baseline_get), READ,
+     .query = READ_PARAMETERS,
+     TELLS("Validation", "The run that a model's runs are compared with, if one is pinned.",
+           "200 Baseline;304;404 MODEL_NOT_FOUND,ALIAS_NOT_FOUND,BASELINE_NOT_FOUND")},
+    {OP(PUT, PIN, "validation_baseline_put", validation_baseline_put), .action = "validation.write",
+     .body = BASELINE_FIELDS,
+     TELLS("Validation", "Pin a run as the baseline of a model.",
+           "200 Baseline;400 INVALID_REFERENCE,READ_ONLY_FIELD" NO_MODEL STALE)},
+    {OP(DELETE, PIN, "validation_baseline_delete", validation_baseline_delete),
+     .action = "validation.write", NOTHING,
+     TELLS("Validation", "Take the pin away.",
+           "204;404 MODEL_NOT_FOUND,ALIAS_NOT_FOUND,BASELINE_NOT_FOUND" STALE)},
+    {OP(POST, BASE "/validation/nightly", "validation_nightly_start", validation_nightly_post),
+     .action = "validation.run", .flags = ROUTE_NO_BODY | ROUTE_KEYED | ROUTE_NO_ENTITY,
+     TELLS("Validation", "Test all canary and stable models of the namespace now.",
+           "202 NightlyStarted;409 NIGHTLY_RUNNING;503 OVERLOADED,STORE_UNAVAILABLE")},
+    {OP(GET, BASE "/validation/nightly", "validation_nightly_get", validation_nightly_get), READ,
+     .query = READ_PARAMETERS,
+     TELLS("Validation", "When the next night is, how far this one is, what the last one found.",
+           "200 Nightly")},
+    {OP(GET, BASE "/validation/nightly/{batch_id}", "validation_nightly_batch",
+        validation_batch_get),
+     READ, .query = PAGE_PARAMETERS,
+     TELLS("Validation", "One night with its runs.", "200 NightlyBatch;404 NIGHT_NOT_FOUND")},
 
     {OP(GET, BASE "/audit", "audit_get", audit_get), READ, .query = AUDIT_PARAMETERS,
      TELLS("Audit", "The journal of all changes; as NDJSON, all of it.",

@@ -3,12 +3,17 @@
 #include "api/flag_fields.h"
 #include "api/policy_fields.h"
 #include "registry/alert.h"
+#include "api/run_fields.h"
+#include "registry/baseline.h"
 #include "registry/dataset.h"
 #include "registry/flag.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/segment.h"
+#include "registry/nightly_batch.h"
 #include "registry/test_case.h"
+#include "registry/validation_summary.h"
+#include "validation/result.h"
 #include "registry/token.h"
 #include "registry/webhook.h"
 
@@ -31,11 +36,21 @@
 #define OFREP_SUCCESS                     \
     "key:s value:any variant:s reason:s " \
     "metadata:{flag_revision:i policy~:s policy_error~:b killed~:b}"
+#define RESULT                                                                                \
+    "{test_id:s test_revision:i name:s type:s plugin:{id:s? version:s? sha256:s?} "           \
+    "config_sha256:s datasets:[{dataset_id:s sha256:s}] seed:i "                              \
+    "status:(passed|failed|error|timeout|crashed|skipped) duration_ms:i message:s "           \
+    "checks:[{name:s ok:b level:(fail|warn) detail:s}] "                                      \
+    "measurements:[{name:s value:n unit:s better:(higher|lower|target)? target:n? samples:i " \
+    "variance:n?}] log:s}"
+#define REGRESSION                                                                            \
+    "{test_id:s measurement:s baseline:n candidate:n delta:n delta_ratio:n? confidence:[n]? " \
+    "p_value:n? severity:(none|low|medium|high) policy:s? reason:s?}"
 
 const struct schema SCHEMAS[] = {
     {"Model", "One deployable version.", MODEL_FIELDS, NULL, NULL},
     {"ModelDetail", "A model, with what ?include= asked for.", MODEL_FIELDS,
-     "{metrics~:@Metrics health~:@Health validation~:any}", NULL},
+     "{metrics~:@Metrics health~:@Health validation~:@ValidationSummary?}", NULL},
     {"ModelTransition", "A model after a change of status.", MODEL_FIELDS, "{superseded:[s]}",
      NULL},
     {"ModelList", NULL, NULL, NULL, "Model"},
@@ -137,6 +152,37 @@ const struct schema SCHEMAS[] = {
      "errorDetails~:s}]}",
      NULL},
 
+    {"Run", "One validation run of a model. `baseline`: what it was compared with.", RUN_FIELDS,
+     "{baseline:{run_id:s model_id:s}? "
+     "attempts:[{node:s started_at:t ended_at:t? end:(done|node_lost)?}] "
+     "results:[" RESULT "] regressions:[" REGRESSION "]}",
+     NULL},
+    {"RunList", NULL, NULL, NULL, "Run"},
+    {"ValidationSummary", "What the runs of a model say of it.", VALIDATION_SUMMARY_FIELDS, NULL,
+     NULL},
+    {"MeasurementPoint", "One measurement of one run.", NULL,
+     "{at:t run_id:s model_id:s version:s trigger:(manual|nightly|promotion) "
+     "status:(passed|failed|error|timeout|crashed|skipped) value:n unit:s "
+     "better:(higher|lower|target)? samples:i variance:n?}",
+     NULL},
+    {"MeasurementPointList", NULL, NULL, NULL, "MeasurementPoint"},
+    {"RegressionReport", "What the owner of a model should know and do.", NULL,
+     "{model_id:s run_id:s? baseline:{run_id:s model_id:s}? severity:(none|low|medium|high) "
+     "summary:s regressions:[" REGRESSION "] "
+     "trends:[{test_id:s measurement:s slope_per_day:n p_value:n points:i}] "
+     "change_points:[{test_id:s measurement:s at:t before:n after:n}]}",
+     NULL},
+    {"Baseline", "A pinned baseline.", BASELINE_FIELDS, NULL, NULL},
+    {"NightlyStarted", "A night has begun.", NULL, "{batch_id:s queued:i}", NULL},
+    {"Night", "One night; its runs are counted when it is done.", NIGHTLY_BATCH_FIELDS, NULL, NULL},
+    {"NightlyBatch", "One night with a page of its runs.", NIGHTLY_BATCH_FIELDS,
+     "{items:[@Run] total:i next_cursor:s?}", NULL},
+    {"Nightly", "The nights of a namespace.", NULL,
+     "{hour_utc:i next_at:t? "
+     "running:{batch_id:s total:i done:i under_way:i left:i passed:i failed:i error:i cancelled:i "
+     "started_at:t estimated_end_at:t?}? last:@Night?}",
+     NULL},
+
     {"AuditEntry", "One change. `hash` is the SHA-256 of the entry's text without it.", NULL,
      "{seq:i at:t namespace:s actor:" ACTOR
      " request_id:s? action:s entity:s entity_id:s before:{*:any}? "
@@ -165,7 +211,7 @@ const struct schema SCHEMAS[] = {
     {"Problem", "RFC 9457. What stands in the way of a change is told in further members.", NULL,
      "{type:s title:s status:i code:s detail:s instance~:s request_id:s "
      "errors~:[{field:s detail:s}] errors_total~:i from~:s to~:s legal~:[s] gate~:@Gate "
-     "fields~:[s] in_service~:[s] in_use~:[s] model_status~:s held~:b run_id~:s}",
+     "fields~:[s] in_service~:[s] in_use~:[s] model_status~:s held~:b run_id~:s batch_id~:s}",
      NULL},
     {.name = NULL},
 };
@@ -188,6 +234,8 @@ const struct member_shape MEMBER_SHAPES[] = {
     {FLAG_FIELDS, "allocation", "[{from:i to:i variant:s}]"},
     {FLAG_FIELDS, "prerequisites", "[{flag:s variants:[s]}]"},
     {SEGMENT_FIELDS, "units", "[s]"},
+    {RUN_FIELDS, "labels", "{*:s}"},
+    {RUN_BODY_FIELDS, "labels", "{*:s}"},
     {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
     {.table = NULL},
 };
@@ -201,6 +249,8 @@ const struct body_name BODY_NAMES[] = {
     {ROLLBACK_FIELDS, "Rollback"},
     {DATASET_FIELDS, "Dataset"},
     {TEST_CASE_FIELDS, "TestCase"},
+    {RUN_BODY_FIELDS, "Run"},
+    {BASELINE_FIELDS, "Baseline"},
     {POLICY_DRAFT_FIELDS, "PolicyDraft"},
     {TOKEN_FIELDS, "Token"},
     {ACKNOWLEDGE_FIELDS, "Acknowledge"},

@@ -53,6 +53,14 @@ const char *const JOURNAL_ACTIONS[] = {
     "segment.created",
     "segment.updated",
     "segment.deleted",
+    "validation.finished",   /* a run ended; evidence names it */
+    "validation.regression", /* it found a regression */
+    "validation.removed",    /* with its model */
+    "baseline.pinned",
+    "baseline.unpinned", /* by hand, or with its model */
+    "nightly.started",
+    "nightly.finished",
+    "nightly.forgotten", /* after 400 days */
     NULL,
 };
 

@@ -55,6 +55,7 @@ struct gate_question {
     const struct gate_source *source; /* NULL: GATE_NO_EVIDENCE */
     const struct model *model;
     enum model_status to;
+    bool wants; /* it is asked in order to pass: a run that is needed may be started */
 };
 
 /* What is known about it. Texts are in the arena of whoever asked. */
@@ -64,9 +65,10 @@ struct gate_verdict {
     const char *run_id;     /* of the run that is under way, or NULL */
 };
 
-/* Evidence for a gate, answered by validation in a later issue. */
+/* Evidence for a gate: validation/gate.h. */
 struct gate_source {
-    /* Does what is known satisfy `rule`? Fills `out`. Hold and lifecycle are not its business. */
+    /* Does what is known satisfy `rule`? Fills `out`. Hold and lifecycle are not its business.
+     * Reads q->view and memory; it may ask for a run (q->wants), but waits for nothing. */
     bool (*judge)(void *self, const struct gate_question *q, const struct gate_rule *rule,
                   struct arena *a, struct gate_verdict *out);
     void *self;

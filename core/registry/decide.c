@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "registry/alert.h"
 #include "registry/test_case.h"
+#include "registry/validation_summary.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -181,6 +182,7 @@ bool put_model_gone(const struct decision *d, const struct model *m, struct err 
     changes_put(d->out, d->c->arena, "model.deleted", &m->entity, NULL, NULL);
     if (health)
         changes_put(d->out, d->c->arena, "health.removed", health, NULL, NULL);
+    put_validation_gone(d->c, d->h, d->out, m);
     return alert_end(d, arena_printf(d->c->arena, "health:%s", m->entity.id), e) &&
            test_cases_remove(d->c, d->h, d->out, NULL, m->entity.id, e);
 }

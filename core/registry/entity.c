@@ -20,6 +20,10 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_WEBHOOK] = {"webhook", NULL},
     [ENTITY_FLAG] = {"flag", NULL},
     [ENTITY_SEGMENT] = {"segment", NULL},
+    [ENTITY_VALIDATION] = {"validation", NULL},
+    [ENTITY_REGRESSION] = {"regression", NULL},
+    [ENTITY_BASELINE] = {"baseline", NULL},
+    [ENTITY_NIGHTLY] = {"nightly", NULL},
 };
 
 struct entity *entity_parse(enum entity_kind kind, const struct entity_source *from,

@@ -27,6 +27,11 @@ enum entity_kind {
     ENTITY_WEBHOOK,   /* "webhook" */
     ENTITY_FLAG,      /* "flag" */
     ENTITY_SEGMENT,   /* "segment" */
+    /* kept by validation */
+    ENTITY_VALIDATION, /* "validation": what a model's runs say of it */
+    ENTITY_REGRESSION, /* "regression": the newest that was found */
+    ENTITY_BASELINE,   /* "baseline": a pinned run */
+    ENTITY_NIGHTLY,    /* "nightly": a night */
     ENTITY_KIND_COUNT
 };
 

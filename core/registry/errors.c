@@ -214,6 +214,37 @@ const struct err_kind SEGMENT_EXISTS = {
     "A segment with this name exists already. Choose another name, or PATCH or PUT the one that "
     "exists.",
 };
+const struct err_kind RUN_NOT_FOUND = {
+    "RUN_NOT_FOUND",
+    404,
+    "Run not found",
+    "No validation run of this namespace has this id.",
+};
+const struct err_kind RUN_FINISHED = {
+    "RUN_FINISHED",
+    409,
+    "Run finished",
+    "The run is over, so there is nothing to cancel.",
+};
+const struct err_kind BASELINE_NOT_FOUND = {
+    "BASELINE_NOT_FOUND",
+    404,
+    "Baseline not found",
+    "No baseline is pinned for the model. Without one its runs are compared with those of "
+    "baseline_model_id, else of the name's stable.",
+};
+const struct err_kind NIGHT_NOT_FOUND = {
+    "NIGHT_NOT_FOUND",
+    404,
+    "Night not found",
+    "No night of this namespace has this id.",
+};
+const struct err_kind NIGHTLY_RUNNING = {
+    "NIGHTLY_RUNNING",
+    409,
+    "Nightly running",
+    "A night is under way in the namespace, `batch_id`. Wait until it has ended.",
+};
 const struct err_kind REVISION_MISMATCH = {
     "REVISION_MISMATCH",
     412,
@@ -270,6 +301,11 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &FLAG_IN_USE,
     &SEGMENT_NOT_FOUND,
     &SEGMENT_EXISTS,
+    &RUN_NOT_FOUND,
+    &RUN_FINISHED,
+    &BASELINE_NOT_FOUND,
+    &NIGHT_NOT_FOUND,
+    &NIGHTLY_RUNNING,
     &REVISION_MISMATCH,
     &BAD_REFERENCE,
     &TOO_MANY_CHANGES,

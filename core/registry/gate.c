@@ -96,7 +96,7 @@ static const char *rule_json(const struct gate_rule *rule, struct arena *a)
 
 struct gate_question question_of(const struct head *h, const struct model *m, enum model_status to)
 {
-    return (struct gate_question){h->view, h->rules, h->gate, m, to};
+    return (struct gate_question){h->view, h->rules, h->gate, m, to, false};
 }
 
 bool gate_judge(const struct gate_question *q, struct arena *a, struct gate_outcome *out,

@@ -164,7 +164,8 @@ static bool may_go(const struct transition *t, struct err *e)
 static bool pass_gate(struct transition *t, struct err *e)
 {
     bool promotion = t->to == STATUS_CANARY || t->to == STATUS_STABLE;
-    const struct gate_question q = question_of(t->d.h, t->model, t->to);
+    struct gate_question q = question_of(t->d.h, t->model, t->to);
+    q.wants = !t->body.force;
     t->gate = GATE_OPEN;
     t->gated = gate_applies(t->model->status, t->to);
     if (promotion && t->model->held)

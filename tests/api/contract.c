@@ -46,7 +46,6 @@ static struct {
 
 /* Kinds of problems that no case here can provoke, and who does. */
 static const char *const ELSEWHERE[][2] = {
-    {"VALIDATION_PENDING", "needs validation runs, which are not built yet"},
     {"IDEMPOTENCY_KEY_IN_USE", "api/bounds"},
     {"IDEMPOTENCY_KEYS_FULL", "api/bounds"},
     {"OVERLOADED", "api/bounds"},

@@ -220,7 +220,7 @@ def check_problems(server, page):
 def main():
     with open(sys.argv[1]) as f:
         page = f.read()
-    with Server("--dataset-dirs", "/srv/data") as server:
+    with Server("--dataset-dirs", "/srv/data", "--exec-dirs", "/bin") as server:
         executed, planted = execute(server, page)
         server.token = None  # the page has revoked it
         operations = check_operations(server, page)

@@ -17,10 +17,15 @@ from paddock_server import BASE, Server
 M = "/registry/{model_id}"
 N = "/registered-models/{name}"
 NDJSON = {"Content-Type": "application/x-ndjson"}
+# Answers each line as the runtime `exec` has it, always with 1.
+ANSWERS = """i=0; while read -r l; do i=$((i+1)); case "$l" in
+*metadata*) echo '{"id":'$i',"name":"s","inputs":[{"name":"x","datatype":"FP64","shape":[1]}],"outputs":[{"name":"y","datatype":"FP64","shape":[1]}]}';;
+*infer*) echo '{"id":'$i',"outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[1]}]}';;
+*) echo '{"id":'$i'}';; esac; done"""
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-# operation, path parameters, what else: query, body, headers, status (200 unless given); keep: ask
-# until the list has an item, whose member is "$member" of later path parameters
+# operation, path parameters, what else: query, body, headers, status (200 unless given); keep
+# "name=member": "$name" of later path parameters and bodies (a list is asked until it has an item)
 CALLS = [
     ("model_register", {}, dict(status=201, body={
         "name": "m", "version": "1", "type": "classifier", "sport": "nba", "labels": {"a": "b"},
@@ -208,6 +213,37 @@ CALLS = [
     ("webhook_delete", {"webhook_id": "v"}, dict(status=204)),
     ("webhook_replace", {"webhook_id": "v"}, dict(status=201, body={  # to be asked wrongly
         "url": "https://pager.example/", "events": ["*"], "secret": SECRET, "enabled": False})),
+    ("model_register", {}, dict(status=201, body={
+        "name": "ok", "version": "1", "type": "other",
+        "runtime": {"kind": "exec", "command": ["/bin/sh", "-c", ANSWERS]}})),
+    ("model_register", {}, dict(status=201, body={
+        "name": "slow", "version": "1", "type": "other",
+        "runtime": {"kind": "exec", "command": ["/bin/sh", "-c", "sleep 60"]}})),
+    ("test_case_create", {}, dict(status=201, body={
+        "test_id": "ok", "model_name": "ok", "type": "smoke", "config": {"limit_ms": 20000}})),
+    ("test_case_create", {}, dict(status=201, body={
+        "test_id": "slow", "model_id": "slow:1", "type": "smoke", "timeout_ms": 60000,
+        "config": {"limit_ms": 60000}})),
+    ("validation_run", {}, dict(keep="run=run_id", body={
+        "model_id": "ok:1", "types": ["smoke"], "test_ids": ["ok"], "labels": {"a": "b"},
+        "trial": False, "wait_ms": 60000})),
+    ("validation_run", {}, dict(status=202, keep="slow=run_id", body={"model_id": "slow:1"})),
+    ("validation_run_get", {"run_id": "$run"}, dict(query="wait_ms=1000")),
+    ("validation_run_cancel", {"run_id": "$slow"}, {}),
+    ("validation_history", {"model_id": "ok:1"}, dict(
+        query="limit=1&status=passed&trigger=manual")),
+    ("validation_measurements", {}, dict(
+        query="model_name=ok&test_id=ok&name=first_answer&limit=1")),
+    ("validation_report", {"model_id": "ok:1"}, dict(query="window=7d")),
+    ("validation_baseline_put", {"model_id": "ok:1"}, dict(body={"run_id": "$run"})),
+    ("validation_baseline_get", {"model_id": "ok:1"}, {}),
+    ("validation_baseline_get", {"model_id": "ok:1"}, dict(headers={"If-None-Match": '"1"'},
+                                                           status=304)),
+    ("validation_baseline_delete", {"model_id": "ok:1"}, dict(status=204)),
+    ("validation_baseline_put", {"model_id": "m:1"}, dict(body={"run_id": "$run"})),
+    ("validation_nightly_start", {}, dict(status=202, keep="night=batch_id")),
+    ("validation_nightly_get", {}, {}),
+    ("validation_nightly_batch", {"batch_id": "$night"}, dict(query="limit=1")),
     ("model_audit", {"model_id": "m:1"}, dict(query="limit=1")),
     ("audit_get", {}, dict(query="limit=1000")),
     ("audit_get", {}, dict(headers={"Accept": "application/x-ndjson"}, each="AuditEntry")),
@@ -364,7 +400,7 @@ class Walk:
 
     def call(self, name, params, more):
         method, path, operation = self.operations[name]
-        body, headers = more.get("body"), more.get("headers", {})
+        body, headers = self.filled(more.get("body")), more.get("headers", {})
         if body is not None and not more.get("invalid"):
             self.check_request(name, operation, body, headers)
         reply = self.server.call(method, self.target(path, params, more.get("query")), body,
@@ -372,11 +408,13 @@ class Walk:
         if name == "token_create" and reply.status == 201:
             self.server.token = reply.json["token"]  # from then on everybody needs one
         end = time.monotonic() + 60
-        while "keep" in more and not reply.json["items"] and time.monotonic() < end:
+        while "keep" in more and reply.json.get("items") == [] and time.monotonic() < end:
             time.sleep(0.2)
             reply = self.server.call(method, self.target(path, params, more.get("query")))
-        if "keep" in more:
-            self.kept["$" + more["keep"]] = reply.json["items"][0][more["keep"]]
+        if "keep" in more and reply.status < 300:
+            variable, _, member = more["keep"].partition("=")
+            answer = reply.json["items"][0] if "items" in reply.json else reply.json
+            self.kept["$" + variable] = answer[member or variable]
         if reply.status != more.get("status", 200):
             fault(f"{name} {params}: wanted {more.get('status', 200)}, got {reply.status}"
                   f" {reply.text[:300]}")
@@ -385,8 +423,15 @@ class Walk:
         else:
             self.check_reply(name, operation, reply, more)
 
+    def filled(self, body):
+        """A body with what was kept in its place."""
+        if not isinstance(body, dict):
+            return body
+        return {k: self.kept.get(v, v) if isinstance(v, str) else v for k, v in body.items()}
+
     def wrong(self, name, params, status, query=None, body=None, headers=None, code=None):
         method, path, operation = self.operations[name]
+        body = self.filled(body)
         reply = self.server.call(method, self.target(path, params, query), body, headers)
         if reply.status != status or (code and reply.json.get("code", code) != code):
             return fault(f"{name}, wrongly: wanted {status} {code or ''}, got {reply.status}"
@@ -442,7 +487,7 @@ class Walk:
 
 
 def main():
-    with Server("--dataset-dirs", "/srv/data") as server:
+    with Server("--dataset-dirs", "/srv/data", "--exec-dirs", "/bin") as server:
         walk = Walk(server)
         with open(os.environ["PADDOCK_SOURCE"] + "/docs/openapi.json") as f:
             if f.read() != server.call("GET", "/openapi.json").text:

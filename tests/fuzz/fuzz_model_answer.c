@@ -36,7 +36,8 @@ static bool set_bytes(paddock_call *c, void *output, size_t index, const char *d
     return len == 0 || data[len - 1] == data[len - 1];
 }
 
-static void say_fail(paddock_call *c, uint32_t error, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void say_fail(paddock_call *c, uint32_t error,
+                                                           const char *format, va_list args)
 {
     (void)c;
     char text[1000];

@@ -12,7 +12,7 @@ static bool weigh(paddock_strategy *s, const paddock_candidate *const *candidate
                 for (size_t l = 0; l < n; l++)
                     sum += candidates[i]->configured;
     for (size_t i = 0; i < n; i++)
-        weights[i].weight = 1;
+        weights[i].weight = sum < 0 ? 0 : 1;
     return true;
 }
 

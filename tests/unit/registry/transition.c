@@ -285,7 +285,11 @@ static const char *ask(struct world *w, const char *id, enum model_status to, bo
     struct err e = {0};
     const char *json;
     bool allowed;
-    const struct gate_question q = {world_view(w), &w->rules, w->gate, world_model(w, id), to};
+    const struct gate_question q = {.view = world_view(w),
+                                    .rules = &w->rules,
+                                    .source = w->gate,
+                                    .model = world_model(w, id),
+                                    .to = to};
     assert_true(gate_resource(&q, force, a, &json, &allowed, &e));
     assert_int_equal(allowed, strncmp(json, "{\"allowed\":true,", 16) == 0);
     snprintf(text, sizeof text, "%s", json);

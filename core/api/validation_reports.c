@@ -1,0 +1,375 @@
+/* What the runs of the past say: history, one measurement over time, the regression report. */
+#include "api/handlers.h"
+#include "api/items.h"
+#include "api/page_cursor.h"
+#include "api/validation_work.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "validation/history.h"
+#include "validation/report.h"
+#include "validation/run_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK         100   /* runs that are decoded at a time */
+#define RUNS_COUNTED  10000 /* of one model; a longer history is counted no further */
+#define CHUNK_ARENA   ((size_t)256 << 20)
+#define VERSIONS_MAX  100 /* of a name whose measurements are gathered */
+#define REPORT_RUNS   400
+#define REPORT_WINDOW "30d"
+#define HISTORY_ORDER "-queued_at"
+
+/* Where a page ended: "<ms> <run_id>". */
+struct place {
+    int64_t at;
+    const char *run_id; /* NULL: from the start */
+};
+
+static struct place place_of(const char *key)
+{
+    char *rest;
+    struct place p = {.at = key ? strtoll(key, &rest, 10) : 0};
+    if (key && *rest == ' ')
+        p.run_id = rest + 1;
+    return p;
+}
+
+/* Is (at, run_id) after the place, newest first? */
+static bool is_after(const struct place *p, int64_t at, const char *run_id)
+{
+    return !p->run_id || at < p->at || (at == p->at && strcmp(run_id, p->run_id) < 0);
+}
+
+struct asked {
+    const char *reference; /* model, or name */
+    const char *status, *trigger, *test_id, *name;
+    int64_t from, to, window_ms;
+    size_t limit;
+    struct place after;
+};
+
+/* Call `fn` for each run of a model, newest first, until it returns false; what it is given lives
+ * during the call. False: w->err. */
+static bool each_run(struct work *w, uint64_t uid, int64_t from, int64_t to,
+                     bool (*fn)(struct work *w, const struct run *r, void *ctx), void *ctx)
+{
+    struct arena *a = arena_new(CHUNK_ARENA);
+    struct place last = {0};
+    size_t seen = 0;
+    bool ok = true, more = true;
+    while (ok && more && seen < RUNS_COUNTED) {
+        struct run_range range = {.uid = uid,
+                                  .from = from,
+                                  .to = last.run_id ? last.at + 1 : to,
+                                  .newest_first = true,
+                                  .limit = CHUNK + 16};
+        struct run_text *list = NULL;
+        size_t n = 0, fresh = 0;
+        arena_reset(a);
+        ok = run_list(w->api->store, &range, a, &list, &n, &more, &w->err);
+        for (size_t i = 0; ok && i < n; i++) {
+            struct run r;
+            if (!is_after(&last, list[i].at, list[i].run_id))
+                continue;
+            fresh++;
+            seen++;
+            last = (struct place){list[i].at, arena_text(w->arena, list[i].run_id)};
+            if (!run_decode(list[i].text, list[i].len, a, &r, &w->err))
+                ok = false;
+            else if (!fn(w, &r, ctx))
+                more = false;
+        }
+        more &= fresh > 0;
+    }
+    arena_free(a);
+    return ok;
+}
+
+/* --- history --- */
+
+struct listing {
+    const struct asked *asked;
+    size_t n;
+    uint64_t total;
+    struct place last;
+    bool full;
+};
+
+static bool list_run(struct work *w, const struct run *r, void *ctx)
+{
+    struct listing *l = ctx;
+    const struct asked *q = l->asked;
+    if ((q->status && strcmp(q->status, r->status) != 0) ||
+        (q->trigger && strcmp(q->trigger, r->trigger) != 0))
+        return true;
+    l->total++;
+    if (!is_after(&q->after, r->queued_at, r->run_id) || l->full)
+        return true;
+    if (l->n == q->limit || (l->n && w->out.len > PAGE_BYTES)) {
+        l->full = true;
+        return true;
+    }
+    struct bytes text = BYTES_INIT(RUN_TEXT_MAX);
+    run_encode(r, false, &text);
+    items_add(&w->out, text.data, text.len);
+    bytes_release(&text);
+    l->last = (struct place){r->queued_at, arena_text(w->arena, r->run_id)};
+    l->n++;
+    return true;
+}
+
+static const char *next_of(struct work *w, const char *order, const struct place *last)
+{
+    return page_cursor_make(w->arena, order,
+                            arena_printf(w->arena, "%" PRId64 " %s", last->at, last->run_id));
+}
+
+static bool history_render(struct work *w)
+{
+    const struct asked *q = w->args;
+    struct listing l = {.asked = q};
+    struct model_key key;
+    if (!work_model(w, q->reference, &key))
+        return false;
+    items_begin(&w->out);
+    if (!each_run(w, key.uid, q->from, q->to, list_run, &l))
+        return false;
+    items_end(&w->out, l.total, l.full ? next_of(w, HISTORY_ORDER, &l.last) : NULL);
+    return true;
+}
+
+static struct asked *asked_new(struct call *c, const char *reference, const char *order,
+                               struct err *e)
+{
+    struct asked *q = arena_zero(c->arena, sizeof *q);
+    const char *key = NULL;
+    if (!page_cursor_read(c->arena, c->q.cursor, order, &key, e))
+        return NULL;
+    *q = (struct asked){.reference = reference,
+                        .status = c->q.status,
+                        .trigger = c->q.trigger,
+                        .test_id = c->q.test_id,
+                        .name = c->q.name,
+                        .from = c->q.from,
+                        .to = c->q.to,
+                        .limit = (size_t)c->q.limit,
+                        .after = place_of(key)};
+    return q;
+}
+
+void validation_history_get(struct request *rq)
+{
+    struct call c;
+    struct err e = {0};
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    struct asked *q = asked_new(&c, request_param(rq, "model_id"), HISTORY_ORDER, &e);
+    if (q)
+        work_answer(&c, true, history_render, q);
+    else
+        request_fail(rq, &e);
+}
+
+/* --- one measurement --- */
+
+struct version {
+    uint64_t uid;
+    const char *model_id, *version;
+};
+
+struct point {
+    int64_t at;
+    const char *run_id, *json;
+};
+
+struct gathering {
+    struct work *w;
+    const struct asked *asked;
+    struct version versions[VERSIONS_MAX];
+    size_t n_versions;
+    const struct version *now;
+    struct point *points;
+    size_t n, cap;
+};
+
+static bool note_version(const struct model *m, void *ctx)
+{
+    struct gathering *g = ctx;
+    g->versions[g->n_versions++] = (struct version){
+        m->entity.uid, arena_text(g->w->arena, m->entity.id), arena_text(g->w->arena, m->version)};
+    return g->n_versions < VERSIONS_MAX;
+}
+
+static const char *point_json(struct gathering *g, const struct run *r, const struct test_result *t,
+                              const struct measurement *m)
+{
+    struct bytes b = BYTES_INIT(16384);
+    bytes_char(&b, '{');
+    json_kv_time(&b, "at", r->queued_at);
+    json_kv_string(&b, "run_id", r->run_id);
+    json_kv_string(&b, "model_id", g->now->model_id);
+    json_kv_string(&b, "version", g->now->version);
+    json_kv_string(&b, "trigger", r->trigger);
+    json_kv_string(&b, "status", t->status);
+    json_kv_number(&b, "value", m->value);
+    json_kv_string(&b, "unit", m->unit);
+    json_kv_string(&b, "better", m->better);
+    json_kv_int(&b, "samples", m->samples);
+    json_kv_number(&b, "variance", m->variance);
+    bytes_char(&b, '}');
+    const char *text = b.full ? "{}" : arena_copy(g->w->arena, b.data, b.len);
+    bytes_release(&b);
+    return text;
+}
+
+static bool gather_run(struct work *w, const struct run *r, void *ctx)
+{
+    struct gathering *g = ctx;
+    const struct test_result *t = run_result(r, g->asked->test_id);
+    const struct measurement *m = t ? result_measurement(t, g->asked->name) : NULL;
+    if (!m || r->trial)
+        return true;
+    if (g->n == g->cap) {
+        g->cap = g->cap ? 2 * g->cap : 256;
+        g->points = mem_resize(g->points, g->cap, sizeof *g->points);
+    }
+    g->points[g->n++] =
+        (struct point){r->queued_at, arena_text(w->arena, r->run_id), point_json(g, r, t, m)};
+    return g->n < RUNS_COUNTED;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct point *x = a, *y = b;
+    return x->at != y->at ? (x->at < y->at) - (x->at > y->at) : strcmp(y->run_id, x->run_id);
+}
+
+static void put_points(struct gathering *g)
+{
+    struct work *w = g->w;
+    struct place last = {0};
+    size_t n = 0, i = 0;
+    items_begin(&w->out);
+    for (; i < g->n && n < g->asked->limit; i++) {
+        const struct point *p = &g->points[i];
+        if (!is_after(&g->asked->after, p->at, p->run_id))
+            continue;
+        items_add(&w->out, p->json, strlen(p->json));
+        last = (struct place){p->at, p->run_id};
+        n++;
+    }
+    items_end(&w->out, g->n, i < g->n && n ? next_of(w, "-at", &last) : NULL);
+}
+
+static bool measurements_render(struct work *w)
+{
+    const struct asked *q = w->args;
+    struct gathering g = {.w = w, .asked = q};
+    bool ok = true;
+    view_versions_back(view_enter(w->reader), w->ns, q->reference, note_version, &g);
+    view_leave(w->reader);
+    for (size_t i = 0; ok && i < g.n_versions; i++) {
+        g.now = &g.versions[i];
+        ok = each_run(w, g.now->uid, q->from, q->to, gather_run, &g);
+    }
+    if (ok && g.n)
+        qsort(g.points, g.n, sizeof *g.points, newest_first);
+    if (ok)
+        put_points(&g);
+    free(g.points);
+    return ok;
+}
+
+void validation_measurements_get(struct request *rq)
+{
+    struct call c;
+    struct err e = {0};
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    if (!c.q.model_name || !c.q.test_id || !c.q.name) {
+        call_refuse(&c,
+                    !c.q.model_name ? "model_name"
+                    : !c.q.test_id  ? "test_id"
+                                    : "name",
+                    "is required");
+        return;
+    }
+    const struct view *v = view_enter(c.reader);
+    bool seen = view_registered_model(v, c.ns, c.q.model_name) &&
+                access_reads(c.access, c.ns, c.q.model_name);
+    view_leave(c.reader);
+    struct asked *q = asked_new(&c, seen ? c.q.model_name : "", "-at", &e);
+    if (q)
+        work_answer(&c, true, measurements_render, q);
+    else
+        request_fail(rq, &e);
+}
+
+/* --- regression report --- */
+
+struct past {
+    struct arena *arena;
+    struct run runs[REPORT_RUNS];
+    size_t n;
+};
+
+/* Kept for the report, so decoded once more into an arena that lasts. */
+static bool keep_run(struct work *w, const struct run *r, void *ctx)
+{
+    struct past *p = ctx;
+    struct bytes text = BYTES_INIT(RUN_TEXT_MAX);
+    if (r->trial || !r->finished_at || strcmp(r->status, "cancelled") == 0)
+        return true;
+    run_encode(r, true, &text);
+    bool ok = !text.full && run_decode(text.data, text.len, p->arena, &p->runs[p->n], &w->err);
+    bytes_release(&text);
+    p->n += ok;
+    return p->n < REPORT_RUNS;
+}
+
+static bool report_of(struct work *w, const char *model_id, struct past *p)
+{
+    struct history *h = history_new();
+    struct report report;
+    for (size_t i = p->n; i > 0; i--)
+        if (!history_add(h, &p->runs[i - 1]))
+            break;
+    const struct report_input in = {
+        .model_id = model_id, .run = p->n ? &p->runs[0] : NULL, .history = h};
+    bool ok = report_build(&in, w->arena, &report, &w->err);
+    if (ok)
+        report_encode(&report, &w->out);
+    history_free(h);
+    return ok;
+}
+
+static bool report_render(struct work *w)
+{
+    const struct asked *q = w->args;
+    struct model_key key;
+    if (!work_model(w, q->reference, &key))
+        return false;
+    struct past *p = mem_zero(1, sizeof *p);
+    p->arena = w->arena;
+    bool ok = each_run(w, key.uid, clock_wall_ms(w->api->clock) - q->window_ms, 0, keep_run, p) &&
+              report_of(w, key.model_id, p);
+    free(p);
+    return ok;
+}
+
+void validation_report_get(struct request *rq)
+{
+    struct call c;
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    struct asked *q = arena_zero(c.arena, sizeof *q);
+    q->reference = request_param(rq, "model_id");
+    if (!span_parse(c.q.window ? c.q.window : REPORT_WINDOW, &q->window_ms) ||
+        q->window_ms > INT64_C(3650) * 86400000)
+        call_refuse(&c, "window", "must be a whole number and s, m, h or d, such as 30d");
+    else
+        work_answer(&c, true, report_render, q);
+}
