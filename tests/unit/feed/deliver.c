@@ -305,6 +305,7 @@ static void gone_disables(void **state)
     AWAIT(!enabled(t, "all"));
     AWAIT(stats_of(t).failed == 1);
     describe(t, "a", 2); /* not wanted while it is disabled */
+    AWAIT(stats_of(t).behind == 0);
     refuse(t, "", 0);
     do_it(t, document_patch, "all", "{\"enabled\":true}");
     describe(t, "a", 3);
