@@ -46,8 +46,11 @@ def status(server):
 def modes(server):
     top = pathlib.Path(server.dir) / "data"
     found = [top, *top.rglob("*")]
+    # Copies of plugins are for workers without rights, which get them as open descriptors: the
+    # directory lets nobody else in.
+    copies = {p for p in found if p.parent == top / "plugins" and p.suffix == ".so"}
     wrong = [f"{p} {stat.filemode(p.stat().st_mode)}" for p in found
-             if stat.S_IMODE(p.stat().st_mode) & 0o077]
+             if stat.S_IMODE(p.stat().st_mode) & (0o333 if p in copies else 0o077)]
     check(len(found) > 3 and not wrong, f"{len(found)} files of the data directory are the owner's",
           "\n".join(wrong))
 
