@@ -64,7 +64,8 @@ static void hostile_sources(void **state)
     refused("return {\0}", 10, "built.lua");
 }
 
-/* Limits are each run's own: a thousand runs just below them pass. */
+/* Limits are each run's own: a thousand runs just below them pass. The deadline is by the clock on
+ * the wall, so that a busy machine may take it from a few of them. */
 static void limits_are_for_one_run(void **state)
 {
     (void)state;
@@ -79,9 +80,12 @@ static void limits_are_for_one_run(void **state)
     struct policy_flag *flag = policy_flag_add(p, &facts);
     json_t *context = json_object();
     const struct policy_env env = {0};
+    int late = 0;
     for (int i = 0; i < 1000; i++) {
         struct policy_decision out;
-        if (!policy_decide(p, flag, context, &env, &out, &e))
+        if (policy_decide(p, flag, context, &env, &out, &e))
+            continue;
+        if (!strstr(e.detail, "used up its 5 ms") || ++late > 50)
             fail_msg("call %d: %s", i, e.detail);
     }
     assert_in_range(policy_steps(p), 500, 100000);
