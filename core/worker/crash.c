@@ -31,6 +31,13 @@ const char *__asan_default_options(void)
     return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0:"
            "abort_on_error=1:allocator_may_return_null=1:detect_leaks=0:use_sigaltstack=0";
 }
+#elif __has_feature(thread_sanitizer)
+const char *__tsan_default_options(void); /* NOLINT: the sanitizer's name */
+const char *__tsan_default_options(void)
+{
+    return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0:"
+           "use_sigaltstack=0";
+}
 #endif
 #endif
 
