@@ -35,7 +35,7 @@ enum route_flag {
     ROUTE_LABEL_FILTER = 1 << 8,  /* accepts label.<key>=<value> */
     ROUTE_OPEN_ENDED = 1 << 9,    /* the reply has no natural end (server-sent events) */
     ROUTE_HIDDEN = 1 << 10,       /* not in OpenAPI */
-    ROUTE_NO_ENTITY = 1 << 12, /* what it changes is no entity: the reply has no Paddock-Seq */
+    ROUTE_NO_ENTITY = 1 << 12,    /* what it changes is no entity: the reply has no Paddock-Seq */
     ROUTE_SERVER = 1 << 11,       /* about the server as a whole, not about a namespace */
 };
 

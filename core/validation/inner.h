@@ -199,8 +199,4 @@ void nights_free(struct validation *v);
  * runs may be claimed. */
 bool nights_ready(const struct validation *v);
 
-/* gate.c */
-bool gate_judge_runs(void *self, const struct gate_question *q, const struct gate_rule *rule,
-                     struct arena *a, struct gate_verdict *out);
-
 #endif
