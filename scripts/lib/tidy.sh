@@ -29,4 +29,4 @@ tidy_one() {
 }
 export -f tidy_one
 
-source_files 'core/*.c' 'plugins/*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy_one {}'
+source_files 'core/*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy_one {}'
