@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clang-tidy over core/ and plugins/, with the flags of the dev build. A file whose preprocessed text was found
-# good before is not looked at again: build/tidy/ keeps the hashes.
+# clang-tidy over core/, with the flags of the dev build. A file whose preprocessed text was found good
+# before is not looked at again: build/tidy/ keeps the hashes.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/lib/files.sh
