@@ -10,12 +10,14 @@ database=build/dev
     exit 77
 }
 mkdir -p build/tidy
+include_flags=$(pkg-config --cflags lua5.4)
+export include_flags
 
 tidy_one() {
     local file=$1 stamp key
     stamp=build/tidy/${file//\//-}
     key=$({
-        clang -E -P -std=gnu17 -D_GNU_SOURCE -include core/base/banned.h -Icore -Isdk/include "$file"
+        clang -E -P -std=gnu17 -D_GNU_SOURCE -include core/base/banned.h -Icore -Isdk/include $include_flags "$file"
         cat .clang-tidy "$file"
         clang-tidy --version
     } | sha256sum)
