@@ -93,7 +93,7 @@ static const struct document *opened(const struct asking *k, const char *text, s
         return NULL;
     const struct document *d = view_token(k->view, shown.key);
     bool good = token_secret_is(&shown, d ? token_of(d)->hash : NO_HASH);
-    return good && alive(d, loop_wall_ms(request_loop(k->rq))) ? d : NULL;
+    return d && good && alive(d, loop_wall_ms(request_loop(k->rq))) ? d : NULL;
 }
 
 static bool enter(const struct asking *k, const struct document *d, struct err *e)
