@@ -239,11 +239,12 @@ static void check_traffic(const struct health_arm *s, double threshold, struct h
              c->value, c->status == CHECK_PASS ? "not below" : "below", threshold);
 }
 
-static void check_validation(struct health_report *out)
+static void check_validation(const struct health_validated *v, struct health_report *out)
 {
     struct health_check *c = begin(out, HEALTH_VALIDATION, "validation", NAN);
     c->window = NULL;
-    snprintf(c->detail, sizeof c->detail, "no validation run has judged this model");
+    c->status = v->status;
+    memcpy(c->detail, v->detail, sizeof c->detail);
 }
 
 static enum health_status status_of(const struct health_report *h)
@@ -253,7 +254,7 @@ static enum health_status status_of(const struct health_report *h)
         if (h->checks[i].status == CHECK_FAIL)
             return HEALTH_UNHEALTHY;
         warn |= h->checks[i].status == CHECK_WARN;
-        told |= i != HEALTH_TRAFFIC && h->checks[i].status == CHECK_PASS;
+        told |= i != HEALTH_TRAFFIC && i != HEALTH_VALIDATION && h->checks[i].status == CHECK_PASS;
     }
     return warn ? HEALTH_DEGRADED : told ? HEALTH_HEALTHY : HEALTH_UNKNOWN;
 }
@@ -305,14 +306,15 @@ static enum health_trend trend_of(const struct health_arm *s)
 }
 
 void health_judge(const struct health_arm *subject, const struct health_arm *baseline,
-                  const struct slo *slo, int64_t now_ms, struct health_report *out)
+                  const struct slo *slo, const struct health_validated *validated, int64_t now_ms,
+                  struct health_report *out)
 {
     out->checked_at = now_ms;
     check_errors(subject, baseline, slo->error_rate_ratio, out);
     check_latency(subject, baseline, HEALTH_LATENCY_P95, 0.95, slo->latency_p95_ms, out);
     check_latency(subject, baseline, HEALTH_LATENCY_P99, 0.99, slo->latency_p99_ms, out);
     check_traffic(subject, slo->min_inferences_per_minute, out);
-    check_validation(out);
+    check_validation(validated, out);
     out->status = status_of(out);
     out->trend = trend_of(subject);
 }

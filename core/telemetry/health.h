@@ -74,8 +74,15 @@ struct health_arm {
     const struct sketch *five; /* latency */
 };
 
+/* What the runs of its tests say (validated.h). */
+struct health_validated {
+    enum check_status status;
+    char detail[320];
+};
+
 /* Judge `subject` against the thresholds (NAN: none) and, if `baseline` is not NULL, against that
- * model. Fills everything of `out` but baseline_model_id.
+ * model; `validated` is taken as it is. Fills everything of `out` but baseline_model_id. A passed
+ * validation alone makes nothing healthy: that takes inferences.
  *
  * A threshold fails a check only when the whole 95 % interval lies beyond it (Wilson for the error
  * rate, order statistics for quantiles, Poisson for traffic); a value beyond it alone warns.
@@ -87,7 +94,8 @@ struct health_arm {
 #define HEALTH_ERROR_MARGIN   1.5
 #define HEALTH_LATENCY_MARGIN 0.10
 void health_judge(const struct health_arm *subject, const struct health_arm *baseline,
-                  const struct slo *slo, int64_t now_ms, struct health_report *out);
+                  const struct slo *slo, const struct health_validated *validated, int64_t now_ms,
+                  struct health_report *out);
 
 /* --- the judge --- */
 

@@ -2,6 +2,7 @@
 #include "telemetry/arm.h"
 #include "telemetry/health.h"
 #include "telemetry/internal.h"
+#include "telemetry/validated.h"
 
 #include "base/cond.h"
 #include "base/log.h"
@@ -38,6 +39,7 @@ struct subject {
     char *ns, *model_id, *baseline_id;
     uint64_t uid, baseline_uid;
     struct slo slo;
+    struct health_validated validated;
 };
 
 struct round {
@@ -217,6 +219,7 @@ static bool take_subject(const struct entity *entity, void *ctx)
         .baseline_uid = baseline ? baseline->entity.uid : 0,
         .slo = slo_of(r->judge, r->view, m),
     };
+    health_validated(view_validation(r->view, m), &r->list[r->n - 1].validated);
     return true;
 }
 
@@ -232,7 +235,7 @@ static void judge_one(struct round *r, const struct subject *s, struct arm *own,
     if (baseline)
         arm_read(theirs, baseline, now);
     memset(&h, 0, sizeof h);
-    health_judge(&own->view, baseline ? &theirs->view : NULL, &s->slo, now, &h);
+    health_judge(&own->view, baseline ? &theirs->view : NULL, &s->slo, &s->validated, now, &h);
     pthread_mutex_lock(&j->lock);
     struct standing *standing = standing_of(j, s->uid, true);
     bool changed =
@@ -365,8 +368,10 @@ void health_read(struct health_judge *j, const struct view *v, const struct mode
     arm_read(own, own_live, now);
     if (their_live)
         arm_read(theirs, their_live, now);
+    struct health_validated validated;
+    health_validated(view_validation(v, m), &validated);
     memset(out, 0, sizeof *out);
-    health_judge(&own->view, their_live ? &theirs->view : NULL, &slo, now, out);
+    health_judge(&own->view, their_live ? &theirs->view : NULL, &slo, &validated, now, out);
     if (baseline)
         memcpy(out->baseline_model_id, baseline->entity.id, strlen(baseline->entity.id) + 1);
     pthread_mutex_lock(&j->lock);

@@ -57,11 +57,13 @@ static void drop(struct traffic *t)
 
 static const struct slo NONE = {NAN, NAN, NAN, NAN};
 
+static struct health_validated validated = {CHECK_UNKNOWN, "no run"};
+
 static void judge(const struct traffic *s, const struct traffic *b, struct slo slo,
                   struct health_report *out)
 {
     memset(out, 0, sizeof *out);
-    health_judge(&s->arm, b ? &b->arm : NULL, &slo, 1000, out);
+    health_judge(&s->arm, b ? &b->arm : NULL, &slo, &validated, 1000, out);
     assert_int_equal(out->checked_at, 1000);
 }
 
@@ -187,6 +189,33 @@ static void trends(void **state)
     drop(&s);
 }
 
+static enum health_status with_validation(const struct traffic *s, enum check_status status)
+{
+    struct health_report h;
+    validated = (struct health_validated){status, "because"};
+    judge(s, NULL, NONE, &h);
+    assert_int_equal(h.checks[HEALTH_VALIDATION].status, status);
+    assert_string_equal(h.checks[HEALTH_VALIDATION].detail, "because");
+    validated = (struct health_validated){CHECK_UNKNOWN, "no run"};
+    return h.status;
+}
+
+/* What its tests say counts like any check, but only inferences make a model healthy. */
+static void validation_counts(void **state)
+{
+    (void)state;
+    struct traffic s;
+    fill(&s, 60, 100, 0, 30, 30);
+    assert_int_equal(with_validation(&s, CHECK_UNKNOWN), HEALTH_HEALTHY);
+    assert_int_equal(with_validation(&s, CHECK_PASS), HEALTH_HEALTHY);
+    assert_int_equal(with_validation(&s, CHECK_WARN), HEALTH_DEGRADED);
+    assert_int_equal(with_validation(&s, CHECK_FAIL), HEALTH_UNHEALTHY);
+    drop(&s);
+    fill(&s, 0, 0, 0, 1, 1);
+    assert_int_equal(with_validation(&s, CHECK_PASS), HEALTH_UNKNOWN);
+    assert_int_equal(with_validation(&s, CHECK_FAIL), HEALTH_UNHEALTHY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +227,7 @@ int main(void)
         cmocka_unit_test(equal_to_the_baseline_is_healthy),
         cmocka_unit_test(worse_than_the_baseline_warns),
         cmocka_unit_test(trends),
+        cmocka_unit_test(validation_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
