@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib/packages.sh
-run=$PWD/build/run
+run=$(pwd -P)/build/run
 binary=$PWD/build/release/bin/paddock
 data=${PADDOCK_DATA_DIR:-$run/data}
 log=$run/paddock.log
@@ -54,7 +54,7 @@ choose_address() {
 start() {
     local address=$1 client=$2 pid
     mkdir -p "$run" "$(dirname "$data")"
-    setsid "$binary" serve --listen "$address" --data-dir "$data" >>"$log" 2>&1 </dev/null &
+    setsid "$binary" serve --listen "$address" --data-dir "$data" --dataset-dirs "$example" >>"$log" 2>&1 </dev/null &
     pid=$!
     echo "$pid" >"$run/paddock.pid"
     echo "$client" >"$run/paddock.address"

@@ -34,7 +34,8 @@ static void add_regression(struct bytes *b, const struct regression *r)
     if (share || chance)
         bytes_text(b, " (");
     if (share)
-        bytes_printf(b, "%+.2g %%", 100 * r->delta_ratio);
+        bytes_printf(b, fabs(r->delta_ratio) < 0.995 ? "%+.2g %%" : "%+.0f %%",
+                     100 * r->delta_ratio);
     if (chance)
         bytes_printf(b, "%sp = %.1g", share ? ", " : "", r->p_value);
     if (share || chance)

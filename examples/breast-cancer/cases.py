@@ -25,7 +25,7 @@ def write_dataset(work, columns, rows, labels):
 
 
 def case(name, kind, config, timeout_ms=60000, datasets=(DATASET,)):
-    return {"name": name, "model_name": NAME, "type": kind, "config": config,
+    return {"test_id": f"{NAME}-{kind}", "name": name, "model_name": NAME, "type": kind, "config": config,
             "datasets": list(datasets), "triggers": ["nightly", "promotion", "manual"],
             "enforcement": "gate", "timeout_ms": timeout_ms}
 
@@ -60,7 +60,7 @@ def bodies(rows, labels):
             "expect_inputs": [{"name": "input", "datatype": "FP32", "shape": [-1, columns]}],
             "expect_outputs": [{"name": "probability", "datatype": "FP32", "shape": [-1]},
                                {"name": "label", "datatype": "INT64", "shape": [-1]}]}),
-        case("right and as good as before", "regression", {
+        case("held-out scores", "regression", {
             "output": "probability", "metrics": ["accuracy", "log_loss", "brier", "auc"],
             "limits": {"accuracy_min": 0.7, "auc_min": 0.75}}),
         case("fast enough", "performance", {

@@ -1,4 +1,4 @@
-"""Register both versions in Paddock: 1.0.0 becomes stable (through canary), 2.0.0 canary.
+"""Register all versions in Paddock: 1.0.0 becomes stable (through canary), 2.0.0 and 3.0.0 canaries.
 
     PADDOCK_URL=http://127.0.0.1:8080 /usr/bin/python3 register.py WORKDIR
 
@@ -12,7 +12,7 @@ from paddock import Paddock, Problem, quote
 
 NAME = "breast-cancer"
 # How each version gets where it belongs, one legal transition after the other.
-PATHS = {"1.0.0": ["canary", "stable"], "2.0.0": ["canary"]}
+PATHS = {"1.0.0": ["canary", "stable"], "2.0.0": ["canary"], "3.0.0": ["canary"]}
 SLO = {"latency_p95_ms": 50, "latency_p99_ms": 200, "error_rate_ratio": 0.01}
 
 
@@ -53,7 +53,9 @@ def main():
     work = pathlib.Path(sys.argv[1])
     url = (work / "serve.url").read_text().strip()
     paddock = Paddock()
-    for version, facts in json.loads((work / "models.json").read_text()).items():
+    versions = {v: facts for file in ("models.json", "candidate.json")
+                for v, facts in json.loads((work / file).read_text()).items()}
+    for version, facts in versions.items():
         model = register(paddock, version, facts, url)
         promote(paddock, model, PATHS[version])
     paddock.patch("/registered-models/" + NAME,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The whole example against the Paddock at $PADDOCK_URL: train, serve, register, replay, show.
+# The whole example against the Paddock at $PADDOCK_URL: train, serve, register, replay, test, show.
+# The server must allow WORKDIR's dataset (--dataset-dirs).
 # usage: run.sh [--keep] [WORKDIR]    --keep leaves the model server running
 #        run.sh stop [WORKDIR]
 set -euo pipefail
@@ -33,7 +34,7 @@ if [ "$verb" = stop ]; then
     exit
 fi
 "$python" "$here/train.py" "$work"
-work=$(cd "$work" && pwd)
+work=$(cd "$work" && pwd -P)
 [ "$verb" = keep ] || trap stop EXIT
 if ! serving >/dev/null; then
     "$python" "$here/serve.py" "$work" >"$work/serve.log" 2>&1 </dev/null &
@@ -44,4 +45,7 @@ if ! serving >/dev/null; then
 fi
 "$python" "$here/register.py" "$work"
 "$python" "$here/replay.py" "$work"
+"$python" "$here/validate.py" "$work"
 "$python" "$here/show.py"
+echo
+"$python" "$here/report.py"

@@ -23,7 +23,8 @@ trap finish EXIT
 port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])')
 export PADDOCK_URL=http://127.0.0.1:$port PYTHONDONTWRITEBYTECODE=1
-"$PADDOCK_BIN" serve --listen "127.0.0.1:$port" --data-dir "$dir/data" 2>"$dir/log" &
+"$PADDOCK_BIN" serve --listen "127.0.0.1:$port" --data-dir "$dir/data" \
+    --dataset-dirs "$(cd "$dir" && pwd -P)" 2>"$dir/log" &
 server=$!
 for _ in $(seq 200); do
     (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
@@ -41,6 +42,16 @@ expect "breast-cancer:1.0.0   1026       0" "$dir/first"
 expect "breast-cancer:2.0.0   1026       0" "$dir/first"
 grep -q "breast-cancer:2.0.0.*accuracy 0\.9[0-9]*, brier 0\.0" "$dir/first"
 
+# The night has tested all three, and the worst version is what it is: its promotion is refused.
+expect "breast-cancer:1.0.0: tested alone, passed" "$dir/first"
+grep -Eq "breast-cancer:3.0.0  canary  failed +severity high +integration .*performance .*regression .*smoke .*unit " \
+    "$dir/first"
+expect "Regression report of breast-cancer:3.0.0: severity high" "$dir/first"
+grep -Eq "high +accuracy +0\.9123 -> 0\.7719" "$dir/first"
+expect "409 PROMOTION_BLOCKED" "$dir/first"
+expect "fail    severity    the worst regression is high; at most medium is allowed" "$dir/first"
+grep -Eq "fail +validation +validation run '.*' failed; the worst regression is of severity high" "$dir/first"
+
 # The second run changes nothing: no entry of ours in the journal, no record is added. (The server
 # itself may note a change of health meanwhile.)
 journal() {
@@ -52,6 +63,8 @@ print(sum(e["actor"]["kind"] == "anonymous" for e in entries))'
 before=$(journal)
 examples/breast-cancer/run.sh --keep "$dir/example" >"$dir/second"
 expect "breast-cancer:1.0.0   1026       0" "$dir/second"
+expect "a night has tested all versions already" "$dir/second"
+expect "409 PROMOTION_BLOCKED" "$dir/second"
 [ "$before" -gt 5 ] && [ "$(journal)" = "$before" ] || { echo "the second run changed something"; exit 1; }
 
 examples/fastapi/run.sh "$dir/example" >"$dir/third"

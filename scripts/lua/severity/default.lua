@@ -59,7 +59,7 @@ local function show(value)
 end
 
 local function sentence(r, worse, margin, addition)
-  local unit = r.unit and r.unit ~= "" and " " .. r.unit or ""
+  local unit = r.unit and r.unit ~= "" and r.unit ~= "1" and " " .. r.unit or ""
   local text = string.format("%s went from %s to %s%s, %s worse", r.metric or "it",
     show(r.baseline), show(r.candidate), unit, show(worse))
   if margin > 0 then
