@@ -264,6 +264,7 @@ const struct rule RULES[] = {
     TEST(seed, "the same seed gives the same checks"),
 
     TRY_FIRST(weights, FOR_STRATEGY, "weights of ordinary candidates are finite and not negative"),
+    TRY(none, FOR_STRATEGY, "a route without candidates is survived: all but weigh() goes on"),
     TRY(unknown, FOR_STRATEGY, "candidates of which nothing is known are survived"),
     TRY(unhealthy, FOR_STRATEGY, "candidates none of which should serve are survived"),
     TRY(one, FOR_STRATEGY, "a single candidate is served"),

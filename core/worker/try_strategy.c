@@ -1,7 +1,7 @@
 /* What a strategy must stand. */
 #include "base/mem.h"
 #include "worker/holdings.h"
-#include "worker/run.h"
+#include "worker/strategy.h"
 #include "worker/try.h"
 
 #include <float.h>
@@ -10,21 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTS_MAX  16
-#define STATE_MAX  (1u << 20)
-#define CANARY     (-123.25)
 #define LEAK_WARM  200
 #define LEAK_TIMES 1000
 #define START_MS   INT64_C(1767225600000)
-
-/* One instance, and what it did wrong; `pub` is what the plugin sees. */
-struct instance {
-    paddock_strategy pub; /* first */
-    const paddock_strategy_ops *ops;
-    struct bytes saved;
-    size_t n; /* candidates of the weigh() under way; 0: none is */
-    struct err wrong;
-};
 
 /* Candidates with figures; memory of one scenario. */
 struct field_of_candidates {
@@ -33,39 +21,6 @@ struct field_of_candidates {
     char (*ids)[32];
     size_t n;
 };
-
-static struct instance *in(paddock_strategy *s)
-{
-    return (struct instance *)(void *)s;
-}
-
-static void host_part(paddock_strategy *s, size_t index, const char *name, double value)
-{
-    (void)value;
-    if (in(s)->wrong.kind)
-        return;
-    if (in(s)->n == 0)
-        fail(&in(s)->wrong, &ERR_INVALID, "paddock_part() was called outside of weigh()");
-    else if (index >= in(s)->n)
-        fail(&in(s)->wrong, &ERR_INVALID, "paddock_part() names candidate %zu of %zu", index,
-             in(s)->n);
-    else if (!name || !*name)
-        fail(&in(s)->wrong, &ERR_INVALID, "paddock_part() was called without a name");
-}
-
-static bool host_save(paddock_strategy *s, const void *data, size_t len)
-{
-    return bytes_add(&in(s)->saved, data, len);
-}
-
-static const paddock_host *strategy_host(void)
-{
-    static paddock_host host;
-    host = HOST;
-    host.part = host_part;
-    host.save = host_save;
-    return &host;
-}
 
 /* ---- candidates ---- */
 
@@ -124,74 +79,31 @@ static void release_candidates(struct field_of_candidates *f)
 
 /* ---- an instance ---- */
 
-static bool begin(struct trial *t, struct instance *s, struct err *e)
+static bool begin(struct trial *t, struct strategy *s, struct err *e)
 {
-    *s = (struct instance){
-        .pub = {.host = strategy_host(),
-                .route = "route",
-                .config = (const paddock_value *)t->config,
-                .seed = t->seed,
-                .now_ms = START_MS},
-        .ops = t->plugin->ops,
-        .saved = BYTES_INIT(STATE_MAX),
-    };
-    if (!s->ops->open || s->ops->open(&s->pub))
+    struct err why;
+    if (strategy_begin(s, t->plugin, "route", t->config, t->seed, START_MS, &why))
         return true;
     return trial_skip(t, e, "open() says that it is unusable with this configuration (--config)");
 }
 
-static void end(struct instance *s)
-{
-    if (s->ops->close)
-        s->ops->close(&s->pub);
-    bytes_release(&s->saved);
-}
-
-static bool weights_valid(const paddock_weight *w, size_t n, struct err *e)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(w[i].weight) || w[i].weight < 0)
-            return fail(e, &ERR_INVALID, "the weight of candidate %zu of %zu is %g", i, n,
-                        w[i].weight);
-        if (!isfinite(w[i].score))
-            return fail(e, &ERR_INVALID, "the score of candidate %zu of %zu is %g", i, n,
-                        w[i].score);
-        sum += w[i].weight;
-    }
-    return isfinite(sum) || fail(e, &ERR_INVALID, "the weights are too large to add up");
-}
-
 /* One turn as the server has them. `w` has room for one more than there are candidates. */
-static bool turn(struct instance *s, const struct field_of_candidates *f, paddock_weight *w,
+static bool turn(struct strategy *s, const struct field_of_candidates *f, paddock_weight *w,
                  struct err *e)
 {
-    memset(w, 0, f->n * sizeof *w);
-    w[f->n] = (paddock_weight){CANARY, CANARY};
     s->pub.now_ms += 1000;
-    if (s->ops->tick)
-        s->ops->tick(&s->pub);
-    s->n = f->n;
-    bool answered = s->ops->weigh(&s->pub, f->list, f->n, w);
-    s->n = 0;
-    if (s->wrong.kind)
-        return fail(e, &ERR_INVALID, "%s", s->wrong.detail);
-    if (w[f->n].weight != CANARY || w[f->n].score != CANARY)
-        return fail(e, &ERR_INVALID, "weigh() wrote behind the %zu weights", f->n);
-    if (!answered)
-        memset(w, 0, f->n * sizeof *w);
-    return weights_valid(w, f->n, e);
+    return strategy_turn(s, f->list, f->n, w, e);
 }
 
 static bool turns(struct trial *t, struct field_of_candidates *f, int times, struct err *e)
 {
-    struct instance s;
+    struct strategy s;
     paddock_weight *w = mem_zero(f->n + 1, sizeof *w);
     bool good = begin(t, &s, e);
     for (int i = 0; good && i < times; i++)
         good = turn(&s, f, w, e);
     if (!t->skipped)
-        end(&s);
+        strategy_end(&s);
     free(w);
     return good;
 }
@@ -230,6 +142,30 @@ static bool unknown(struct trial *t, struct err *e)
     return good;
 }
 
+/* A route that nobody can serve just now: everything but weigh() goes on. */
+static bool none(struct trial *t, struct err *e)
+{
+    const paddock_outcome *list[1] = {NULL}; /* none of them */
+    struct strategy s;
+    struct err why;
+    if (!begin(t, &s, e))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        s.pub.now_ms += 1000;
+        if (s.ops->update)
+            s.ops->update(&s.pub, list, 0);
+        if (s.ops->tick)
+            s.ops->tick(&s.pub);
+    }
+    bool good = !s.ops->save || strategy_save(&s, e);
+    good = good && (!s.wrong.kind || fail(e, &ERR_INVALID, "%s", s.wrong.detail));
+    strategy_end(&s);
+    if (!good || !begin(t, &s, &why))
+        return good;
+    strategy_end(&s); /* opened and closed again, with nothing in between */
+    return true;
+}
+
 /* Nobody who should serve. */
 static bool unhealthy(struct trial *t, struct err *e)
 {
@@ -248,7 +184,7 @@ static bool unhealthy(struct trial *t, struct err *e)
 /* Candidates come, go and change their places, in memory that is another each time. */
 static bool changes(struct trial *t, struct err *e)
 {
-    struct instance s;
+    struct strategy s;
     static const size_t SIZES[] = {5, 2, 9, 4, 9, 3};
     bool good = begin(t, &s, e);
     for (size_t i = 0; good && i < sizeof SIZES / sizeof *SIZES; i++) {
@@ -265,11 +201,11 @@ static bool changes(struct trial *t, struct err *e)
         release_candidates(&f);
     }
     if (!t->skipped)
-        end(&s);
+        strategy_end(&s);
     return good;
 }
 
-static void report_outcomes(struct instance *s, const struct field_of_candidates *f, uint64_t seed)
+static void report_outcomes(struct strategy *s, const struct field_of_candidates *f, uint64_t seed)
 {
     paddock_outcome all[8];
     const paddock_outcome *list[8];
@@ -298,12 +234,12 @@ static bool outcomes(struct trial *t, struct err *e)
         {"d", "model:2", "reward", 0, 1e-300, INT64_MIN},
     };
     const paddock_outcome *list[] = {&ODD[0], &ODD[1], &ODD[2], &ODD[3]};
-    struct instance s;
+    struct strategy s;
     paddock_weight w[4];
     struct field_of_candidates f = make_candidates(3, t->seed);
     bool good = begin(t, &s, e);
     if (good && !s.ops->update) {
-        end(&s);
+        strategy_end(&s);
         good = trial_skip(t, e, "it has no update()");
     } else if (good) {
         s.ops->update(&s.pub, list, 0);
@@ -311,14 +247,14 @@ static bool outcomes(struct trial *t, struct err *e)
         good = turn(&s, &f, w, e);
         s.ops->update(&s.pub, list, 4);
         good = good && turn(&s, &f, w, e);
-        end(&s);
+        strategy_end(&s);
     }
     release_candidates(&f);
     return good;
 }
 
 /* Weights of `times` turns with outcomes in between, one behind the other. */
-static bool history(struct instance *s, struct field_of_candidates *f, uint64_t seed, int times,
+static bool history(struct strategy *s, struct field_of_candidates *f, uint64_t seed, int times,
                     paddock_weight *out, struct err *e)
 {
     for (int i = 0; i < times; i++) {
@@ -343,33 +279,32 @@ static bool same(const paddock_weight *a, const paddock_weight *b, size_t n, con
 
 static bool deterministic(struct trial *t, struct err *e)
 {
-    struct instance a, b;
+    struct strategy a, b;
     paddock_weight of_a[30], of_b[30];
     struct field_of_candidates f = make_candidates(3, t->seed);
     bool good = begin(t, &a, e);
     if (good) {
         good = history(&a, &f, t->seed, 10, of_a, e);
-        end(&a);
+        strategy_end(&a);
     }
     if (good && begin(t, &b, e)) {
         good = history(&b, &f, t->seed, 10, of_b, e) &&
                same(of_a, of_b, 30, "two instances with the same seed and history", e);
-        end(&b);
+        strategy_end(&b);
     }
     release_candidates(&f);
     return good;
 }
 
-static bool restored(struct trial *t, struct instance *a, struct field_of_candidates *f,
+static bool restored(struct trial *t, struct strategy *a, struct field_of_candidates *f,
                      struct err *e)
 {
-    struct instance b;
+    struct strategy b;
     paddock_weight of_a[30], of_b[30];
     if (!history(a, f, t->seed, 10, of_a, e))
         return false;
-    if (!a->ops->save(&a->pub) || a->saved.full)
-        return fail(e, &ERR_INVALID,
-                    a->saved.full ? "its state is larger than 1 MiB" : "save() failed");
+    if (!strategy_save(a, e))
+        return false;
     if (!begin(t, &b, e))
         return false;
     b.pub.now_ms = a->pub.now_ms;
@@ -378,18 +313,18 @@ static bool restored(struct trial *t, struct instance *a, struct field_of_candid
                 history(a, f, t->seed + 100, 10, of_a, e) &&
                 history(&b, f, t->seed + 100, 10, of_b, e) &&
                 same(of_a, of_b, 30, "an instance, and one that loaded its state,", e);
-    end(&b);
+    strategy_end(&b);
     return good;
 }
 
 static bool state(struct trial *t, struct err *e)
 {
-    struct instance a;
+    struct strategy a;
     struct field_of_candidates f = make_candidates(3, t->seed);
     bool good = begin(t, &a, e);
     if (good) {
         good = a.ops->save ? restored(t, &a, &f, e) : trial_skip(t, e, "it keeps no state");
-        end(&a);
+        strategy_end(&a);
     }
     release_candidates(&f);
     return good;
@@ -403,7 +338,7 @@ static bool foreign_state(struct trial *t, struct err *e)
     bool good = ops->load || trial_skip(t, e, "it keeps no state");
     uint64_t random = t->seed;
     for (size_t len = 0; good && len <= 4096; len = len * 2 + 1) {
-        struct instance s;
+        struct strategy s;
         paddock_weight w[4];
         if (!begin(t, &s, e)) {
             good = false;
@@ -414,7 +349,7 @@ static bool foreign_state(struct trial *t, struct err *e)
             noise[i] = (unsigned char)paddock_random(&random);
         good = (s.ops->load(&s.pub, noise, len), turn(&s, &f, w, e));
         free(noise);
-        end(&s);
+        strategy_end(&s);
     }
     release_candidates(&f);
     return good;
@@ -424,16 +359,17 @@ static bool live(struct trial *t, struct field_of_candidates *f, unsigned times,
 {
     bool good = true;
     for (unsigned i = 0; good && i < times; i++) {
-        struct instance s;
+        struct strategy s;
         paddock_weight w[4];
         if (!begin(t, &s, e))
             return false;
         good = turn(&s, f, w, e);
         report_outcomes(&s, f, t->seed);
         good = good && turn(&s, f, w, e);
-        if (good && s.ops->save && s.ops->save(&s.pub))
+        struct err none;
+        if (good && s.ops->save && strategy_save(&s, &none))
             s.ops->load(&s.pub, s.saved.data ? s.saved.data : "", s.saved.len);
-        end(&s);
+        strategy_end(&s);
     }
     return good;
 }
@@ -452,10 +388,17 @@ static bool leak(struct trial *t, struct err *e)
 }
 
 const struct scenario STRATEGY_SCENARIOS[] = {
-    {"weights", weights},     {"unknown", unknown},
-    {"unhealthy", unhealthy}, {"one", one},
-    {"thousand", thousand},   {"changes", changes},
-    {"outcomes", outcomes},   {"deterministic", deterministic},
-    {"state", state},         {"foreign_state", foreign_state},
-    {"leak", leak},           {.name = NULL},
+    {"weights", weights},
+    {"none", none},
+    {"unknown", unknown},
+    {"unhealthy", unhealthy},
+    {"one", one},
+    {"thousand", thousand},
+    {"changes", changes},
+    {"outcomes", outcomes},
+    {"deterministic", deterministic},
+    {"state", state},
+    {"foreign_state", foreign_state},
+    {"leak", leak},
+    {.name = NULL},
 };

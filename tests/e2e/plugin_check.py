@@ -97,6 +97,13 @@ def templates(folder):
             fault(f"new {kind}: what was there was written over")
 
 
+def bundled_strategies():
+    """They keep to the contract as strangers' do, but for the id."""
+    for name in ("weighted", "performance_score", "lowest_latency", "champion_challenger",
+                 "epsilon_greedy", "thompson"):
+        good(f"the bundled {name}", f"{BUILD}/plugins/{name}.so")
+
+
 def run(what, status, message, *args):
     done = paddock("run", "--json", *args)
     result = json.loads(done.stdout)
@@ -144,6 +151,7 @@ def arguments():
 def main():
     rules = [line.split()[0] for line in paddock("check", "--list").stdout.splitlines()]
     every_rule_is_broken_by_one(rules)
+    bundled_strategies()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         templates(folder)
