@@ -5,6 +5,7 @@
 
 #include "base/mailbox.h"
 #include "feed/deliver.h"
+#include "feed/event.h"
 #include "feed/lanes.h"
 #include "feed/outbox.h"
 #include "registry/webhook.h"
@@ -12,7 +13,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define DELIVER_RETRY_MS 1000 /* after the store failed */
+#define DELIVER_RETRY_MS   1000 /* after the store failed */
+#define DELIVER_TIMEOUT_MS 15000
 
 struct deliveries {
     struct deliver_config config;
@@ -38,6 +40,24 @@ struct deliveries {
     struct deliver_stats stats;
 };
 
+/* A lane under way. */
+struct sending {
+    struct journal_read read; /* first */
+    struct series_append append;
+    struct series_read more;
+    struct deliveries *d;
+    struct lane *lane;
+    struct bytes body;
+    struct outbox_row row;
+    struct outbox_report report;
+    const struct journal_entry *entry; /* NULL: the journal has none */
+    struct series_record records[2];
+    struct series_trim trim;
+    struct event_headers headers;
+    int64_t due_ms;
+    size_t n_more;
+};
+
 /* Monotonic milliseconds. */
 int64_t deliver_now(const struct deliveries *d);
 /* [store] Hand an answer over; the mail's `run` is called on the deliverer's thread. */
@@ -51,9 +71,22 @@ void deliver_load(struct deliveries *d);
 void deliver_trim(struct deliveries *d, uint64_t uid);
 /* deliver_send.c: hand out lanes that are due. */
 void deliver_send(struct deliveries *d);
+/* deliver_test.c */
 void deliver_run_test(struct mail *mail);
 /* The webhook, inside the view; NULL if it is no more. */
 const struct webhook *deliver_webhook(const struct view *v, const char *ns, const char *id,
                                       uint64_t uid);
+
+/* deliver_sent.c: each gives the lane back, at once or when the store has answered, and frees `s`.
+ */
+void sending_put_off(struct sending *s, int64_t ms); /* not now */
+/* The webhook is gone, and with it all that waits for it. */
+void sending_webhook_gone(struct sending *s);
+/* The lane's memory ran empty: read on in the store. */
+void sending_read_more(struct sending *s);
+/* Write the report down; its status is pending: `due_ms` says when to try again. */
+void sending_note(struct sending *s);
+/* Nothing more is tried. */
+void sending_finish(struct sending *s, enum delivery_status status);
 
 #endif

@@ -98,7 +98,7 @@ struct ending {
     struct validation *v;
 };
 
-struct night; /* nights.c */
+struct night; /* nights_impl.h */
 
 struct validation {
     struct validation_config config;
@@ -178,8 +178,17 @@ bool execution_advance(struct execution *x);
 void execution_abandon(struct execution *x);
 void execution_cancel(struct execution *x); /* end them with what they have */
 bool execution_is_over(const struct execution *x);
-/* All tests are over: judge it. supervisor.c */
+
+/* claims.c [supervisor]: a run's way from the queue to its end */
+void supervisor_claim(struct validation *v);
+/* All tests are over: judge it, store it, tell. */
 void supervisor_judge(struct execution *x);
+void execution_free(struct execution *x);
+/* Something that will come back as a mail went out, or came. */
+void supervisor_errand_goes(struct validation *v);
+void supervisor_errand_comes(struct validation *v);
+/* Tell the queue that the run is over, or that it is still ours for claim_ms. */
+void supervisor_queue_say(struct execution *x, enum queue_op op, int64_t claim_ms);
 
 /* supervisor.c */
 void supervisor_post(struct validation *v, struct mail *m); /* [any] an answer: always taken */
@@ -189,7 +198,7 @@ bool supervisor_start(struct validation *v, struct err *e) MUST_CHECK;
 void supervisor_stop(struct validation *v);
 void supervisor_pump(struct validation *v); /* [supervisor] start and claim what may be */
 
-/* nights.c [supervisor] */
+/* nights.c, nights_due.c [supervisor] */
 void nights_tick(struct validation *v, int64_t now_ms);
 void nights_run_over(struct validation *v, const char *ns, const char *batch_id,
                      const char *status);

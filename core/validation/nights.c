@@ -1,46 +1,20 @@
-/* Nights: when one is due, which models are tested, how far it is. One at a time in a namespace.
+/* A night under way: which models are tested, their runs, how far it is, its end. One at a time in
+ * a namespace; nights_due.c says when it begins.
  *
  * A night begins with an entity; its runs go into the queue some at a time. A run's id is made of
  * the night's and the model's, so a restart can go through the models again: what is over is
  * counted, what waits is found waiting, and nothing runs twice. */
-#include "validation/inner.h"
+#include "validation/nights_impl.h"
 
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "registry/errors.h"
-#include "validation/run_store.h"
 #include "validation/schedule.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LEASE_MS      30000
-#define LEASE_EVERY_S 10
-#define LATE_MS       HOUR_MS /* a night that begins later than this was missed */
-
-struct target {
-    char *model_id;
-    uint64_t uid;
-    int64_t end_hour_utc;
-    bool over; /* before a restart */
-};
-
-struct night {
-    struct mail mail;
-    struct validation *v;
-    char *ns;
-    char batch_id[RUN_ID_SIZE];
-    int64_t hour_utc, scheduled_for, started_at; /* hour INT64_MIN: all models */
-    struct target *targets;
-    size_t n, cap, next, ahead; /* ahead: in the queue, or going there */
-    struct nightly_counts counts;
-    bool begun, again; /* again: taken up after a restart */
-    struct night_wish *wish;
-    struct night *following;
-};
 
 static void night_free(struct night *n)
 {
@@ -68,7 +42,7 @@ void nights_free(struct validation *v)
     v->nights = NULL;
 }
 
-static struct night *night_of(struct validation *v, const char *ns)
+struct night *night_of(struct validation *v, const char *ns)
 {
     struct night *n = v->nights;
     while (n && strcmp(n->ns, ns) != 0)
@@ -114,7 +88,7 @@ static bool gather_target(const struct entity *entity, void *ctx)
     return true;
 }
 
-static void gather(struct night *n)
+void night_gather(struct night *n)
 {
     struct gathering g = {n, view_enter(n->v->reader)};
     view_each_of(g.view, ENTITY_MODEL, n->ns, gather_target, &g);
@@ -193,7 +167,7 @@ static void tell(struct night *n,
     }
 }
 
-static int64_t counted(const struct nightly_counts *c)
+int64_t night_counted(const struct nightly_counts *c)
 {
     return c->passed + c->failed + c->error + c->cancelled;
 }
@@ -209,7 +183,7 @@ static void end_if_over(struct night *n)
 
 /* --- its runs --- */
 
-static void count(struct validation *v, struct nightly_counts *c, const char *status)
+void night_count(struct validation *v, struct nightly_counts *c, const char *status)
 {
     pthread_mutex_lock(&v->lock);
     if (strcmp(status, "passed") == 0)
@@ -231,7 +205,7 @@ static void target_queued(struct queueing *q, const struct err *why)
         return;
     log_text(LOG_ERROR, "night_run_not_queued", why->detail);
     n->ahead--;
-    count(n->v, &n->counts, "error");
+    night_count(n->v, &n->counts, "error");
     end_if_over(n);
 }
 
@@ -259,14 +233,14 @@ static void queue_target(struct night *n, const struct target *t)
     }
     view_leave(v->reader);
     if (!q) { /* deleted meanwhile, or the server is being stopped */
-        count(v, &n->counts, "cancelled");
+        night_count(v, &n->counts, "cancelled");
         return;
     }
     n->ahead++;
     queueing_post(q, target_queued, n);
 }
 
-static void queue_more(struct night *n)
+void night_queue_more(struct night *n)
 {
     while (n->begun && n->next < n->n && n->ahead < NIGHT_AHEAD && !n->v->stopping) {
         const struct target *t = &n->targets[n->next++];
@@ -284,14 +258,14 @@ void nights_run_over(struct validation *v, const char *ns, const char *batch_id,
         return;
     if (n->ahead > 0)
         n->ahead--;
-    count(v, &n->counts, status);
-    queue_more(n);
+    night_count(v, &n->counts, status);
+    night_queue_more(n);
 }
 
 /* --- beginning --- */
 
-static struct night *night_new(struct validation *v, const char *ns, int64_t hour_utc,
-                               int64_t scheduled_for)
+struct night *night_new(struct validation *v, const char *ns, int64_t hour_utc,
+                        int64_t scheduled_for)
 {
     struct night *n = mem_zero(1, sizeof *n);
     n->v = v;
@@ -341,7 +315,7 @@ static void night_begun(struct mail *m)
     if (n->begun) {
         log_event(LOG_INFO, "night_started", "\"batch_id\":\"%s\",\"models\":%zu", n->batch_id,
                   n->n);
-        queue_more(n);
+        night_queue_more(n);
     } else {
         t->v->nights_blocked = true;
         unlink_night(n);
@@ -350,266 +324,9 @@ static void night_begun(struct mail *m)
     arena_free(t->arena);
 }
 
-static void take_wish(struct mail *m)
+void night_begin(struct night *n)
 {
-    struct night_wish *w = (struct night_wish *)(void *)m;
-    struct validation *v = w->owner_validation;
-    const struct night *running = night_of(v, w->ns);
-    if (v->stopping || running) {
-        w->ok = false;
-        if (v->stopping)
-            fail(&w->err, &ERR_BUSY, "the server is being stopped");
-        else
-            fail(&w->err, &NIGHTLY_RUNNING, "the night '%s' is under way", running->batch_id);
-        if (running)
-            w->err.members = arena_printf(w->arena, "\"batch_id\":\"%s\"", running->batch_id);
-        w->done(w);
-        return;
-    }
-    struct night *n = night_new(v, w->ns, INT64_MIN, 0);
-    n->wish = w;
-    gather(n);
     tell(n, nightly_begin, night_begun);
-}
-
-void validation_night(struct validation *v, struct night_wish *w)
-{
-    w->owner_validation = v;
-    w->mail.run = take_wish;
-    w->ok = false;
-    if (!supervisor_ask(v, &w->mail, &w->err))
-        w->done(w);
-}
-
-/* --- taking up --- */
-
-struct found {
-    struct validation *v;
-};
-
-static bool take_up(const struct entity *entity, void *ctx)
-{
-    struct validation *v = ((struct found *)ctx)->v;
-    const struct nightly_batch *b = nightly_batch_of(document_of(entity));
-    if (strcmp(b->state, "running") != 0)
-        return true;
-    struct night *n = night_new(v, entity->ns, b->hour_utc, b->scheduled_for);
-    snprintf(n->batch_id, sizeof n->batch_id, "%s", entity->id);
-    n->started_at = b->started_at;
-    n->again = true;
-    return true;
-}
-
-static void mark_over(struct night *n, const struct run *r, const char *run_id)
-{
-    const char *dash = strrchr(run_id, '-');
-    uint64_t uid = dash ? strtoull(dash + 1, NULL, 10) : 0;
-    for (size_t i = 0; i < n->n; i++)
-        if (n->targets[i].uid == uid) {
-            n->targets[i].over = true;
-            count(n->v, &n->counts, r->status);
-            return;
-        }
-    count(n->v, &n->counts, r->status); /* of a model that is served no more */
-    n->counts.total++;
-}
-
-/* [verdicts] What of the night is over already? */
-static void look_back(struct mail *m);
-
-/* [supervisor] */
-static void looked_back(struct mail *m)
-{
-    struct night *n = (struct night *)(void *)m;
-    pthread_mutex_lock(&n->v->lock);
-    n->v->errands--;
-    n->begun = true;
-    pthread_mutex_unlock(&n->v->lock);
-    log_event(LOG_INFO, "night_resumed", "\"batch_id\":\"%s\",\"models\":%zu,\"over\":%" PRId64,
-              n->batch_id, n->n, counted(&n->counts));
-    queue_more(n);
-}
-
-static void look_back(struct mail *m)
-{
-    struct night *n = (struct night *)(void *)m;
-    struct store *s = n->v->config.store;
-    struct run_range range = {.batch_id = n->batch_id, .limit = 1000000};
-    struct arena *a = arena_new((size_t)512 << 20), *one = arena_new(RUN_ARENA_MAX);
-    struct run_text *list = NULL;
-    size_t len = 0;
-    struct err e = {0};
-    if (!run_list(s, &range, a, &list, &len, NULL, &e))
-        log_text(LOG_ERROR, "night_not_read", e.detail);
-    for (size_t i = 0; i < len; i++) {
-        struct run r;
-        arena_reset(one);
-        if (run_get(s, n->ns, list[i].run_id, one, &r, NULL) && r.finished_at)
-            mark_over(n, &r, list[i].run_id);
-    }
-    arena_free(one);
-    arena_free(a);
-    m->run = looked_back;
-    supervisor_post(n->v, m);
-}
-
-static void not_looked(struct mail *m)
-{
-    struct night *n = (struct night *)(void *)m;
-    pthread_mutex_lock(&n->v->lock);
-    n->v->errands--;
-    pthread_mutex_unlock(&n->v->lock);
-}
-
-void nights_resume(struct validation *v)
-{
-    struct found f = {v};
-    view_each(view_enter(v->reader), ENTITY_NIGHTLY, take_up, &f);
-    view_leave(v->reader);
-    for (struct night *n = v->nights; n; n = n->following) {
-        gather(n);
-        n->mail.run = look_back;
-        pthread_mutex_lock(&v->lock);
-        v->errands++;
-        pthread_mutex_unlock(&v->lock);
-        if (!pool_submit(v->verdicts, &n->mail))
-            not_looked(&n->mail);
-    }
-}
-
-/* --- the schedule --- */
-
-struct due {
-    char *ns;
-    int64_t hour_utc, at;
-};
-
-struct dues {
-    struct due *list;
-    size_t n, cap;
-    const struct view *view;
-    int64_t now;
-};
-
-struct serving {
-    int64_t due;
-    bool found;
-};
-
-/* Was a version in service when the night was due? What came later waits for the next one. */
-static bool was_serving(const struct model *m, void *ctx)
-{
-    struct serving *s = ctx;
-    s->found |= (m->status == STATUS_CANARY || m->status == STATUS_STABLE) &&
-                m->status_changed_at <= s->due;
-    return !s->found;
-}
-
-static bool find_due(const struct entity *entity, void *ctx)
-{
-    struct dues *d = ctx;
-    struct nightly_hours h = nightly_hours_of(registered_model_of(entity));
-    struct serving s = {.due = night_due(d->now, h.hour_utc)};
-    if (!h.enabled)
-        return true;
-    for (size_t i = 0; i < d->n; i++)
-        if (d->list[i].hour_utc == h.hour_utc && strcmp(d->list[i].ns, entity->ns) == 0)
-            return true;
-    if (view_nightly_held(d->view, entity->ns, h.hour_utc, s.due))
-        return true;
-    view_versions(d->view, entity->ns, entity->id, was_serving, &s);
-    if (!s.found)
-        return true;
-    if (d->n == d->cap) {
-        d->cap = d->cap ? 2 * d->cap : 8;
-        d->list = mem_resize(d->list, d->cap, sizeof *d->list);
-    }
-    d->list[d->n++] = (struct due){mem_text(entity->ns), h.hour_utc, s.due};
-    return true;
-}
-
-static void begin_due(struct validation *v, const struct due *due, int64_t now_ms)
-{
-    if (night_of(v, due->ns)) {
-        v->nights_blocked = true;
-        return;
-    }
-    struct night *n = night_new(v, due->ns, due->hour_utc, due->at);
-    gather(n);
-    if (now_ms - due->at > LATE_MS)
-        log_event(LOG_WARN, "night_missed", "\"hour_utc\":%" PRId64, due->hour_utc);
-    tell(n, nightly_begin, night_begun);
-}
-
-static void look_for_dues(struct validation *v, int64_t now_ms)
-{
-    struct dues d = {.now = now_ms};
-    d.view = view_enter(v->reader);
-    view_each(d.view, ENTITY_REGISTERED_MODEL, find_due, &d);
-    view_leave(v->reader);
-    for (size_t i = 0; i < d.n; i++) {
-        begin_due(v, &d.list[i], now_ms);
-        free(d.list[i].ns);
-    }
-    free(d.list);
-}
-
-/* --- the lease: of many nodes one begins nights --- */
-
-struct leasing {
-    struct mail mail;
-    struct validation *v;
-    struct lease_request request;
-};
-
-static void leased(struct mail *m)
-{
-    struct leasing *l = (struct leasing *)(void *)m;
-    struct validation *v = l->v;
-    pthread_mutex_lock(&v->lock);
-    v->errands--;
-    pthread_mutex_unlock(&v->lock);
-    v->leasing = false;
-    v->leading = l->request.ok && l->request.held;
-    free(l);
-}
-
-/* [store] */
-static void lease_back(struct lease_request *r)
-{
-    struct leasing *l = r->owner;
-    l->mail.run = leased;
-    supervisor_post(l->v, &l->mail);
-}
-
-static void keep_lease(struct validation *v)
-{
-    int64_t now = clock_mono_ns(v->config.clock);
-    if (v->leasing || now < v->lease_ns)
-        return;
-    struct leasing *l = mem_zero(1, sizeof *l);
-    l->v = v;
-    l->request = (struct lease_request){.name = "nightly",
-                                        .holder = v->claimant,
-                                        .ttl_ms = LEASE_MS,
-                                        .done = lease_back,
-                                        .owner = l};
-    v->leasing = true;
-    v->lease_ns = now + LEASE_EVERY_S * INT64_C(1000000000);
-    pthread_mutex_lock(&v->lock);
-    v->errands++;
-    pthread_mutex_unlock(&v->lock);
-    v->config.store->ops->lease(v->config.store, &l->request);
-}
-
-/* Names are looked through when an hour begins, when a night has ended, and at the start. */
-void nights_tick(struct validation *v, int64_t now_ms)
-{
-    keep_lease(v);
-    if (!v->leading || now_ms / HOUR_MS == v->hour_seen)
-        return;
-    v->hour_seen = now_ms / HOUR_MS;
-    look_for_dues(v, now_ms);
 }
 
 /* --- for those who ask --- */
@@ -622,7 +339,7 @@ bool validation_night_progress(struct validation *v, const char *ns, struct nigh
     bool found = n && n->begun;
     if (found) {
         *out = (struct night_progress){.total = n->counts.total,
-                                       .done = counted(&n->counts),
+                                       .done = night_counted(&n->counts),
                                        .started_at = n->started_at,
                                        .counts = n->counts};
         memcpy(out->batch_id, n->batch_id, sizeof out->batch_id);

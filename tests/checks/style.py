@@ -22,8 +22,6 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 # function in a header: the header's name, which covers its definition as well).
 EXCEPTIONS = {
     "core/config.c": "one table of all settings",
-    "core/server.c": "the parts in the order they are built",
-    "core/validation/nights.c": "one night from due to done; the schedule is to move out",
     "core/validation/run_store.h:run_find": "where to look, for what, whose memory, three answers",
     "core/base/field.h:fields_decode": "what to read, how, into what, whose memory, what was seen",
 }

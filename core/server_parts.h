@@ -1,0 +1,57 @@
+/* server_parts: what a server consists of, and how each part is made. Room: top, for server.c.
+ * Threads: [main]. */
+#ifndef PADDOCK_SERVER_PARTS_H
+#define PADDOCK_SERVER_PARTS_H
+
+#include "api/api.h"
+#include "config.h"
+#include "extend/catalog.h"
+#include "extend/policies.h"
+#include "feed/deliver.h"
+#include "http/tls.h"
+#include "selection/flag_rules.h"
+#include "validation/validation.h"
+
+/* Everything that runs, in the order in which it is built. */
+struct server {
+    struct loaded_config settings;
+    struct bytes config_text;
+    int lock_fd;
+    struct rules rules;
+    struct store *store;
+    struct engine *engine;
+    struct idempotency *keys;
+    struct telemetry *telemetry;
+    struct health_judge *judge;
+    struct feed *feed;
+    struct deliveries *deliveries;
+    struct worker_settings worker;
+    char worker_program[4096], bundled_plugins[4096];
+    struct catalog *plugins;
+    struct validation *validation;
+    struct policies *policies;
+    struct token_usage *usage;
+    struct denials *denials;
+    struct rollout_policies flag_rules;
+    struct pool *readers;
+    struct tls *tls;
+    struct api api;
+    struct http_server *http;
+};
+
+/* In the order in which server.c calls them; each false leaves what is made for server.c's stop().
+ */
+bool server_check_exposure(const struct config *c, struct err *e) MUST_CHECK;
+void server_make_rules(struct server *s);
+bool server_open_tls(struct server *s, struct err *e) MUST_CHECK;
+bool server_open_policies(struct server *s, struct err *e) MUST_CHECK;
+bool server_open_store(struct server *s, struct err *e) MUST_CHECK; /* and lock its directory */
+bool server_open_plugins(struct server *s, struct err *e) MUST_CHECK;
+bool server_open_validation(struct server *s, struct err *e) MUST_CHECK;
+/* With what stands around it: kept answers, the use of tokens, denials, the feed, deliveries. */
+bool server_start_engine(struct server *s, struct err *e) MUST_CHECK;
+bool server_first_token(struct server *s, struct err *e) MUST_CHECK;
+bool server_start_telemetry(struct server *s, struct err *e) MUST_CHECK;
+bool server_start_http(struct server *s, struct err *e) MUST_CHECK;
+
+#endif
