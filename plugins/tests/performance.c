@@ -203,12 +203,14 @@ static void judge_errors(const struct bench *b)
     paddock_check(b->t, rate <= limit, "answers", "%llu of %llu requests failed%s%s",
                   (unsigned long long)r->errors, (unsigned long long)all, r->errors ? ": " : "",
                   r->message);
-    if (b->models > 1)
-        paddock_warn(b->t, b->of[1]->errors == 0, "baseline.answers",
+    if (b->models > 1) {
+        const struct load_result *base = b->of[1];
+        uint64_t asked = base->n + base->errors;
+        paddock_warn(b->t, base->errors == 0, "baseline.answers",
                      "%llu of %llu requests to the baseline failed%s%s",
-                     (unsigned long long)b->of[1]->errors,
-                     (unsigned long long)(b->of[1]->n + b->of[1]->errors),
-                     b->of[1]->errors ? ": " : "", b->of[1]->message);
+                     (unsigned long long)base->errors, (unsigned long long)asked,
+                     base->errors ? ": " : "", base->message);
+    }
 }
 
 static bool sort_all(struct bench *b)

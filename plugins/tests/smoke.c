@@ -46,8 +46,9 @@ static void check_range(paddock_test *t, const paddock_answer *a)
         return;
     min = isnan(min) ? -INFINITY : min;
     max = isnan(max) ? INFINITY : max;
-    if (!paddock_check(t, out != NULL, "output", "there is %s output '%s'", out ? "an" : "no",
-                       name ? name : ""))
+    paddock_check(t, out != NULL, "output", "there is %s output '%s'", out ? "an" : "no",
+                  name ? name : "");
+    if (!out)
         return;
     for (size_t i = 0; i < out->count; i++) {
         double x = paddock_element(h, out, i);
