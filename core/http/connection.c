@@ -36,12 +36,30 @@ void connection_ended(struct connection *c)
 
 /* --- events --- */
 
+/* Not by the bufferevent's own watermark: where input stays above that, libevent 2.1 queues a
+ * callback of its own, and bufferevent_priority_set() writes another priority into it while it is
+ * queued. It is then taken out of a queue in which it is not: what becomes active afterwards gets
+ * lost, and the loop waits for nobody. */
+void connection_pace(struct connection *c)
+{
+    bool full = evbuffer_get_length(bufferevent_get_input(c->bev)) >= INPUT_MAX;
+    if (full == c->full || c->state == CONN_DEAD)
+        return;
+    c->full = full;
+    if (full)
+        bufferevent_disable(c->bev, EV_READ);
+    else
+        bufferevent_enable(c->bev, EV_READ);
+}
+
 static void on_readable(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     struct connection *c = arg;
-    if (c->queued_up)
-        return; /* in turn */
+    if (c->queued_up) { /* in turn */
+        connection_pace(c);
+        return;
+    }
     fair_begin(c);
     connection_process(c);
     connection_read_direct(c);
@@ -105,7 +123,6 @@ static struct bufferevent *open_wire(struct connection *c)
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, c);
     bufferevent_set_max_single_read(bev, SINGLE_MAX);
     bufferevent_set_max_single_write(bev, SINGLE_MAX);
-    bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX);
     bufferevent_setwatermark(bev, EV_WRITE, BACKLOG_LOW, 0);
     bufferevent_enable(bev, EV_READ);
     return bev;

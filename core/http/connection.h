@@ -26,7 +26,7 @@ struct tls_session;
 #define BACKLOG_LOW      (64 * 1024)
 #define FIRST_REQUEST_MS 200 /* a new connection is given to the server's end */
 
-#define INPUT_MAX (16 * 1024) /* kept of what a client sends ahead */
+#define INPUT_MAX (16 * 1024) /* kept of what a client sends ahead; then no read is begun */
 
 enum connection_state {
     CONN_HANDSHAKE, /* TLS: before the first request */
@@ -59,6 +59,7 @@ struct connection {
     bool held;       /* the handler wants no more of the body now */
     bool served;     /* a request has begun to arrive */
     bool queued_up;  /* in the loop's queue of those with more to do */
+    bool full;       /* INPUT_MAX is there: nothing more is read */
     unsigned char priority; /* enum fair_priority */
 
     unsigned begun; /* requests in this visit */
@@ -95,6 +96,8 @@ void connection_sweep(struct connection *c);
 void connection_drain(struct connection *c);
 /* Go on with what is in the input buffer. */
 void connection_process(struct connection *c);
+/* Read on, or not: by how much is there and not looked at. */
+void connection_pace(struct connection *c);
 
 /* Wait for the next request. */
 void connection_idle(struct connection *c);

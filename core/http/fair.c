@@ -57,15 +57,11 @@ static bool is_busy(struct connection *c, int64_t now)
     return own > ALSO_BUSY_NS && used(slot_of(l, c->address), now) > BUSY_NS;
 }
 
-/* Off: with priorities, a busy connection was seen to stand still until its deadline (about one run
- * in ten of tests/unit/http/body under ThreadSanitizer on a loaded machine; none without). Until
- * that is understood all connections have the same, and turns are fair by their length alone. */
-#define PRIORITIES 0
-
-/* An event that is about to run keeps its place; the next visit tries again. */
+/* An event that is about to run keeps its place; the next visit tries again. Nothing of the
+ * bufferevent's own may be queued: connection_pace() says what would come of that. */
 static void set_priority(struct connection *c, enum fair_priority p)
 {
-    if (PRIORITIES && c->priority != p && bufferevent_priority_set(c->bev, p) == 0)
+    if (c->priority != p && bufferevent_priority_set(c->bev, p) == 0)
         c->priority = p;
 }
 

@@ -192,6 +192,7 @@ void connection_process(struct connection *c)
         connection_say_end(c);
     if (c->state == CONN_FLUSH && connection_backlog(c) == 0)
         finish(c);
+    connection_pace(c);
 }
 
 void connection_body_done(struct connection *c)
