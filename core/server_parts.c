@@ -4,6 +4,7 @@
 #include "base/beside.h"
 #include "base/log.h"
 #include "engine/token_make.h"
+#include "selection/stored_policies.h"
 
 #include <errno.h>
 #include <math.h>
@@ -174,8 +175,15 @@ bool server_start_engine(struct server *s, struct err *e)
     s->feed = feed_new(s->store, 0, 0);
     feed_begin(s->feed, stats.seq);
     const struct publish_listener listener = feed_listener(s->feed);
-    if (!engine_listen(s->engine, &listener))
+    const struct publish_listener policies = stored_policies_listener(s->policies);
+    if (!engine_listen(s->engine, &listener) || !engine_listen(s->engine, &policies))
         return fail(e, &ERR_INTERNAL, "the engine takes no more listeners");
+    struct view_reader *reader = engine_join(s->engine);
+    if (!reader)
+        return fail(e, &ERR_INTERNAL, "too many threads read views");
+    stored_policies_load(s->policies, view_enter(reader));
+    view_leave(reader);
+    engine_part(reader);
     return open_deliveries(s, e);
 }
 

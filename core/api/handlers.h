@@ -70,10 +70,14 @@ void types_get(struct request *rq);
 void deliveries_list(struct request *rq);
 void webhook_test_post(struct request *rq);
 
-/* policies.c */
+/* policies.c, policy_drafts.c, policy_changes.c */
 void policies_list(struct request *rq);
 void policy_get(struct request *rq);
+void policy_versions(struct request *rq);
 void policy_check(struct request *rq);
+void policy_put(struct request *rq);
+void policy_remove(struct request *rq);
+void policy_rollback_post(struct request *rq);
 
 /* plugins.c */
 void plugins_list(struct request *rq);

@@ -149,7 +149,12 @@ static void add_body(json_t *operation, const struct route *r)
     if (is_read(r) || r->flags & ROUTE_NO_BODY)
         return;
     json_t *content = json_object();
-    json_object_set_new(content, "application/json", json_pack("{s:o}", "schema", body_schema(r)));
+    if (r->consumes)
+        json_object_set_new(content, r->consumes,
+                            json_pack("{s:{s:s}}", "schema", "type", "string"));
+    else
+        json_object_set_new(content, "application/json",
+                            json_pack("{s:o}", "schema", body_schema(r)));
     if (r->method == METHOD_PATCH)
         json_object_set_new(content, "application/merge-patch+json",
                             json_pack("{s:o}", "schema", body_schema(r)));

@@ -182,6 +182,17 @@ const struct field POLICIES_PARAMETERS[] = {
     END,
 };
 
+const struct field POLICY_PARAMETERS[] = {
+    {.name = "version",
+     .type = FIELD_INT,
+     .offset = AT(policy_version),
+     .min = 1,
+     .max = 9007199254740992.0,
+     .doc = "A stored version instead of what serves."},
+    MIN_SEQ,
+    END,
+};
+
 const struct field TOKENS_PARAMETERS[] = {
     FILTER("role", "Only tokens of this role."),
     FILTER("key", "Only the token with this key: whose a leaked secret is."),

@@ -33,6 +33,7 @@ struct parameters {
     int64_t last_event_id; /* -1: not given */
     const char *on_invalid;
     const char *policy_kind;
+    int64_t policy_version;
     const char *flag_config_etag;
     const char *delivery_status;
     const char
@@ -54,6 +55,7 @@ extern const struct field MODEL_AUDIT_PARAMETERS[];
 extern const struct field AUDIT_PARAMETERS[];
 extern const struct field EVENTS_PARAMETERS[];
 extern const struct field POLICIES_PARAMETERS[];
+extern const struct field POLICY_PARAMETERS[];
 extern const struct field FLAGS_PARAMETERS[];
 extern const struct field SEGMENTS_PARAMETERS[];
 extern const struct field BULK_PARAMETERS[];

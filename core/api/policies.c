@@ -1,30 +1,33 @@
-/* Lua policies: what there is, and drafts that are tried without being installed. */
-#include "api/body.h"
+/* Lua policies: what there is in a namespace, files and stored ones. */
 #include "api/handlers.h"
 #include "api/items.h"
-#include "api/policy_fields.h"
 #include "api/work.h"
 #include "base/json.h"
-#include "extend/lua_sandbox.h"
 #include "extend/policy_set.h"
-#include "extend/policy_trial.h"
-#include "extend/severity.h"
+#include "registry/errors.h"
+#include "registry/flag.h"
+#include "registry/stored_policy.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TRACE_MAX (64 * 1024)
+#define USERS_MAX 100
 
-/* ---- what there is ---- */
+/* ---- one ---- */
 
-static void put_policy(struct bytes *b, const struct policy_info *p, bool whole)
+static void put_policy(struct bytes *b, const struct policy_info *p, const char *ns)
 {
-    bytes_char(b, '{');
     json_kv_string(b, "kind", policy_kind_name(p->kind));
     json_kv_string(b, "name", p->name);
+    json_kv_string(b, "namespace", p->stored ? ns : NULL);
     json_kv_string(b, "summary", p->summary);
-    json_kv_string(b, "origin", "file");
+    json_kv_string(b, "origin", p->stored ? "stored" : "file");
     json_kv_string(b, "path", p->path);
+    json_key(b, "version");
+    if (p->stored)
+        bytes_int(b, p->version);
+    else
+        bytes_text(b, "null");
     json_kv_string(b, "sha256", p->hash);
     json_kv_raw(b, "params", p->params_json ? p->params_json : "[]");
     json_kv_string(b, "status", policy_status_name(p->status));
@@ -34,22 +37,217 @@ static void put_policy(struct bytes *b, const struct policy_info *p, bool whole)
     json_kv_int(b, "calls", (int64_t)p->calls);
     json_kv_int(b, "errors", (int64_t)p->errors);
     json_kv_number(b, "p99_us", p->p99_us);
-    if (whole)
-        json_kv_string(b, "source", p->source);
-    bytes_char(b, '}');
 }
 
-static size_t list_kind(struct call *c, enum policy_kind kind, struct bytes *out)
+/* ---- who uses it ---- */
+
+struct users {
+    struct bytes *out;
+    const char *name, *label; /* label: `"severity_policy":"NAME"` */
+    int64_t version;          /* 0: whichever serves */
+    uint64_t n;
+};
+
+static void put_user(struct users *u, const char *kind, const char *id)
 {
-    size_t n = 0;
-    const char *const *names = policies_names(c->api->policies, kind, c->arena);
-    for (size_t i = 0; names[i]; i++) {
+    if (u->n++ >= USERS_MAX)
+        return;
+    bytes_text(u->out, u->n > 1 ? ",{" : "{");
+    json_kv_string(u->out, "kind", kind);
+    json_kv_string(u->out, "id", id);
+    bytes_char(u->out, '}');
+}
+
+static bool note_flag(const struct entity *e, void *ctx)
+{
+    struct users *u = ctx;
+    const struct flag *f = flag_of(document_of(e));
+    if (f->policy && strcmp(f->policy, u->name) == 0 &&
+        (f->policy_version == u->version || (!u->version && f->policy_version == INT64_MIN)))
+        put_user(u, "flag", e->id);
+    return true;
+}
+
+/* Canonical text: a quote inside a text is escaped, so this stands only where it is a member. */
+static bool note_name(const struct entity *e, void *ctx)
+{
+    struct users *u = ctx;
+    if (strstr(e->json, u->label))
+        put_user(u, "registered_model", e->id);
+    return true;
+}
+
+static void put_users(struct work *w, const struct policy_ref *ref, bool serves)
+{
+    struct users u = {.out = &w->out, .name = ref->name, .version = ref->version};
+    u.label = arena_printf(w->arena, "\"severity_policy\":\"%s\"", ref->name);
+    json_key(&w->out, "used_by");
+    bytes_char(&w->out, '[');
+    const struct view *v = view_enter(w->reader);
+    if (ref->kind == POLICY_ROLLOUT) {
+        view_each_of(v, ENTITY_FLAG, w->ns, note_flag, &u);
+        u.version = 0;
+        if (ref->version && serves)
+            view_each_of(v, ENTITY_FLAG, w->ns, note_flag, &u);
+    } else if (serves) {
+        view_each_of(v, ENTITY_REGISTERED_MODEL, w->ns, note_name, &u);
+    }
+    view_leave(w->reader);
+    bytes_char(&w->out, ']');
+    json_kv_int(&w->out, "used_by_total", (int64_t)u.n);
+}
+
+/* The version that serves and the revision of what says so, 0 and 0 if none is stored. */
+static int64_t serving(struct work *w, const struct policy_ref *ref, int64_t *revision)
+{
+    const struct view *v = view_enter(w->reader);
+    const struct stored_policy *p =
+        view_stored_policy(v, w->ns, policy_kind_name(ref->kind), ref->name);
+    int64_t version = p ? p->version : 0;
+    *revision = p ? p->head.revision : 0;
+    view_leave(w->reader);
+    return version;
+}
+
+static bool render_one(struct work *w)
+{
+    const struct policy_ref *asked = w->args;
+    struct policy_info info;
+    struct policy_ref ref = *asked;
+    int64_t revision, version = serving(w, &ref, &revision);
+    ref.ns = strcmp(w->ns, "*") == 0 ? NULL : w->ns;
+    if (!policies_info(w->api->policies, &ref, w->arena, &info))
+        return ref.version
+                   ? fail(&w->err, &POLICY_VERSION_NOT_FOUND, "version %lld of '%.64s' is not kept",
+                          (long long)ref.version, ref.name)
+                   : fail(&w->err, &ERR_POLICY_NOT_FOUND, "no policy '%s/%.64s'",
+                          policy_kind_name(ref.kind), ref.name);
+    ref.version = info.version;
+    bytes_char(&w->out, '{');
+    put_policy(&w->out, &info, w->ns);
+    json_key(&w->out, "revision");
+    if (revision)
+        bytes_int(&w->out, revision);
+    else
+        bytes_text(&w->out, "null");
+    put_users(w, &ref, info.version == version);
+    json_kv_string(&w->out, "source", info.source);
+    bytes_char(&w->out, '}');
+    return true;
+}
+
+static struct policy_ref *policy_of_path(struct call *c)
+{
+    struct policy_ref *ref = arena_zero(c->arena, sizeof *ref);
+    const char *kind = request_param(c->rq, "kind");
+    ref->name = request_param(c->rq, "name");
+    ref->version = c->q.policy_version;
+    if (policy_kind_parse(kind, &ref->kind))
+        return ref;
+    request_problem(c->rq, &ERR_POLICY_NOT_FOUND, "no policy '%.64s/%.64s'", kind, ref->name);
+    return NULL;
+}
+
+void policy_get(struct request *rq)
+{
+    struct call c;
+    if (!call_begin(rq, ANY_NAMESPACE, &c))
+        return;
+    struct policy_ref *ref = policy_of_path(&c);
+    if (!ref)
+        return;
+    const struct view *v = view_enter(c.reader);
+    size_t n = view_count(v, ref->kind == POLICY_ROLLOUT ? ENTITY_FLAG : ENTITY_REGISTERED_MODEL);
+    view_leave(c.reader);
+    work_answer(&c, n > c.api->list_on_loop_max, render_one, ref);
+}
+
+/* ---- all ---- */
+
+struct listed {
+    const char *ns, *name; /* ns NULL: a file */
+};
+
+struct listing {
+    struct work *w;
+    const struct policy_ref *asked; /* kind, and the name of a list of versions */
+    struct listed *list;
+    size_t n, cap;
+    int64_t serving;
+};
+
+static void list_add(struct listing *l, const char *ns, const char *name)
+{
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 64;
+        struct listed *list = arena_zero(l->w->arena, l->cap * sizeof *list);
+        if (l->n)
+            memcpy(list, l->list, l->n * sizeof *list);
+        l->list = list;
+    }
+    l->list[l->n++] = (struct listed){ns, name};
+}
+
+static bool may_read(const struct work *w, const char *ns, const char *name)
+{
+    return !w->grants || grants_allow(w->grants, ns, name, ACTION_BIT(ACTION_READ));
+}
+
+static bool note_stored(const struct entity *e, void *ctx)
+{
+    struct listing *l = ctx;
+    const struct stored_policy *p = stored_policy_of(document_of(e));
+    if (p->version && strcmp(p->kind, policy_kind_name(l->asked->kind)) == 0 &&
+        may_read(l->w, e->ns, p->name))
+        list_add(l, arena_text(l->w->arena, e->ns), arena_text(l->w->arena, p->name));
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    int names = strcmp(x->name, y->name);
+    if (names != 0 || !x->ns || !y->ns)
+        return names ? names : (x->ns != NULL) - (y->ns != NULL);
+    return strcmp(x->ns, y->ns);
+}
+
+static bool covered(const struct listing *l, size_t stored, const char *name)
+{
+    for (size_t i = 0; i < stored; i++)
+        if (strcmp(l->list[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Files, and what is stored in the namespace; with `*`, what is stored in any. */
+static uint64_t list_kind(struct work *w, enum policy_kind kind)
+{
+    const struct policy_ref asked = {.kind = kind};
+    struct listing l = {.w = w, .asked = &asked};
+    bool all = strcmp(w->ns, "*") == 0;
+    uint64_t n = 0;
+    if (all)
+        view_each(view_enter(w->reader), ENTITY_POLICY, note_stored, &l);
+    else
+        view_each_of(view_enter(w->reader), ENTITY_POLICY, w->ns, note_stored, &l);
+    view_leave(w->reader);
+    size_t stored = l.n;
+    const char *const *files = policies_files(w->api->policies, kind, w->arena);
+    for (size_t i = 0; files[i]; i++)
+        if (may_read(w, w->ns, files[i]) && (all || !covered(&l, stored, files[i])))
+            list_add(&l, NULL, files[i]);
+    if (l.n)
+        qsort(l.list, l.n, sizeof *l.list, by_name);
+    for (size_t i = 0; i < l.n; i++) {
+        const struct policy_ref ref = {kind, l.list[i].ns, l.list[i].name, 0};
         struct policy_info info;
         struct bytes item = BYTES_INIT(REPLY_MAX);
-        if (access_reads(c->access, c->ns, names[i]) &&
-            policies_info(c->api->policies, kind, names[i], c->arena, &info)) {
-            put_policy(&item, &info, false);
-            items_add(out, item.data, item.len);
+        if (policies_info(w->api->policies, &ref, w->arena, &info)) {
+            bytes_char(&item, '{');
+            put_policy(&item, &info, ref.ns);
+            bytes_char(&item, '}');
+            items_add(&w->out, item.data, item.len);
             n++;
         }
         bytes_release(&item);
@@ -57,231 +255,91 @@ static size_t list_kind(struct call *c, enum policy_kind kind, struct bytes *out
     return n;
 }
 
-/* There are as many as there are files: one page holds them. */
+static bool render_list(struct work *w)
+{
+    const char *only = w->args;
+    uint64_t n = 0;
+    items_begin(&w->out);
+    for (int kind = 0; kind < POLICY_KIND_COUNT; kind++)
+        if (!only || strcmp(only, policy_kind_name((enum policy_kind)kind)) == 0)
+            n += list_kind(w, (enum policy_kind)kind);
+    items_end(&w->out, n, NULL);
+    return true;
+}
+
+/* There are few: one page holds them. */
 void policies_list(struct request *rq)
 {
     struct call c;
     if (!call_begin(rq, ANY_NAMESPACE, &c))
         return;
-    struct bytes b = BYTES_INIT(REPLY_MAX);
-    size_t n = 0;
-    items_begin(&b);
-    for (int kind = 0; kind < POLICY_KIND_COUNT; kind++)
-        if (!c.q.policy_kind ||
-            strcmp(c.q.policy_kind, policy_kind_name((enum policy_kind)kind)) == 0)
-            n += list_kind(&c, (enum policy_kind)kind, &b);
-    items_end(&b, n, NULL);
-    request_reply_json(rq, 200, &b);
+    const struct view *v = view_enter(c.reader);
+    size_t n = view_count(v, ENTITY_POLICY);
+    view_leave(c.reader);
+    work_answer(&c, n > c.api->list_on_loop_max, render_list, (void *)(uintptr_t)c.q.policy_kind);
 }
 
-void policy_get(struct request *rq)
+/* ---- versions ---- */
+
+static void put_version(struct work *w, const struct policy_version *p, bool serves)
 {
-    struct call c;
+    struct policy_ref ref = {.ns = w->ns, .name = p->name, .version = p->version};
     struct policy_info info;
-    enum policy_kind kind;
-    if (!call_begin(rq, ANY_NAMESPACE, &c))
+    struct bytes item = BYTES_INIT(REPLY_MAX);
+    if (!policy_kind_parse(p->kind, &ref.kind) ||
+        !policies_info(w->api->policies, &ref, w->arena, &info))
         return;
-    const char *kind_name = request_param(rq, "kind"), *name = request_param(rq, "name");
-    if (!policy_kind_parse(kind_name, &kind) ||
-        !policies_info(c.api->policies, kind, name, c.arena, &info)) {
-        request_problem(rq, &ERR_POLICY_NOT_FOUND, "no policy '%.64s/%.64s'", kind_name, name);
-        return;
-    }
-    struct bytes b = BYTES_INIT(REPLY_MAX);
-    put_policy(&b, &info, true);
-    request_reply_json(rq, 200, &b);
+    bytes_char(&item, '{');
+    json_kv_int(&item, "version", p->version);
+    json_kv_bool(&item, "serving", serves);
+    json_kv_string(&item, "sha256", p->sha256);
+    json_kv_string(&item, "summary", p->summary);
+    json_kv_time(&item, "created_at", p->head.created_at);
+    json_kv_raw(&item, "created_by", p->created_by);
+    json_kv_string(&item, "reason", p->reason);
+    json_kv_string(&item, "status", policy_status_name(info.status));
+    json_kv_string(&item, "last_error", info.last_error);
+    json_kv_int(&item, "calls", (int64_t)info.calls);
+    json_kv_int(&item, "errors", (int64_t)info.errors);
+    json_kv_number(&item, "p99_us", info.p99_us);
+    bytes_char(&item, '}');
+    items_add(&w->out, item.data, item.len);
+    bytes_release(&item);
 }
 
-/* ---- drafts ---- */
-
-/* "rollout/draft.lua:7: ..." names line 7. */
-static int line_of(const char *detail)
+static bool note_version(const struct policy_version *p, void *ctx)
 {
-    const char *at = strstr(detail, ".lua:");
-    return at ? (int)strtol(at + 5, NULL, 10) : 0;
-}
-
-static void put_failure(struct bytes *b, const char *key, const char *detail)
-{
-    json_kv_string(b, key, detail);
-    json_key(b, "line");
-    int line = line_of(detail);
-    if (line > 0)
-        bytes_int(b, line);
-    else
-        bytes_text(b, "null");
-}
-
-/* The members of `input` for a rollout: context, params, variants, at. */
-struct rollout_input {
-    const json_t *context, *params;
-    const char *variants[ARMS_MAX + 1];
-    int64_t at;
-};
-
-static bool read_variants(const json_t *list, struct rollout_input *in, struct faults *f)
-{
-    const json_t *item;
-    size_t i;
-    if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > ARMS_MAX)
-        return fault_add(f, &ERR_INVALID, "/input/variants", "must be a list of 1 to %d names",
-                         ARMS_MAX);
-    json_array_foreach((json_t *)list, i, item) {
-        if (!json_is_string(item))
-            return fault_add(f, &ERR_INVALID, "/input/variants", "must be a list of names");
-        in->variants[i] = json_string_value(item);
-    }
+    struct listing *l = ctx;
+    put_version(l->w, p, p->version == l->serving);
+    l->n++;
     return true;
 }
 
-static bool read_at(const json_t *value, struct rollout_input *in, struct faults *f)
+static bool render_versions(struct work *w)
 {
-    if (json_is_integer(value)) {
-        in->at = json_integer_value(value);
-        return true;
+    const struct policy_ref *ref = w->args;
+    const char *kind = policy_kind_name(ref->kind);
+    struct listing l = {.w = w, .asked = ref};
+    const struct view *v = view_enter(w->reader);
+    const struct stored_policy *p = view_stored_policy(v, w->ns, kind, ref->name);
+    bool known = p != NULL;
+    if (known) {
+        l.serving = p->version;
+        items_begin(&w->out);
+        view_policy_versions(v, w->ns, kind, ref->name, note_version, &l);
+        items_end(&w->out, l.n, NULL);
     }
-    const char *text = json_string_value(value);
-    return (text && time_parse(text, strlen(text), &in->at)) ||
-           fault_add(f, &ERR_INVALID, "/input/at", "must be a time");
+    view_leave(w->reader);
+    return known || fail(&w->err, &STORED_POLICY_NOT_FOUND, "no policy '%s/%.64s' was ever stored",
+                         kind, ref->name);
 }
 
-static void read_input(const json_t *input, struct rollout_input *in, struct faults *f)
-{
-    const char *key;
-    json_t *value;
-    char pointer[300];
-    json_object_foreach((json_t *)input, key, value) {
-        pointer_join(pointer, sizeof pointer, "/input", key);
-        bool is_object = strcmp(key, "context") == 0 || strcmp(key, "params") == 0;
-        if (is_object && !json_is_object(value))
-            fault_add(f, &ERR_INVALID, pointer, "must be an object");
-        else if (strcmp(key, "context") == 0)
-            in->context = value;
-        else if (strcmp(key, "params") == 0)
-            in->params = value;
-        else if (strcmp(key, "variants") == 0)
-            (void)read_variants(value, in, f);
-        else if (strcmp(key, "at") == 0)
-            (void)read_at(value, in, f);
-        else
-            fault_add(f, &ERR_UNKNOWN_FIELD, pointer, "is none of context, params, variants, at");
-    }
-}
-
-static void put_decision(struct bytes *b, struct policy_trial *t, const json_t *context,
-                         const struct policy_env *env)
-{
-    struct policy_decision d;
-    struct err e = {0};
-    if (!policy_decide(t->policy, t->flag, context, env, &d, &e)) {
-        json_kv_raw(b, "result", NULL);
-        put_failure(b, "error", e.detail);
-        return;
-    }
-    json_key(b, "result");
-    bytes_char(b, '{');
-    json_kv_string(b, "variant", t->variants[d.variant]);
-    json_kv_string(b, "reason", policy_reason_name(d.reason));
-    json_kv_string(b, "note", *d.note ? d.note : NULL);
-    json_kv_int(b, "steps", policy_steps(t->policy));
-    bytes_text(b, ",\"trace\":[");
-    bytes_add(b, env->trace->data ? env->trace->data : "", env->trace->len);
-    bytes_text(b, "]}");
-    json_kv_raw(b, "error", NULL);
-}
-
-static bool try_rollout(struct work *w, struct policy *p, const json_t *input)
-{
-    struct faults faults;
-    struct rollout_input in = {.at = clock_wall_ms(w->api->clock)};
-    struct policy_trial *t = arena_zero(w->arena, sizeof *t);
-    struct bytes trace = BYTES_INIT(TRACE_MAX);
-    faults_init(&faults, w->arena);
-    read_input(input, &in, &faults);
-    if (faults.total)
-        return faults_fail(&faults, &w->err);
-    const struct trial_setup setup = {.params = in.params,
-                                      .variants = in.variants[0] ? in.variants : NULL};
-    if (!policy_trial_open(t, p, &setup, w->arena, &w->err))
-        return false;
-    json_t *none = in.context ? NULL : json_object();
-    const struct policy_env env = {.now_ms = in.at, .trace = &trace};
-    put_decision(&w->out, t, in.context ? in.context : none, &env);
-    json_decref(none);
-    bytes_release(&trace);
-    return true;
-}
-
-static bool try_severity(struct work *w, struct policy *p, const json_t *input)
-{
-    struct severity_grade grade;
-    struct err e = {0};
-    if (!severity_grade_json(p, input, clock_wall_ms(w->api->clock), &grade, &e)) {
-        json_kv_raw(&w->out, "result", NULL);
-        put_failure(&w->out, "error", e.detail);
-        return true;
-    }
-    json_key(&w->out, "result");
-    bytes_char(&w->out, '{');
-    json_kv_string(&w->out, "level", severity_name(grade.level));
-    json_kv_string(&w->out, "reason", grade.reason);
-    bytes_char(&w->out, '}');
-    json_kv_raw(&w->out, "error", NULL);
-    return true;
-}
-
-static bool try_draft(struct work *w, struct policy *p, const struct policy_draft *draft)
-{
-    if (!draft->input) {
-        json_kv_raw(&w->out, "result", NULL);
-        json_kv_raw(&w->out, "error", NULL);
-        return true;
-    }
-    json_t *input = json_read(draft->input, strlen(draft->input), &w->err);
-    bool good = input && (policy_kind(p) == POLICY_ROLLOUT ? try_rollout(w, p, input)
-                                                           : try_severity(w, p, input));
-    json_decref(input);
-    return good;
-}
-
-/* [reader]: compiling and running may take some milliseconds */
-static bool check_draft(struct work *w)
-{
-    const struct policy_draft *draft = w->args;
-    struct err e = {0};
-    enum policy_kind kind = POLICY_ROLLOUT;
-    bool known = policy_kind_parse(draft->kind, &kind);
-    struct policy *p =
-        known ? policy_load(kind, "draft", draft->source, strlen(draft->source), &e) : NULL;
-    bytes_char(&w->out, '{');
-    json_kv_bool(&w->out, "valid", p != NULL);
-    json_kv_string(&w->out, "summary", p ? policy_summary(p) : NULL);
-    json_key(&w->out, "params");
-    if (p)
-        json_put_value(&w->out, policy_params(p));
-    else
-        bytes_text(&w->out, "[]");
-    bool good = true;
-    if (p) {
-        good = try_draft(w, p, draft);
-    } else {
-        json_kv_raw(&w->out, "result", NULL);
-        put_failure(&w->out, "error", e.detail);
-    }
-    bytes_char(&w->out, '}');
-    policy_free(p);
-    return good;
-}
-
-void policy_check(struct request *rq)
+void policy_versions(struct request *rq)
 {
     struct call c;
-    struct err e = {0};
-    if (!call_begin(rq, ANY_NAMESPACE, &c))
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    struct policy_draft *draft = arena_zero(c.arena, sizeof *draft);
-    if (call_body(&c, POLICY_DRAFT_FIELDS, draft, &e))
-        work_answer(&c, true, check_draft, draft);
-    else
-        request_fail(rq, &e);
+    struct policy_ref *ref = policy_of_path(&c);
+    if (ref)
+        work_answer(&c, false, render_versions, ref);
 }

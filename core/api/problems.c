@@ -6,6 +6,7 @@
 #include "api/items.h"
 #include "base/json.h"
 #include "engine/idempotency.h"
+#include "extend/lua_sandbox.h"
 #include "extend/policy_set.h"
 #include "http/errors.h"
 #include "registry/errors.h"
@@ -24,6 +25,7 @@ static const struct err_kind *const BASE[] = {
     &KEYS_FULL,
     &BATCH_TOO_LONG,
     &ERR_POLICY_NOT_FOUND,
+    &ERR_POLICY,
     &ERR_BUSY,
     &ERR_IO,
     &ERR_MEMORY,

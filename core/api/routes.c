@@ -14,6 +14,7 @@
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/segment.h"
+#include "registry/stored_policy.h"
 #include "registry/test_case.h"
 #include "registry/token.h"
 #include "registry/webhook.h"
@@ -26,6 +27,7 @@
 #define TEST      BASE "/validation/tests/{test_id}"
 #define ALERT     BASE "/alerts/{alert_id}"
 #define WEBHOOK   BASE "/webhooks/{webhook_id}"
+#define POLICY    BASE "/policies/{kind}/{name}"
 #define FLAG      BASE "/flags/{key}"
 #define SEGMENT   BASE "/segments/{segment}"
 #define RUN       BASE "/validation/runs/{run_id}"
@@ -199,9 +201,26 @@ const struct route ROUTES[] = {
 
     {OP(GET, BASE "/policies", "policies_list", policies_list), READ, .query = POLICIES_PARAMETERS,
      TELLS("Policies", "List the Lua policies.", "200 PolicyList")},
-    {OP(GET, BASE "/policies/{kind}/{name}", "policy_get", policy_get), READ,
-     TELLS("Policies", "One policy with its source and how it fares.",
-           "200 PolicyDetail;404 POLICY_NOT_FOUND")},
+    {OP(GET, POLICY, "policy_get", policy_get), READ, .query = POLICY_PARAMETERS,
+     TELLS("Policies", "One policy with its source, who uses it and how it fares.",
+           "200 PolicyDetail;404 POLICY_NOT_FOUND,POLICY_VERSION_NOT_FOUND")},
+    {OP(PUT, POLICY, "policy_install", policy_put), .action = "policy.write",
+     .consumes = "text/x-lua", .body_max = 65536,
+     TELLS("Policies", "Check a Lua text and let it serve as the next version of the name.",
+           "200 StoredPolicy;201 StoredPolicy;400 VALIDATION_FAILED;404 POLICY_NOT_FOUND;"
+           "409 POLICY_IN_USE" STALE ";422 POLICY_INVALID;503 OVERLOADED")},
+    {OP(DELETE, POLICY, "policy_uncover", policy_remove), .action = "policy.write", NOTHING,
+     TELLS("Policies", "Let the file of the name serve again; the versions are kept.",
+           "204;404 POLICY_NOT_FOUND,STORED_POLICY_NOT_FOUND;409 POLICY_IN_USE" STALE)},
+    {OP(GET, POLICY "/versions", "policy_versions", policy_versions), READ,
+     .query = READ_PARAMETERS,
+     TELLS("Policies", "The stored versions of a policy, oldest first.",
+           "200 PolicyVersionList;404 POLICY_NOT_FOUND,STORED_POLICY_NOT_FOUND")},
+    {OP(POST, POLICY "/rollback", "policy_rollback", policy_rollback_post),
+     .action = "policy.write", KEYED, .body = POLICY_ROLLBACK_FIELDS,
+     TELLS("Policies", "Let an earlier version serve.",
+           "200 StoredPolicy;404 POLICY_NOT_FOUND,STORED_POLICY_NOT_FOUND,POLICY_VERSION_NOT_FOUND;"
+           "409 POLICY_IN_USE" STALE)},
     {OP(POST, BASE "/policies/check", "policy_check", policy_check), .action = "read",
      .flags = ROUTE_UNKEYED, .body = POLICY_DRAFT_FIELDS,
      TELLS("Policies", "Compile a draft, and ask it, without installing it.", "200 PolicyCheck")},

@@ -10,6 +10,7 @@
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/segment.h"
+#include "registry/stored_policy.h"
 #include "registry/nightly_batch.h"
 #include "registry/test_case.h"
 #include "registry/validation_summary.h"
@@ -28,9 +29,10 @@
 
 #define POLICY_PARAMS \
     "[{name:s type:s required~:b default~:any min~:n max~:n values~:[any] doc~:s}]"
-#define POLICY                                                                          \
-    "kind:(rollout|severity) name:s summary:s? origin:(file) path:s? sha256:s? "        \
-    "params:" POLICY_PARAMS " status:(active|stale|broken) loaded_at:t? last_error:s? " \
+#define POLICY                                                                             \
+    "kind:(rollout|severity) name:s namespace:s? summary:s? origin:(file|stored) path:s? " \
+    "version:i? sha256:s? "                                                                \
+    "params:" POLICY_PARAMS " status:(active|stale|broken) loaded_at:t? last_error:s? "    \
     "last_error_at:t? calls:i errors:i p99_us:n?"
 
 #define OFREP_SUCCESS                     \
@@ -122,8 +124,18 @@ const struct schema SCHEMAS[] = {
 
     {"Policy", "A Lua policy. `stale`: the last good source serves, the present one is broken.",
      NULL, "{" POLICY "}", NULL},
-    {"PolicyDetail", "A policy with its source.", NULL, "{" POLICY " source:s?}", NULL},
+    {"PolicyDetail", "A policy with its source. `used_by` names up to 100 of `used_by_total`.",
+     NULL,
+     "{" POLICY " revision:i? used_by:[{kind:(flag|registered_model) id:s}] used_by_total:i "
+     "source:s?}",
+     NULL},
     {"PolicyList", NULL, NULL, NULL, "Policy"},
+    {"StoredPolicy", "Which stored version of a policy serves.", STORED_POLICY_FIELDS, NULL, NULL},
+    {"PolicyVersion", "A stored version, and how it fares.", NULL,
+     "{version:i serving:b sha256:s summary:s created_at:t created_by:" BY " reason:s? "
+     "status:(active|stale|broken) last_error:s? calls:i errors:i p99_us:n?}",
+     NULL},
+    {"PolicyVersionList", NULL, NULL, NULL, "PolicyVersion"},
     {"PolicyCheck", "What became of a draft. `result` null: not asked, or it failed.", NULL,
      "{valid:b summary:s? params:" POLICY_PARAMS
      " result:{variant~:s reason~:s note~:s? steps~:i trace~:[any] level~:s}? error:s? line~:i?}",
@@ -252,6 +264,7 @@ const struct body_name BODY_NAMES[] = {
     {RUN_BODY_FIELDS, "Run"},
     {BASELINE_FIELDS, "Baseline"},
     {POLICY_DRAFT_FIELDS, "PolicyDraft"},
+    {POLICY_ROLLBACK_FIELDS, "PolicyRollback"},
     {TOKEN_FIELDS, "Token"},
     {ACKNOWLEDGE_FIELDS, "Acknowledge"},
     {WEBHOOK_FIELDS, "Webhook"},

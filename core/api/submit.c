@@ -54,7 +54,7 @@ static bool body_read(const struct request *rq, json_t **body, struct err *e)
     const char *text = request_body(rq, &len);
     unsigned flags = request_route(rq)->flags;
     *body = NULL;
-    if (flags & ROUTE_NO_BODY)
+    if (flags & ROUTE_NO_BODY || request_route(rq)->consumes) /* no JSON: the args have it */
         return true;
     if (len == 0 && flags & ROUTE_BODY_OPTIONAL)
         return (*body = json_object()) != NULL;

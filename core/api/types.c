@@ -46,7 +46,7 @@ static void put_policies(struct call *c, struct bytes *b)
     bytes_char(b, '[');
     for (int kind = 0; kind < POLICY_KIND_COUNT; kind++) {
         const char *const *names =
-            policies_names(c->api->policies, (enum policy_kind)kind, c->arena);
+            policies_files(c->api->policies, (enum policy_kind)kind, c->arena);
         for (size_t i = 0; names[i]; i++, first = false) {
             if (!first)
                 bytes_char(b, ',');

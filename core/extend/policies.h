@@ -1,5 +1,6 @@
 /* policies: the catalog of Lua policies: files that reload when they change, and stored ones, which
- * go before the file of their name. Room: extend. Threads: [any] but where said.
+ * belong to a namespace and go there before the file of their name. Room: extend. Threads: [any]
+ * but where said.
  *
  * A file lies at DIR/rollout/NAME.lua or DIR/severity/NAME.lua. Several directories are layers: the
  * first that has a name has it. A source is checked (compiled, and its table read) before it
@@ -30,23 +31,42 @@ bool policies_watch(struct policies *p, int64_t period_ms, struct err *e) MUST_C
  * the source tree that it was built in (scripts/lua). False if at neither place. */
 bool policies_shipped_dir(char *out, size_t size) MUST_CHECK;
 
-/* Put a stored policy before the file of its name; `source` has been checked by policy_load().
- * `version` is its number. Called by whoever applies what is stored. */
-void policies_install(struct policies *p, enum policy_kind kind, const char *name,
-                      const char *source, size_t len, int64_t version);
-/* Uncover the file again. */
-void policies_uninstall(struct policies *p, enum policy_kind kind, const char *name);
+/* Which policy is meant. */
+struct policy_ref {
+    enum policy_kind kind;
+    const char *ns; /* NULL: the file, whatever is stored */
+    const char *name;
+    int64_t version; /* of a stored one; 0: whatever serves under the name */
+};
+
+/* A version of a stored policy, checked by policy_load() when it was stored: no Lua runs here. */
+struct policy_text {
+    const char *source, *sha256, *summary;
+    const char *params_json; /* JSON array, as policy_params() */
+    int64_t stored_at;
+};
+/* Make a version known; it can be asked by its number from now on, and serves once
+ * policies_serve() says so. Called by whoever applies what is stored, in the journal's order. */
+void policies_install(struct policies *p, const struct policy_ref *ref,
+                      const struct policy_text *text);
+/* Let this version serve under its name, or the file again if it is 0. One step: whoever begins a
+ * call sees the one or the other. */
+void policies_serve(struct policies *p, const struct policy_ref *ref);
+/* Forget a version. */
+void policies_uninstall(struct policies *p, const struct policy_ref *ref);
 
 enum policy_status {
     POLICY_ACTIVE, /* serves what is there */
     POLICY_STALE,  /* serves the last good source; the present one is broken */
-    POLICY_BROKEN, /* there never was a good one */
+    POLICY_BROKEN, /* there never was a good one; or a stored one that was good when it was stored
+                      cannot be loaded, and what went before it serves, or the file */
 };
 const char *policy_status_name(enum policy_status status);
 
 struct policy_info { /* texts in the caller's arena */
     enum policy_kind kind;
-    const char *name, *source, *hash, *path; /* source, hash: NULL if broken; path: of its file */
+    const char *name, *source, *hash;
+    const char *path; /* of a file */
     size_t source_len;
     bool stored; /* else a file */
     int64_t version;
@@ -60,10 +80,10 @@ struct policy_info { /* texts in the caller's arena */
 };
 
 /* False: there is no such policy. */
-bool policies_info(struct policies *p, enum policy_kind kind, const char *name, struct arena *a,
+bool policies_info(struct policies *p, const struct policy_ref *ref, struct arena *a,
                    struct policy_info *out) MUST_CHECK;
-/* Names of a kind in order, NULL-terminated, in the arena. */
-const char *const *policies_names(struct policies *p, enum policy_kind kind, struct arena *a);
+/* Names of the files of a kind in order, NULL-terminated, in the arena. */
+const char *const *policies_files(struct policies *p, enum policy_kind kind, struct arena *a);
 /* Grows whenever any source changed: the sets compare it before each use. */
 uint64_t policies_generation(const struct policies *p);
 

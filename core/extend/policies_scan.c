@@ -62,8 +62,8 @@ static void swap_in(struct policies *p, struct policy_entry *entry, struct polic
     struct policy_source *old = NULL;
     pthread_mutex_lock(&p->lock);
     if (fresh) {
-        old = entry->file;
-        entry->file = fresh;
+        old = entry->source;
+        entry->source = fresh;
         free(entry->file_error);
         free(entry->call_error);
         entry->file_error = entry->call_error = NULL;
@@ -85,7 +85,7 @@ static void take_file(struct policies *p, struct policy_entry *entry, const char
     char *text = read_file(path, &len, &e);
     struct policy *checked = text ? policy_load(entry->kind, entry->name, text, len, &e) : NULL;
     if (checked)
-        fresh = policy_source_new(checked, text, len, 0, clock_wall_ms(p->clock));
+        fresh = policy_source_new(checked, text, len, clock_wall_ms(p->clock));
     swap_in(p, entry, fresh, path, &e);
     if (fresh)
         log_event(LOG_INFO, "policy_loaded", "\"kind\":\"%s\",\"name\":\"%s\",\"sha256\":\"%s\"",
@@ -122,11 +122,11 @@ static void scan_dir(struct policies *p, const char *dir, enum policy_kind kind)
         snprintf(path, sizeof path, "%s/%s", folder, file->d_name);
         if (stat(path, &now) != 0 || !S_ISREG(now.st_mode))
             continue;
-        struct policy_entry *entry = policies_entry(p, kind, name);
+        struct policy_entry *entry = policies_file(p, kind, name);
         if (entry->seen == p->scans)
             continue; /* a directory before this one has the name */
         entry->seen = p->scans;
-        bool known = (entry->file || entry->file_error) && same_stamp(&entry->stamp, &now);
+        bool known = (entry->source || entry->file_error) && same_stamp(&entry->stamp, &now);
         entry->stamp = now;
         if (!known)
             take_file(p, entry, path);
@@ -143,10 +143,10 @@ static void forget_missing(struct policies *p)
     pthread_mutex_lock(&p->lock);
     while (map_next(p->entries, &at, &key, &len, &value)) {
         struct policy_entry *entry = value;
-        if (entry->seen == p->scans || (!entry->file && !entry->file_error))
+        if (entry->stored || entry->seen == p->scans || (!entry->source && !entry->file_error))
             continue;
-        policy_source_release(entry->file);
-        entry->file = NULL;
+        policy_source_release(entry->source);
+        entry->source = NULL;
         free(entry->file_error);
         free(entry->path);
         entry->file_error = entry->path = NULL;

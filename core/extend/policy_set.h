@@ -12,18 +12,20 @@ void policy_set_free(struct policy_set *set); /* NULL is allowed */
 
 /* One use of a policy: begin, call, end. */
 struct policy_use {
-    struct policy *policy; /* stays until the next begin for the same name */
+    struct policy *policy; /* stays until the next begin for the same policy_ref */
     uint64_t load_id;      /* differs for every policy object of the set: flags made known to it
                               are gone when this changed */
-    struct policy_entry *entry;
+    struct policy_slot *slot;
     struct policy_set *set;
     int64_t started_ns; /* 0: this call is not timed */
 };
 
-/* The policy of this name, loaded if need be. False, with ERR_POLICY_NOT_FOUND, or ERR_POLICY if it
- * is broken: `use` must not be ended then. Only what is ended counts as a call. */
-bool policy_set_begin(struct policy_set *set, enum policy_kind kind, const char *name,
-                      struct policy_use *use, struct err *e) MUST_CHECK;
+/* The policy that is meant, loaded if need be. False, with ERR_POLICY_NOT_FOUND, or ERR_POLICY if
+ * it is broken: `use` must not be ended then. Only what is ended counts as a call, of the file or
+ * the version that was asked. A stored source that was good when it was stored and cannot be loaded
+ * any more leaves what served before, or the file. */
+bool policy_set_begin(struct policy_set *set, const struct policy_ref *ref, struct policy_use *use,
+                      struct err *e) MUST_CHECK;
 /* Count the call; `failure` is NULL if it went well. */
 void policy_set_end(const struct policy_use *use, const struct err *failure);
 

@@ -154,13 +154,14 @@ static bool grade(struct grade_call *call, int64_t now_ms, struct err *e)
     return good;
 }
 
-void severity_grade(struct policy_set *set, const char *name, const struct severity_input *in,
-                    struct severity_grade *out)
+void severity_grade(struct policy_set *set, const char *ns, const char *name,
+                    const struct severity_input *in, struct severity_grade *out)
 {
     struct err e = {0};
     *out = (struct severity_grade){.level = SEVERITY_MEDIUM};
     struct policy_use use;
-    if (!policy_set_begin(set, POLICY_SEVERITY, name, &use, &e)) {
+    const struct policy_ref ref = {POLICY_SEVERITY, ns, name, 0};
+    if (!policy_set_begin(set, &ref, &use, &e)) {
         grade_failed(name, &e, out);
         return;
     }

@@ -44,10 +44,10 @@ struct severity_grade {
     char reason[SEVERITY_REASON_MAX]; /* a sentence */
 };
 
-/* Grade `in` by the severity policy `name` of `set`. Never fails: a policy that is missing, broken
- * or returns nonsense means medium, and the reason says so. */
-void severity_grade(struct policy_set *set, const char *name, const struct severity_input *in,
-                    struct severity_grade *out);
+/* Grade `in` by the severity policy `name` as it serves in namespace `ns`. Never fails: a policy
+ * that is missing, broken or returns nonsense means medium, and the reason says so. */
+void severity_grade(struct policy_set *set, const char *ns, const char *name,
+                    const struct severity_input *in, struct severity_grade *out);
 
 /* For trying a policy: `input` is a JSON object with the members of `r`. False: it failed. */
 bool severity_grade_json(struct policy *p, const json_t *input, int64_t now_ms,

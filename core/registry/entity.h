@@ -19,14 +19,16 @@ enum entity_kind {
     ENTITY_HEALTH,           /* "health": the last judged status of a model, so that its changes are
                                 journalled */
     /* documents, see document.h */
-    ENTITY_DATASET,   /* "dataset" */
-    ENTITY_TEST_CASE, /* "test_case" */
-    ENTITY_TOKEN,     /* "token" */
-    ENTITY_DENIAL,    /* "denial" */
-    ENTITY_ALERT,     /* "alert" */
-    ENTITY_WEBHOOK,   /* "webhook" */
-    ENTITY_FLAG,      /* "flag" */
-    ENTITY_SEGMENT,   /* "segment" */
+    ENTITY_DATASET,        /* "dataset" */
+    ENTITY_TEST_CASE,      /* "test_case" */
+    ENTITY_TOKEN,          /* "token" */
+    ENTITY_DENIAL,         /* "denial" */
+    ENTITY_ALERT,          /* "alert" */
+    ENTITY_WEBHOOK,        /* "webhook" */
+    ENTITY_FLAG,           /* "flag" */
+    ENTITY_SEGMENT,        /* "segment" */
+    ENTITY_POLICY,         /* "policy": which stored version serves */
+    ENTITY_POLICY_VERSION, /* "policy_version": one text */
     /* kept by validation */
     ENTITY_VALIDATION, /* "validation": what a model's runs say of it */
     ENTITY_REGRESSION, /* "regression": the newest that was found */

@@ -214,6 +214,25 @@ const struct err_kind SEGMENT_EXISTS = {
     "A segment with this name exists already. Choose another name, or PATCH or PUT the one that "
     "exists.",
 };
+const struct err_kind STORED_POLICY_NOT_FOUND = {
+    "STORED_POLICY_NOT_FOUND",
+    404,
+    "No stored policy",
+    "No policy of this kind and name is stored in this namespace; a file is no stored policy.",
+};
+const struct err_kind POLICY_VERSION_NOT_FOUND = {
+    "POLICY_VERSION_NOT_FOUND",
+    404,
+    "Policy version not found",
+    "The policy never had this version, or it is not kept any more.",
+};
+const struct err_kind POLICY_IN_USE = {
+    "POLICY_IN_USE",
+    409,
+    "Policy in use",
+    "Flags of the namespace have parameters that the policy would not take; `flags` says which and "
+    "why. Change them first, or let them pin a version.",
+};
 const struct err_kind RUN_NOT_FOUND = {
     "RUN_NOT_FOUND",
     404,
@@ -301,6 +320,9 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &FLAG_IN_USE,
     &SEGMENT_NOT_FOUND,
     &SEGMENT_EXISTS,
+    &STORED_POLICY_NOT_FOUND,
+    &POLICY_VERSION_NOT_FOUND,
+    &POLICY_IN_USE,
     &RUN_NOT_FOUND,
     &RUN_FINISHED,
     &BASELINE_NOT_FOUND,

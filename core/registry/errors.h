@@ -35,12 +35,15 @@ extern const struct err_kind FLAG_EXISTS;                 /* 409 */
 extern const struct err_kind FLAG_IN_USE;                 /* 409, members: "in_use":[keys] */
 extern const struct err_kind SEGMENT_NOT_FOUND;           /* 404 */
 extern const struct err_kind SEGMENT_EXISTS;              /* 409 */
-extern const struct err_kind RUN_NOT_FOUND;               /* 404 */
-extern const struct err_kind RUN_FINISHED;                /* 409 */
-extern const struct err_kind BASELINE_NOT_FOUND;          /* 404 */
-extern const struct err_kind NIGHT_NOT_FOUND;             /* 404 */
-extern const struct err_kind NIGHTLY_RUNNING;             /* 409, members: "batch_id" */
-extern const struct err_kind REVISION_MISMATCH;           /* 412 */
+extern const struct err_kind STORED_POLICY_NOT_FOUND;     /* 404 */
+extern const struct err_kind POLICY_VERSION_NOT_FOUND;    /* 404 */
+extern const struct err_kind POLICY_IN_USE;      /* 409, members: "flags":[{flag,detail}] */
+extern const struct err_kind RUN_NOT_FOUND;      /* 404 */
+extern const struct err_kind RUN_FINISHED;       /* 409 */
+extern const struct err_kind BASELINE_NOT_FOUND; /* 404 */
+extern const struct err_kind NIGHT_NOT_FOUND;    /* 404 */
+extern const struct err_kind NIGHTLY_RUNNING;    /* 409, members: "batch_id" */
+extern const struct err_kind REVISION_MISMATCH;  /* 412 */
 extern const struct err_kind
     BAD_REFERENCE; /* 400 INVALID_REFERENCE: a name@alias that leads nowhere in a body */
 extern const struct err_kind

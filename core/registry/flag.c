@@ -6,6 +6,7 @@
 #include "registry/decide.h"
 #include "registry/errors.h"
 #include "registry/model_fields.h"
+#include "registry/stored_policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +91,13 @@ const struct field FLAG_FIELDS[] = {
          "What everybody gets while it is killed; null: the default."),
     TEXT(policy, FIELD_NULLABLE, 64, NULL,
          "The rollout policy that decides; null: the default variant for everybody."),
+    {.name = "policy_version",
+     .type = FIELD_INT,
+     .flags = FIELD_NULLABLE,
+     .offset = REF(policy_version),
+     .min = 1,
+     .max = 9007199254740992.0,
+     .doc = "The stored version that it keeps to; null: whichever serves."},
     {.name = "params",
      .type = FIELD_OBJECT,
      .offset = REF(params),
@@ -141,6 +149,7 @@ static void init(void *fields, const struct rules *rules)
     f->variants = f->params = f->labels = "{}";
     f->allocation = f->prerequisites = "[]";
     f->hash_version = HASH_VERSION;
+    f->policy_version = INT64_MIN;
 }
 
 /* ---- allocations ---- */
@@ -201,6 +210,25 @@ static const char *shares_text(const struct share *shares, size_t n, const char 
     return text;
 }
 
+/* What the flag's policy declares: the version pinned, or the one stored that serves, or the file.
+ * NULL: a fault was added. */
+static const char *declares(struct document_write *w, const struct flag *f)
+{
+    const struct rollout_policies *files = w->h->rules->rollout_policies;
+    const struct view *v = w->h->view;
+    bool pinned = f->policy_version != INT64_MIN;
+    const struct stored_policy *stored = view_stored_policy(v, w->c->ns, "rollout", f->policy);
+    int64_t version = pinned ? f->policy_version : stored ? stored->version : 0;
+    const struct policy_version *p =
+        version ? view_policy_version(v, w->c->ns, "rollout", f->policy, version) : NULL;
+    if (p)
+        return p->params;
+    if (!pinned)
+        return files->file_declares(files->self, f->policy, w->c->arena, &w->faults);
+    fault_add(&w->faults, &BAD_REFERENCE, "/policy_version", "the policy has no such version");
+    return NULL;
+}
+
 /* The policy has its say about the parameters; the ranges follow. */
 static void allocate(struct document_write *w, const char *const *names, size_t n)
 {
@@ -209,10 +237,16 @@ static void allocate(struct document_write *w, const char *const *names, size_t 
     const struct rollout_policies *policies = w->h->rules->rollout_policies;
     struct share before[SHARES_MAX], after[SHARES_MAX];
     f->allocation = "[]";
+    if (!f->policy && f->policy_version != INT64_MIN)
+        fault_add(&w->faults, &ERR_INVALID, "/policy_version", "needs a policy");
     if (!f->policy || !policies)
+        return;
+    const char *declared = declares(w, f);
+    if (!declared)
         return;
     json_t *params = json_read(f->params, strlen(f->params), NULL);
     struct flag_plan plan = {.policy = f->policy,
+                             .declares = declared,
                              .params = params,
                              .variants = names,
                              .variant_count = n,
@@ -223,6 +257,25 @@ static void allocate(struct document_write *w, const char *const *names, size_t 
     if (count > 0)
         f->allocation = shares_text(after, (size_t)count, names, w->c->arena);
     json_decref(params);
+}
+
+bool flag_fits(const struct flag *f, const char *declared, const struct rules *rules,
+               struct faults *faults)
+{
+    const struct rollout_policies *policies = rules->rollout_policies;
+    const char *names[ARMS_MAX + 1];
+    struct share ignored[SHARES_MAX];
+    json_t *variants = json_read(f->variants, strlen(f->variants), NULL);
+    json_t *params = json_read(f->params, strlen(f->params), NULL);
+    struct flag_plan plan = {.policy = f->policy,
+                             .declares = declared,
+                             .params = params,
+                             .variants = names,
+                             .variant_count = flag_variant_names(variants, names)};
+    int count = policies->plan(policies->self, &plan, ignored, faults);
+    json_decref(variants);
+    json_decref(params);
+    return count >= 0;
 }
 
 /* ---- prerequisites ---- */

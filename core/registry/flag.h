@@ -19,6 +19,7 @@ struct flag {
     const char *default_variant;  /* of those who get nothing else */
     const char *fallback_variant; /* when killed; NULL: the default */
     const char *policy;           /* name of a rollout policy; NULL: the default for everybody */
+    int64_t policy_version;       /* the stored version it keeps to; INT64_MIN: whatever serves */
     const char *params;           /* JSON object, as the policy declares them */
     const char *salt;             /* of the units' places; NULL: the key, see flag_salt() */
     int64_t hash_version;
@@ -44,6 +45,7 @@ static inline const char *flag_salt(const struct flag *f)
 /* A flag's wish to be allocated: what its policy must say yes to. */
 struct flag_plan {
     const char *policy;
+    const char *declares; /* JSON array of its parameters */
     const json_t *params; /* object */
     const char *const *variants;
     size_t variant_count;
@@ -54,11 +56,17 @@ struct flag_plan {
 
 /* What decisions need to know of rollout policies; no policy is run. */
 struct rollout_policies {
-    /* Check the plan (faults below /policy and /params) and compute the new ranges into `out`, room
-     * for SHARES_MAX. Returns their number, or -1 when there were faults. */
+    /* What the file of a name declares, JSON in the arena; NULL and a fault at /policy. */
+    const char *(*file_declares)(void *self, const char *policy, struct arena *a, struct faults *f);
+    /* Check the plan (faults below /params) and compute the new ranges into `out`, room for
+     * SHARES_MAX. Returns their number, or -1 when there were faults. */
     int (*plan)(void *self, const struct flag_plan *plan, struct share *out, struct faults *f);
     void *self;
 };
+
+/* Would the flag's parameters suit a policy that declares this? Faults below /params. */
+bool flag_fits(const struct flag *f, const char *declares, const struct rules *rules,
+               struct faults *faults) MUST_CHECK;
 
 /* The names of the object `variants`, in order, NULL-terminated; borrowed from it. Returns how
  * many, at most ARMS_MAX. */

@@ -23,24 +23,30 @@ static int allocate(const struct flag_plan *plan, const struct policy_declaratio
 
 static int plan_flag(void *self, const struct flag_plan *plan, struct share *out, struct faults *f)
 {
-    struct arena *a = arena_new(1 << 20);
-    struct policy_info info;
-    int n = -1;
-    if (!policies_info(self, POLICY_ROLLOUT, plan->policy, a, &info)) {
-        fault_add(f, &ERR_INVALID, "/policy", "no rollout policy has this name");
-    } else if (!info.params_json) {
-        fault_add(f, &ERR_INVALID, "/policy", "the policy is broken: %.300s", info.last_error);
-    } else {
-        json_t *params = json_read(info.params_json, strlen(info.params_json), NULL);
-        const struct policy_declaration d = {plan->policy, params};
-        n = allocate(plan, &d, out, f);
-        json_decref(params);
-    }
-    arena_free(a);
+    (void)self;
+    json_t *params = json_read(plan->declares, strlen(plan->declares), NULL);
+    const struct policy_declaration d = {plan->policy, params};
+    int n = allocate(plan, &d, out, f);
+    json_decref(params);
     return n;
+}
+
+static const char *file_declares(void *self, const char *policy, struct arena *a, struct faults *f)
+{
+    const struct policy_ref ref = {POLICY_ROLLOUT, NULL, policy, 0};
+    struct policy_info info;
+    bool known = policies_info(self, &ref, a, &info);
+    if (known && info.params_json)
+        return info.params_json;
+    if (f && known)
+        fault_add(f, &ERR_INVALID, "/policy", "the policy is broken: %.300s", info.last_error);
+    else if (f)
+        fault_add(f, &ERR_INVALID, "/policy", "no rollout policy has this name");
+    return NULL;
 }
 
 struct rollout_policies flag_rules(struct policies *catalog)
 {
-    return (struct rollout_policies){.plan = plan_flag, .self = catalog};
+    return (struct rollout_policies){
+        .file_declares = file_declares, .plan = plan_flag, .self = catalog};
 }

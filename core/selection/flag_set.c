@@ -205,13 +205,20 @@ static void answer_failure(struct flag_set *set, const struct ready *r, enum fla
     out->error = set->error;
 }
 
+static struct policy_ref policy_of(const struct flag *f, const char *ns)
+{
+    return (struct policy_ref){POLICY_ROLLOUT, ns, f->policy,
+                               f->policy_version == INT64_MIN ? 0 : f->policy_version};
+}
+
 static void ask_policy(struct flag_set *set, struct ready *r, const struct flag *f,
                        const struct flag_question *q, struct flag_answer *out)
 {
     struct policy_use use;
     struct policy_decision d;
     struct err e = {0};
-    if (!policy_set_begin(set->policies, POLICY_ROLLOUT, f->policy, &use, &e)) {
+    const struct policy_ref ref = policy_of(f, q->ns);
+    if (!policy_set_begin(set->policies, &ref, &use, &e)) {
         answer_failure(set, r, FLAG_ERROR, e.detail, out);
         return;
     }
@@ -246,7 +253,8 @@ bool flag_set_timed(struct flag_set *set, const struct document *d)
 {
     const struct flag *f = flag_of(d);
     struct policy_use use;
-    if (!f->policy || !policy_set_begin(set->policies, POLICY_ROLLOUT, f->policy, &use, NULL))
+    const struct policy_ref ref = policy_of(f, d->entity.ns);
+    if (!f->policy || !policy_set_begin(set->policies, &ref, &use, NULL))
         return false;
     return policy_reads_time(use.policy);
 }

@@ -59,7 +59,7 @@ struct grading grade_by_policy(void *self, const struct regression *r, struct ar
     };
     in.history = history_of(r, a, &in.history_len);
     struct severity_grade out;
-    severity_grade(g->set, g->policy, &in, &out);
+    severity_grade(g->set, g->ns, g->policy, &in, &out);
     const size_t len = strlen(out.reason);
     char *reason = arena_alloc(a, len + 1);
     if (reason)

@@ -9,6 +9,7 @@
 /* Who is graded, by which policy. Everything is borrowed. */
 struct grade_by_policy {
     struct policy_set *set;
+    const char *ns;
     const char *policy; /* the name's label `severity_policy`, else as configured */
     const char *model_id, *name, *version, *status, *baseline_model_id;
     const json_t *labels; /* of the model; may be NULL */

@@ -117,6 +117,7 @@ static void grade(struct execution *x, struct arena *a, struct run *r, struct re
     enum severity worst = SEVERITY_NONE;
     json_t *labels = json_read(x->labels, strlen(x->labels), NULL);
     struct grade_by_policy by = {.set = x->v->policies,
+                                 .ns = x->ns,
                                  .policy = x->policy,
                                  .model_id = r->model_id,
                                  .name = x->name,

@@ -45,7 +45,10 @@ static struct client_reply call(const char *method, const char *target, const ch
     char headers[1024];
     snprintf(headers, sizeof headers, "Paddock-Namespace: %s\r\n%s%s%s%s%s", ns,
              *secret ? "Authorization: Bearer " : "", secret, *secret ? "\r\n" : "",
-             body ? "Content-Type: application/json\r\n" : "", more);
+             !body          ? ""
+             : *body == '{' ? "Content-Type: application/json\r\n"
+                            : "Content-Type: text/x-lua\r\n",
+             more);
     if (!client_call(server.port, method, target, headers, body ? body : "",
                      body ? strlen(body) : 0, &r))
         fail_msg("%s %s: no reply", method, target);
@@ -102,6 +105,8 @@ static void make_objects(void)
 /* What a path's parameter is called for an object of this name. */
 static const char *value_of(const char *parameter, const char *name, bool exists)
 {
+    if (strcmp(parameter, "kind") == 0)
+        return "rollout";
     static char id[64];
     if (strcmp(parameter, "alias") == 0)
         return "champion";
@@ -141,7 +146,8 @@ static bool target_of(const struct access_operation *op, const char *name, bool 
         p += strcspn(p, "}") + 1;
     }
     out[n] = '\0';
-    return made;
+    /* Names of policies are free: whose a PUT is follows from the name, be it there or not. */
+    return made || (exists && strcmp(op->operation, "policy_install") == 0);
 }
 
 /* --- who asks --- */
@@ -249,7 +255,10 @@ static struct client_reply ask(const struct access_operation *op, const char *ta
     bool records = strstr(op->operation, "inference") != NULL;
     return call(op->method, target, ns, secret,
                 reads ? "Last-Event-ID: x\r\n" : "If-Match: \"424242\"\r\n",
-                has_body ? records ? "{\"zzz\":1}" : "{}" : NULL);
+                !has_body                                      ? NULL
+                : records                                      ? "{\"zzz\":1}"
+                : strcmp(op->operation, "policy_install") == 0 ? "return"
+                                                               : "{}");
 }
 
 static enum outcome outcome_of(const struct client_reply *r, bool exists)

@@ -165,6 +165,19 @@ CALLS = [
         "variants": {"x": 1}, "default_variant": "x"})),
     ("policies_list", {}, dict(query="kind=rollout")),
     ("policy_get", {"kind": "severity", "name": "default"}, {}),
+    ("policy_install", {"kind": "rollout", "name": "p"}, dict(
+        status=201, body="return { summary = 's', decide = function() end }",
+        headers={"Content-Type": "text/x-lua"})),
+    ("policy_install", {"kind": "rollout", "name": "p"}, dict(
+        body="return { summary = 't', decide = function() end }",
+        headers={"Content-Type": "text/x-lua"})),
+    ("policy_install", {"kind": "rollout", "name": "m"}, dict(  # to be asked wrongly
+        status=201, body="return { summary = 's', decide = function() end }",
+        headers={"Content-Type": "text/x-lua"})),
+    ("policy_get", {"kind": "rollout", "name": "p"}, dict(query="version=1")),
+    ("policy_versions", {"kind": "rollout", "name": "p"}, {}),
+    ("policy_rollback", {"kind": "rollout", "name": "p"}, dict(body={"version": 1})),
+    ("policy_uncover", {"kind": "rollout", "name": "p"}, dict(status=204)),
     ("policy_check", {}, dict(body={
         "kind": "rollout", "source": "return { summary = 's', decide = function(f, c, env)"
         " return env.contains(c.a, 'b') and 'on' or nil end }", "input": {"context": {"a": "b"}}})),
@@ -444,28 +457,31 @@ class Walk:
         params = {k: "m:1" if k == "model_id" else "m" if k == "name" else v
                   for k, v in right[0].items()}
         body = right[1].get("body")
+        text = isinstance(body, str)  # no JSON
+        media = right[1].get("headers", {}) if text else {}
         headers = {p["$ref"].rsplit("/")[-1] for p in operation["parameters"] if "$ref" in p}
-        self.wrong(name, params, 400, query="zzz=1", body=body, code="UNKNOWN_PARAMETER")
+        self.wrong(name, params, 400, query="zzz=1", body=body, headers=media,
+                   code="UNKNOWN_PARAMETER")
         if "Namespace" in headers:
-            self.wrong(name, params, 400, body=body, headers={"Paddock-Namespace": "a b"},
+            self.wrong(name, params, 400, body=body, headers={"Paddock-Namespace": "a b", **media},
                        code="VALIDATION_FAILED")
         if "IfMatch" in headers:
             self.wrong(name, params, 412, body=body or ({"reason": "r"} if name == "model_hold"
                                                         else None),
-                       headers={"If-Match": '"424242"'}, code="REVISION_MISMATCH")
+                       headers={"If-Match": '"424242"', **media}, code="REVISION_MISMATCH")
         if params and name != "problem_get":
             nobody = {k: "nobody" for k in params}
             if not name.endswith("_replace"):  # they create
-                self.wrong(name, nobody, 404, body=body)
+                self.wrong(name, nobody, 404, body=body, headers=media)
         if "requestBody" in operation:
             self.wrong(name, params, 415, body="x", headers={"Content-Type": "text/plain"},
                        code="UNSUPPORTED_MEDIA_TYPE")
-            if not name.startswith("ofrep_"):  # another shape of errors; unknown members pass
+            if not name.startswith("ofrep_") and not text:  # another shape of errors; unknown members pass
                 self.wrong(name, params, 400, body="{", code="MALFORMED_JSON")
                 self.wrong(name, params, 400, body='{"zzz":1}')
             size = 9 << 20 if "NamedInference" in json.dumps(operation) or "inference" in path \
                 else 2 << 20
-            self.wrong(name, params, 413, body=" " * size)
+            self.wrong(name, params, 413, body=" " * size, headers=media)
 
     def finish(self):
         for name, (method, path, operation) in self.operations.items():

@@ -134,7 +134,7 @@ static void bodies_have_names(void **state)
             const json_t *content =
                 json_object_get(json_object_get(body, "content"), "application/json");
             const json_t *schema = json_object_get(content, "schema");
-            if (body && !json_object_get(schema, "$ref") && !json_object_get(schema, "oneOf"))
+            if (content && !json_object_get(schema, "$ref") && !json_object_get(schema, "oneOf"))
                 fail_msg("the body of %s %s is not in BODY_NAMES", method, path);
         }
 }

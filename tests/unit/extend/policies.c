@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NS "default"
+
 struct fixture {
     char first[TEMP_DIR_SIZE], second[TEMP_DIR_SIZE];
     struct policies *catalog;
@@ -77,14 +79,14 @@ static void close_fixture(struct fixture *x)
     temp_dir_remove(x->second);
 }
 
-/* The variant that policy `name` gives, or what went wrong. */
-static const char *ask(struct fixture *x, const char *name)
+/* The variant that a policy gives, or what went wrong. */
+static const char *ask_ref(struct fixture *x, const struct policy_ref *ref)
 {
     static const char *const VARIANTS[] = {"a", "b", "c"};
     static char answer[512];
     struct err e = {0};
     struct policy_use use;
-    if (!policy_set_begin(x->set, POLICY_ROLLOUT, name, &use, &e)) {
+    if (!policy_set_begin(x->set, ref, &use, &e)) {
         snprintf(answer, sizeof answer, "%s", e.detail);
         return answer;
     }
@@ -102,10 +104,16 @@ static const char *ask(struct fixture *x, const char *name)
     return answer;
 }
 
+static const char *ask(struct fixture *x, const char *name)
+{
+    return ask_ref(x, &(struct policy_ref){POLICY_ROLLOUT, NS, name, 0});
+}
+
 static struct policy_info info_of(struct fixture *x, const char *name, struct arena *a)
 {
     struct policy_info info;
-    assert_true(policies_info(x->catalog, POLICY_ROLLOUT, name, a, &info));
+    const struct policy_ref ref = {POLICY_ROLLOUT, NS, name, 0};
+    assert_true(policies_info(x->catalog, &ref, a, &info));
     return info;
 }
 
@@ -159,19 +167,35 @@ static void a_broken_file_leaves_the_last_good_one(void **state)
     close_fixture(&x);
 }
 
+#define ANSWERS(variant) \
+    "return { summary = 'stored', decide = function() return '" variant "' end }"
+
+static void install(struct fixture *x, const char *ns, const char *name, int64_t version,
+                    const char *source)
+{
+    const struct policy_ref ref = {POLICY_ROLLOUT, ns, name, version};
+    const struct policy_text text = {source, "hash", "stored", "[]", 1700000000000};
+    policies_install(x->catalog, &ref, &text);
+    policies_serve(x->catalog, &ref);
+}
+
+static void uncover(struct fixture *x, const char *ns, const char *name)
+{
+    policies_serve(x->catalog, &(struct policy_ref){POLICY_ROLLOUT, ns, name, 0});
+}
+
 static void stored_ones_cover_files(void **state)
 {
     (void)state;
-    static const char STORED[] =
-        "return { summary = 'stored', decide = function() return 'c' end }";
     struct fixture x;
     struct arena *a = arena_new(1 << 20);
     open_fixture(&x);
-    policies_install(x.catalog, POLICY_ROLLOUT, "mine", STORED, sizeof STORED - 1, 4);
+    install(&x, NS, "mine", 4, ANSWERS("c"));
     assert_string_equal(ask(&x, "mine"), "c");
     struct policy_info info = info_of(&x, "mine", a);
     assert_true(info.stored);
     assert_int_equal(info.version, 4);
+    assert_int_equal(info.calls, 1);
     assert_string_equal(info.summary, "stored");
     put(&x, x.first, "mine", ") broken");
     policies_scan(x.catalog);
@@ -179,17 +203,68 @@ static void stored_ones_cover_files(void **state)
     assert_int_equal(info_of(&x, "mine", a).status, POLICY_ACTIVE);
     put(&x, x.first, "mine", "return 'b'");
     policies_scan(x.catalog);
-    policies_uninstall(x.catalog, POLICY_ROLLOUT, "mine");
+    uncover(&x, NS, "mine");
     assert_string_equal(ask(&x, "mine"), "b");
-    policies_install(x.catalog, POLICY_ROLLOUT, "only-stored", STORED, sizeof STORED - 1, 1);
+    install(&x, NS, "only-stored", 1, ANSWERS("c"));
     assert_string_equal(ask(&x, "only-stored"), "c");
-    const char *const *names = policies_names(x.catalog, POLICY_ROLLOUT, a);
+    const char *const *names = policies_files(x.catalog, POLICY_ROLLOUT, a);
     assert_string_equal(names[0], "mine");
-    assert_string_equal(names[1], "only-stored");
-    assert_string_equal(names[2], "shipped");
-    assert_null(names[3]);
-    policies_uninstall(x.catalog, POLICY_ROLLOUT, "only-stored");
+    assert_string_equal(names[1], "shipped");
+    assert_null(names[2]);
+    uncover(&x, NS, "only-stored");
     assert_non_null(strstr(ask(&x, "only-stored"), "no rollout policy"));
+    install(&x, "other", "mine", 1, ANSWERS("c")); /* another namespace's is not ours */
+    assert_string_equal(ask(&x, "mine"), "b");
+    arena_free(a);
+    close_fixture(&x);
+}
+
+/* A version is asked by its number whatever serves, and is gone when it is forgotten. */
+static void versions_are_pinned(void **state)
+{
+    (void)state;
+    struct fixture x;
+    struct arena *a = arena_new(1 << 20);
+    open_fixture(&x);
+    install(&x, NS, "mine", 1, ANSWERS("b"));
+    install(&x, NS, "mine", 2, ANSWERS("c"));
+    const struct policy_ref first = {POLICY_ROLLOUT, NS, "mine", 1};
+    assert_string_equal(ask(&x, "mine"), "c");
+    assert_string_equal(ask_ref(&x, &first), "b");
+    struct policy_info info;
+    assert_true(policies_info(x.catalog, &first, a, &info));
+    assert_int_equal(info.calls, 1);
+    policies_serve(x.catalog, &first); /* back */
+    assert_string_equal(ask(&x, "mine"), "b");
+    policies_uninstall(x.catalog, &(struct policy_ref){POLICY_ROLLOUT, NS, "mine", 2});
+    assert_string_equal(ask(&x, "mine"), "b");
+    const struct policy_ref second = {POLICY_ROLLOUT, NS, "mine", 2};
+    assert_non_null(strstr(ask_ref(&x, &second), "no version 2 of the rollout policy 'mine'"));
+    assert_non_null(strstr(ask(&x, "mine/default/1"), "no rollout policy"));
+    arena_free(a);
+    close_fixture(&x);
+}
+
+/* What was good when it was stored may not be any more: what went before it goes on, or the file.
+ */
+static void a_stored_one_that_cannot_be_loaded(void **state)
+{
+    (void)state;
+    struct fixture x;
+    struct arena *a = arena_new(1 << 20);
+    open_fixture(&x);
+    install(&x, NS, "mine", 1, ") broken");
+    assert_string_equal(ask(&x, "mine"), "a"); /* the file */
+    assert_int_equal(info_of(&x, "mine", a).status, POLICY_BROKEN);
+    assert_non_null(strstr(info_of(&x, "mine", a).last_error, "rollout/mine.lua:1:"));
+    install(&x, NS, "mine", 2, ANSWERS("c"));
+    assert_string_equal(ask(&x, "mine"), "c");
+    install(&x, NS, "mine", 3, ") broken");
+    assert_string_equal(ask(&x, "mine"), "c"); /* the version before */
+    install(&x, NS, "none", 1, ") broken");
+    assert_non_null(strstr(ask(&x, "none"), "rollout/none.lua:1:"));
+    install(&x, NS, "none", 2, ANSWERS("b"));
+    assert_string_equal(ask(&x, "none"), "b");
     arena_free(a);
     close_fixture(&x);
 }
@@ -257,6 +332,8 @@ int main(void)
         cmocka_unit_test(the_first_directory_wins),
         cmocka_unit_test(a_broken_file_leaves_the_last_good_one),
         cmocka_unit_test(stored_ones_cover_files),
+        cmocka_unit_test(versions_are_pinned),
+        cmocka_unit_test(a_stored_one_that_cannot_be_loaded),
         cmocka_unit_test(calls_are_counted),
         cmocka_unit_test(watches),
         cmocka_unit_test(a_missing_directory_is_refused),

@@ -50,7 +50,7 @@ static void graded(struct policy_set *set, const struct severity_input *in, enum
                    const char *reason)
 {
     struct severity_grade out;
-    severity_grade(set, "default", in, &out);
+    severity_grade(set, "default", "default", in, &out);
     if (out.failed || out.level != level || !strstr(out.reason, reason))
         fail_msg("%s: %s (expected %s: %s)", severity_name(out.level), out.reason,
                  severity_name(level), reason);
@@ -151,7 +151,7 @@ static struct severity_grade own_grade(const char *body)
     in.labels = labels;
     in.history = history;
     in.history_len = 4;
-    severity_grade(set, "own", &in, &out);
+    severity_grade(set, "default", "own", &in, &out);
     json_decref(labels);
     policy_set_free(set);
     policies_close(p);
@@ -205,7 +205,7 @@ static void failures_mean_medium(void **state)
     struct policy_set *set = policy_set_new(p);
     struct severity_input in = latency(20, 25);
     struct severity_grade out;
-    severity_grade(set, "missing", &in, &out);
+    severity_grade(set, "default", "missing", &in, &out);
     assert_int_equal(out.level, SEVERITY_MEDIUM);
     assert_non_null(strstr(out.reason, "no severity policy 'missing'"));
     policy_set_free(set);
