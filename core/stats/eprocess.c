@@ -15,9 +15,9 @@ void eprocess_init(struct eprocess *e, enum eprocess_side side, double tolerance
     *e = (struct eprocess){.side = side, .tolerance = tolerance};
 }
 
-/* Add a batch's ln of evidence for each ratio of the grid. */
-static void add_evidence(double *log_l, enum eprocess_side side, double tolerance,
-                         const struct pair_counts *batch)
+/* A batch's ln of evidence for each ratio of the grid. */
+static void evidence_of(const struct pair_counts *batch, enum eprocess_side side, double tolerance,
+                        double out[EPROCESS_GRID])
 {
     const double n_c = (double)batch->candidate, n_b = (double)batch->baseline;
     const double k_c = (double)batch->candidate_hits;
@@ -26,7 +26,7 @@ static void add_evidence(double *log_l, enum eprocess_side side, double toleranc
     const double null = 1 - w + w * tolerance;
     for (size_t j = 0; j < EPROCESS_GRID; j++) {
         const double step = side == EPROCESS_WORSE ? grid[j] : 1 / grid[j];
-        log_l[j] += k_c * log(step) - k * log1p(w * tolerance * (step - 1) / null);
+        out[j] = k_c * log(step) - k * log1p(w * tolerance * (step - 1) / null);
     }
 }
 
@@ -58,7 +58,12 @@ void eprocess_add(struct eprocess *e, const struct pair_counts *batch)
     e->total.candidate_hits += batch->candidate_hits;
     e->total.baseline += batch->baseline;
     e->total.baseline_hits += batch->baseline_hits;
-    add_evidence(e->log_l, e->side, e->tolerance, batch);
+    double given[EPROCESS_GRID];
+    evidence_of(batch, e->side, e->tolerance, given);
+    for (size_t j = 0; j < EPROCESS_GRID; j++) {
+        e->log_l[j] += given[j];
+        e->strongest[j] = fmax(e->strongest[j], given[j]);
+    }
     add_dispersion(e, batch);
 }
 
@@ -73,6 +78,14 @@ static double mixed(const double *log_l, double dispersion)
 double eprocess_log_e(const struct eprocess *e, double dispersion)
 {
     return mixed(e->log_l, dispersion);
+}
+
+double eprocess_log_e_but_one(const struct eprocess *e, double dispersion)
+{
+    double rest[EPROCESS_GRID];
+    for (size_t j = 0; j < EPROCESS_GRID; j++)
+        rest[j] = e->log_l[j] - e->strongest[j];
+    return mixed(rest, dispersion);
 }
 
 double eprocess_dispersion(const struct eprocess *e)
@@ -90,10 +103,14 @@ struct question {
 
 static bool excluded(const struct question *q, enum eprocess_side side, double log_ratio)
 {
-    double log_l[EPROCESS_GRID] = {0};
-    for (size_t i = 0; i < q->n; i++)
-        if (q->batches[i].candidate > 0 && q->batches[i].baseline > 0)
-            add_evidence(log_l, side, exp(log_ratio), &q->batches[i]);
+    double log_l[EPROCESS_GRID] = {0}, given[EPROCESS_GRID];
+    for (size_t i = 0; i < q->n; i++) {
+        if (q->batches[i].candidate == 0 || q->batches[i].baseline == 0)
+            continue;
+        evidence_of(&q->batches[i], side, exp(log_ratio), given);
+        for (size_t j = 0; j < EPROCESS_GRID; j++)
+            log_l[j] += given[j];
+    }
     return mixed(log_l, q->dispersion) >= q->limit;
 }
 

@@ -47,23 +47,30 @@ enum eprocess_side {
 struct eprocess {
     enum eprocess_side side;
     double tolerance;
-    double log_l[EPROCESS_GRID]; /* ln of the evidence for each ratio of the grid */
-    struct pair_counts total;    /* of the batches that counted */
-    double share_hits;           /* sum of k w */
-    double pearson;              /* sum of (k_c - expected)^2 / variance */
-    uint64_t hit_batches;        /* batches with hits */
+    double log_l[EPROCESS_GRID];     /* ln of the evidence for each ratio of the grid */
+    double strongest[EPROCESS_GRID]; /* of it, >= 0, what the batch gave that spoke most for it */
+    struct pair_counts total;        /* of the batches that counted */
+    double share_hits;               /* sum of k w */
+    double pearson;                  /* sum of (k_c - expected)^2 / variance */
+    uint64_t hit_batches;            /* batches with hits */
 };
 
 /* `tolerance` > 0: the ratio of rates that is still accepted; 1: none worse at all. */
 void eprocess_init(struct eprocess *e, enum eprocess_side side, double tolerance);
 
-/* Take in one batch; hits <= requests. A batch in which an arm has no requests is left out. */
+/* Take in one batch; hits <= requests (but where requests stand for an expected split only, any).
+ * A batch in which an arm has no requests is left out. */
 void eprocess_add(struct eprocess *e, const struct pair_counts *batch);
 
 /* ln E, with `dispersion` >= 1 (1: independent hits). Alarm at >= ln(1/alpha) = -log(alpha); the
  * always-valid p-value is min(1, exp(-ln E)). Also require some hits of the candidate (3, say):
  * with a candidate of 5 % of the traffic, two hits against none give E = 20. */
 double eprocess_log_e(const struct eprocess *e, double dispersion);
+
+/* The same without the batch that spoke most for each ratio: evidence that no single burst of hits
+ * can give, however large. Never more than eprocess_log_e(), so what holds for that holds for it;
+ * it needs one batch more, about. */
+double eprocess_log_e_but_one(const struct eprocess *e, double dispersion);
 
 /* Estimated over-dispersion, >= 1; NaN before EPROCESS_DISPERSION_NEEDED batches had hits: wait. */
 double eprocess_dispersion(const struct eprocess *e);

@@ -32,4 +32,18 @@ static inline double random_latency(uint64_t *state)
     return 20 * exp(0.6 * random_normal(state));
 }
 
+/* How many of n trials of probability p < 1 succeed, by the gaps between successes, which are
+ * geometric: as many steps as successes. */
+static inline uint64_t random_hits(uint64_t *state, uint64_t n, double p)
+{
+    uint64_t hits = 0;
+    for (double at = 0; p > 0;) {
+        at += floor(log(random_uniform(state)) / log1p(-p)) + 1;
+        if (at > (double)n)
+            break;
+        hits++;
+    }
+    return hits;
+}
+
 #endif

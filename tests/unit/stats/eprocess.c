@@ -89,6 +89,24 @@ static void an_arm_without_requests_says_nothing(void **state)
     assert_true(isnan(eprocess_dispersion(&e)));
 }
 
+/* One burst, however large, leaves no evidence without itself; a second one does. */
+static void one_batch_alone_can_be_left_out(void **state)
+{
+    (void)state;
+    struct eprocess e;
+    eprocess_init(&e, EPROCESS_WORSE, 1);
+    const struct pair_counts quiet = {100, 1, 900, 9}, burst = {100, 40, 900, 9};
+    for (int i = 0; i < 10; i++)
+        eprocess_add(&e, &quiet);
+    eprocess_add(&e, &burst);
+    assert_true(eprocess_log_e(&e, 1) > log(1e6));
+    assert_true(eprocess_log_e_but_one(&e, 1) < 0);
+    eprocess_add(&e, &burst);
+    assert_true(eprocess_log_e_but_one(&e, 1) > log(1e6));
+    assert_true(eprocess_log_e_but_one(&e, 1) < eprocess_log_e(&e, 1));
+    assert_true(eprocess_log_e_but_one(&e, 5) < eprocess_log_e_but_one(&e, 1));
+}
+
 static void dispersion_is_measured(void **state)
 {
     (void)state;
@@ -122,18 +140,6 @@ static void the_ratio_interval_is_right(void **state)
 
 /* ---- simulation: many canaries, looked at after every batch ---- */
 
-static uint64_t binomial(uint64_t *seed, uint64_t n, double p)
-{
-    uint64_t hits = 0; /* by the gaps between hits, which are geometric */
-    for (double at = 0; p > 0;) {
-        at += floor(log(random_uniform(seed)) / log1p(-p)) + 1;
-        if (at > (double)n)
-            break;
-        hits++;
-    }
-    return hits;
-}
-
 enum world { STEADY, RAMP_AND_DRIFT, BURSTS };
 
 /* Batch number `look` of 200: 400 requests, the candidate with `ratio` times the error rate. */
@@ -143,8 +149,8 @@ static struct pair_counts simulate(uint64_t *seed, enum world world, int look, d
     const double p = world == RAMP_AND_DRIFT ? 0.005 + 0.0003 * look : 0.02;
     struct pair_counts out = {.candidate = (uint64_t)(400 * share)};
     out.baseline = 400 - out.candidate;
-    out.candidate_hits = binomial(seed, out.candidate, p * ratio);
-    out.baseline_hits = binomial(seed, out.baseline, p);
+    out.candidate_hits = random_hits(seed, out.candidate, p * ratio);
+    out.baseline_hits = random_hits(seed, out.baseline, p);
     if (world == BURSTS && random_uniform(seed) < 0.1) { /* a retry storm in one arm */
         if (random_uniform(seed) < 0.2)
             out.candidate_hits += 12;
@@ -288,6 +294,7 @@ int main(void)
         cmocka_unit_test(evidence_is_that_of_the_formula),
         cmocka_unit_test(few_hits_against_none_suffice),
         cmocka_unit_test(an_arm_without_requests_says_nothing),
+        cmocka_unit_test(one_batch_alone_can_be_left_out),
         cmocka_unit_test(dispersion_is_measured),
         cmocka_unit_test(the_ratio_interval_is_right),
         cmocka_unit_test(false_alarms_stay_below_alpha),
