@@ -4,7 +4,7 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
 foreach(name libevent_core libevent_pthreads libevent_openssl jansson sqlite3 libcrypto libssl
-        libcurl cmocka libxxhash lua5.4)
+        libcurl cmocka libxxhash lua5.4 hiredis)
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${name})
 endforeach()
 

@@ -37,8 +37,13 @@ static const struct setting SETTINGS[] = {
      "Comma list of directories of plugins, beside those that come with Paddock; files and "
      "directories must belong to root or to who runs the server, writable by nobody else."},
     {"redis-url", "MODEL_REGISTRY_REDIS_URL", SETTING_TEXT, AT(redis_url), 0, 0, "", NULL, true,
-     "Redis to share among nodes; empty: the embedded store. This version has only the embedded "
-     "one."},
+     "Redis that keeps everything but the record log: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] "
+     "or "
+     "redis+unix://[[USER]:PASSWORD@]/PATH[?db=DB]; empty: the embedded store. This version allows "
+     "one node on it."},
+    {"redis-accept-loss", NULL, SETTING_BOOL, AT(redis_accept_loss), 0, 0, "false", NULL, false,
+     "Start on a Redis that may lose what was acknowledged: without appendonly yes, appendfsync "
+     "always and maxmemory-policy noeviction."},
     {"threads", NULL, SETTING_INT, AT(threads), 0, 64, "0", NULL, false,
      "Event loops; 0: one for each processor."},
     {"allow-anonymous", NULL, SETTING_BOOL, AT(allow_anonymous), 0, 0, "false", NULL, false,

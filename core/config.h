@@ -19,6 +19,7 @@
 struct config {
     /* where */
     const char *listen, *data_dir, *policy_dir, *plugin_dir, *redis_url;
+    bool redis_accept_loss;
     int64_t threads;
     bool allow_anonymous, insecure;
     const char *host_names, *cors_origins, *user;

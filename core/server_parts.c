@@ -100,16 +100,29 @@ void server_make_rules(struct server *s)
     };
 }
 
+static bool open_redis(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    char node[ULID_SIZE];
+    if (!data_dir_node(c->data_dir, node, e))
+        return false;
+    const struct redis_settings settings = {
+        .url = c->redis_url, .node = node, .accept_loss = c->redis_accept_loss};
+    s->store = store_redis_open(&settings, &CLOCK_SYSTEM, e);
+    return s->store != NULL;
+}
+
 bool server_open_store(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
-    if (*c->redis_url)
-        return fail(e, &ERR_CONFIG,
-                    "MODEL_REGISTRY_REDIS_URL: this version has only the embedded store; unset it");
     if (mkdir(c->data_dir, 0700) != 0 && errno != EEXIST)
         return fail_errno(e, &ERR_CONFIG, "--data-dir %s", c->data_dir);
     s->lock_fd = data_dir_lock(c->data_dir, e);
     if (s->lock_fd < 0)
+        return false;
+    if (*c->redis_url)
+        return open_redis(s, e);
+    if (!data_dir_embedded(c->data_dir, e))
         return false;
     s->store = store_sqlite_open(c->data_dir, &CLOCK_SYSTEM, e);
     return s->store != NULL;

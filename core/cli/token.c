@@ -74,7 +74,7 @@ static bool place_open(struct place *p, const struct token_args *args, struct er
     if (!place_ready(args, e))
         return false;
     p->lock = data_dir_lock(args->data_dir, e);
-    if (p->lock < 0)
+    if (p->lock < 0 || !data_dir_embedded(args->data_dir, e))
         return false;
     p->store = store_sqlite_open(args->data_dir, &CLOCK_SYSTEM, e);
     if (!p->store)

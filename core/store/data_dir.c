@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NODE_FILE "node"
+
 /* Who holds it, as its pid stands in the file; "another process" if that cannot be read. */
 static void holder_text(int fd, char *out, size_t size)
 {
@@ -75,4 +77,67 @@ int data_dir_lock(const char *dir, struct err *e)
         return fd;
     close(fd);
     return -1;
+}
+
+static bool path_of(const char *dir, const char *file, char out[PATH_MAX], struct err *e)
+{
+    return snprintf(out, PATH_MAX, "%s/%s", dir, file) < PATH_MAX ||
+           fail(e, &ERR_CONFIG, "the path of the data directory is too long");
+}
+
+bool data_dir_embedded(const char *dir, struct err *e)
+{
+    char path[PATH_MAX];
+    if (!path_of(dir, NODE_FILE, path, e))
+        return false;
+    return access(path, F_OK) != 0 ||
+           fail(e, &ERR_CONFIG,
+                "the data directory %s belongs to a node on a Redis: give MODEL_REGISTRY_REDIS_URL,"
+                " or another --data-dir",
+                dir);
+}
+
+/* Write it whole or not at all. */
+static bool make_node(const char *dir, const char *path, const char node[ULID_SIZE], struct err *e)
+{
+    char fresh[PATH_MAX];
+    if (!path_of(dir, NODE_FILE ".new", fresh, e))
+        return false;
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    ssize_t len = ULID_SIZE - 1;
+    bool ok = fd >= 0 && write(fd, node, (size_t)len) == len && fsync(fd) == 0 &&
+              rename(fresh, path) == 0;
+    if (!ok)
+        fail_errno(e, &ERR_IO, "cannot write %s", path);
+    if (fd >= 0)
+        close(fd);
+    sync_dir(dir);
+    return ok;
+}
+
+bool data_dir_node(const char *dir, char out[ULID_SIZE], struct err *e)
+{
+    char path[PATH_MAX];
+    if (!path_of(dir, CONTROL_SCHEMA.file, path, e))
+        return false;
+    if (access(path, F_OK) == 0)
+        return fail(e, &ERR_CONFIG,
+                    "the data directory %s holds an embedded store: give another --data-dir, or "
+                    "unset MODEL_REGISTRY_REDIS_URL",
+                    dir);
+    if (!path_of(dir, NODE_FILE, path, e))
+        return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        return fail_errno(e, &ERR_IO, "cannot read %s", path);
+    if (fd < 0) {
+        ulid_make(clock_wall_ms(&CLOCK_SYSTEM), out);
+        return make_node(dir, path, out, e);
+    }
+    ssize_t len = read(fd, out, ULID_SIZE - 1);
+    close(fd);
+    if (len != ULID_SIZE - 1 || strnlen(out, ULID_SIZE - 1) != ULID_SIZE - 1)
+        return fail(e, &ERR_CORRUPT, "%s does not hold what a start wrote there", path);
+    out[ULID_SIZE - 1] = '\0';
+    return true;
 }

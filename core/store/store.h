@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/ids.h"
 #include "base/mailbox.h"
 #include "registry/journal.h"
 
@@ -230,7 +231,7 @@ struct store_stats {
 struct store;
 
 struct store_ops {
-    const char *name; /* "sqlite", "memory" */
+    const char *name; /* "sqlite", "redis", "memory" */
     /* Call `row` for every entity (order by kind, namespace, id), blocking. */
     bool (*load)(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e),
                  void *ctx, struct store_head *head, struct err *e);
@@ -265,6 +266,16 @@ struct store {
  * locked. */
 struct store *store_sqlite_open(const char *dir, const struct clock *clock, struct err *e)
     MUST_CHECK;
+/* On a Redis server, see docs/operations/redis.md. Refused with a clear text: not to be reached,
+ * older than 6.2, a replica, one that may lose what was acknowledged, in use by another node. */
+struct redis_settings {
+    const char *url;   /* redis_url.h says which */
+    const char *node;  /* who this is, the same after a restart: data_dir_node() */
+    bool accept_loss;  /* start although Redis is not set to keep what it acknowledged */
+    unsigned reply_ms; /* an answer that takes longer ends the connection; 0: 5,000 */
+};
+struct store *store_redis_open(const struct redis_settings *settings, const struct clock *clock,
+                               struct err *e) MUST_CHECK;
 /* For tests: lives and dies with the process. */
 struct store *store_memory_open(const struct clock *clock) __attribute__((returns_nonnull));
 
@@ -280,5 +291,11 @@ bool store_verify(struct store *s, void (*each)(void *ctx, const char *fault), v
 /* The lock that refuses a second server on one data directory. Keep the descriptor open. -1 and a
  * text that names the directory and the holder's pid when it is taken. */
 int data_dir_lock(const char *dir, struct err *e) MUST_CHECK;
+/* Who the server of a (locked) data directory is on a Redis, made at the first call: the file
+ * `node`. Refused if the directory holds an embedded store, whose records would be mistaken for
+ * this one's. */
+bool data_dir_node(const char *dir, char out[ULID_SIZE], struct err *e) MUST_CHECK;
+/* The other way round: refused if the directory was a node's on a Redis. */
+bool data_dir_embedded(const char *dir, struct err *e) MUST_CHECK;
 
 #endif

@@ -2,14 +2,15 @@
 
 PACKAGES_build="gcc libc6-dev cmake ninja-build pkgconf ccache git ca-certificates python3 libevent-dev
     libjansson-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev libhttp-parser-dev libxxhash-dev
-    liblua5.4-dev libcmocka-dev libxgboost-dev"
+    liblua5.4-dev libcmocka-dev libxgboost-dev libhiredis-dev"
 PACKAGES_examples="python3 python3-numpy python3-sklearn python3-xgboost python3-fastapi python3-uvicorn"
 PACKAGES_bench="wrk nginx-light redis-server python3 python3-fastapi python3-uvicorn python3-redis
     python3-uvloop python3-httptools python3-hiredis"
 PACKAGES_e2e="python3 python3-scipy python3-jsonschema python3-prometheus-client prometheus curl openssl binutils"
 PACKAGES_openfeature="python3 nodejs npm"
 PACKAGES_webhooks="python3 nodejs npm"
-PACKAGES_check="clang libclang-rt-14-dev llvm clang-format clang-tidy util-linux curl"
+PACKAGES_check="clang libclang-rt-14-dev llvm clang-format clang-tidy util-linux curl
+    redis-server"
 
 # need_packages <group>...: install what is missing of PACKAGES_<group>. Quick when nothing is.
 need_packages() {

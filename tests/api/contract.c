@@ -1,9 +1,12 @@
 /* Runs the cases of the .http files in tests/api against a real server, one server for each file.
- * The README beside this file describes their format. `api-contract NAME` runs NAME.http only. */
+ * The README beside this file describes their format. `api-contract NAME` runs NAME.http only. With
+ * CONTRACT_STORE=redis the servers keep everything in a real Redis, each in its own database.
+ */
 #include "support/client.h"
 #include "support/http_case.h"
 #include "support/json_match.h"
 #include "support/openapi_check.h"
+#include "support/redis.h"
 #include "support/server.h"
 
 #include <setjmp.h>
@@ -57,6 +60,7 @@ static const char *const ELSEWHERE[][2] = {
 };
 
 static json_t *openapi;
+static struct test_redis redis; /* runs if the tests are on it */
 
 static void meet(const json_t *reply)
 {
@@ -212,12 +216,29 @@ static void restart(struct file *f, int number)
     assert_true(test_server_start(&f->server));
 }
 
+/* Its last arguments become the next database. */
+static void put_on_redis(struct file *f)
+{
+    static int database;
+    size_t n = 0;
+    char *url = NULL;
+    while (f->args[n])
+        n++;
+    assert_true(n + 2 < sizeof f->args / sizeof *f->args);
+    assert_true(asprintf(&url, "redis://127.0.0.1:%u/%d", redis.port, database++) > 0);
+    f->args[n] = strdup("--redis-url");
+    f->args[n + 1] = url;
+}
+
 static void first_start(struct file *f)
 {
     if (f->server.pid)
         return;
-    if (!f->server.dir[0])
+    if (!f->server.dir[0]) {
         test_server_init(&f->server);
+        if (redis.pid)
+            put_on_redis(f);
+    }
     f->server.args = f->args;
     assert_true(test_server_start(&f->server));
 }
@@ -383,6 +404,14 @@ int main(int argc, char **argv)
         fputs("PADDOCK_SOURCE and PADDOCK_BIN must be set\n", stderr);
         return 1;
     }
+    const char *store = getenv("CONTRACT_STORE");
+    if (store && strcmp(store, "redis") == 0) {
+        if (!test_redis_there())
+            return 77;
+        test_redis_init(&redis);
+        if (!test_redis_start(&redis))
+            return 1;
+    }
     openapi = openapi_read();
     if (!openapi) {
         fputs("docs/openapi.json cannot be read\n", stderr);
@@ -401,5 +430,7 @@ int main(int argc, char **argv)
                                          every_problem_was_provoked, NULL, NULL, NULL};
     int failed = _cmocka_run_group_tests("contract", tests, n, NULL, NULL);
     json_decref(openapi);
+    if (redis.pid)
+        test_redis_release(&redis);
     return failed;
 }

@@ -83,10 +83,48 @@ static void the_directory_is_made_or_the_reason_said(void **state)
     temp_dir_remove(dir);
 }
 
+/* A new file, or one byte more in it. */
+static void grow(const char *dir, const char *file)
+{
+    char path[TEMP_DIR_SIZE + 32];
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    FILE *f = fopen(path, "ae");
+    assert_non_null(f);
+    assert_int_equal(fputc('x', f), 'x');
+    assert_int_equal(fclose(f), 0);
+}
+
+static void a_directory_is_one_node_and_has_one_kind_of_store(void **state)
+{
+    (void)state;
+    char dir[TEMP_DIR_SIZE], node[ULID_SIZE], again[ULID_SIZE], path[TEMP_DIR_SIZE + 32];
+    struct err e = {0};
+    temp_dir_make(dir);
+    assert_true(data_dir_embedded(dir, &e));
+    assert_true(data_dir_node(dir, node, &e));
+    assert_int_equal(strlen(node), ULID_SIZE - 1);
+    assert_true(data_dir_node(dir, again, &e));
+    assert_string_equal(node, again);
+    assert_false(data_dir_embedded(dir, &e));
+    assert_ptr_equal(e.kind, &ERR_CONFIG);
+    assert_non_null(strstr(e.detail, "MODEL_REGISTRY_REDIS_URL"));
+    snprintf(path, sizeof path, "%s/node", dir);
+    assert_int_equal(truncate(path, 5), 0);
+    assert_false(data_dir_node(dir, node, &e));
+    assert_ptr_equal(e.kind, &ERR_CORRUPT);
+    assert_int_equal(unlink(path), 0);
+    grow(dir, "control.db");
+    assert_false(data_dir_node(dir, node, &e));
+    assert_ptr_equal(e.kind, &ERR_CONFIG);
+    assert_non_null(strstr(e.detail, "embedded"));
+    temp_dir_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_holder_at_a_time),
+        cmocka_unit_test(a_directory_is_one_node_and_has_one_kind_of_store),
         cmocka_unit_test(a_killed_holder_leaves_no_lock),
         cmocka_unit_test(the_directory_is_made_or_the_reason_said),
     };

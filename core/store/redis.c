@@ -1,0 +1,133 @@
+#include "store/redis.h"
+
+#include "base/cond.h"
+#include "base/ids.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REPLY_MS 5000
+
+static void commit(struct store *s, struct store_commit *c)
+{
+    link_post(&redis_of(s)->control, JOB_COMMIT, c);
+}
+static void journal(struct store *s, struct journal_read *r)
+{
+    link_post(&redis_of(s)->data, JOB_JOURNAL, r);
+}
+static void append(struct store *s, struct series_append *a)
+{
+    link_post(&redis_of(s)->data, JOB_APPEND, a);
+}
+static void read_series(struct store *s, struct series_read *r)
+{
+    link_post(&redis_of(s)->data, JOB_READ, r);
+}
+static void lease(struct store *s, struct lease_request *l)
+{
+    link_post(&redis_of(s)->control, JOB_LEASE, l);
+}
+static void key(struct store *s, struct key_request *k)
+{
+    link_post(&redis_of(s)->control, JOB_KEY, k);
+}
+static void queue(struct store *s, struct queue_request *q)
+{
+    link_post(&redis_of(s)->control, JOB_QUEUE, q);
+}
+
+static void stats(struct store *store, struct store_stats *out)
+{
+    struct redis *s = redis_of(store);
+    pthread_mutex_lock(&s->stats_lock);
+    *out = s->stats;
+    s->stats.commit_seconds_max = 0;
+    out->unavailable_since = s->failing_since;
+    pthread_mutex_unlock(&s->stats_lock);
+    struct link *const links[] = {&s->control, &s->data};
+    for (size_t i = 0; i < 2; i++) {
+        pthread_mutex_lock(&links[i]->lock);
+        int64_t since = links[i]->away_since;
+        pthread_mutex_unlock(&links[i]->lock);
+        if (since && (!out->unavailable_since || since < out->unavailable_since))
+            out->unavailable_since = since;
+    }
+    out->available = out->unavailable_since == 0;
+    out->waiting = atomic_load(&s->control.waiting) + atomic_load(&s->data.waiting);
+}
+
+/* Also takes apart what was opened only half-way. The link that keeps the lease ends last. */
+static void close_store(struct store *store)
+{
+    struct redis *s = redis_of(store);
+    link_stop(&s->data);
+    link_stop(&s->control);
+    direct_close(s);
+    struct link *const links[] = {&s->control, &s->data};
+    for (size_t i = 0; i < 2; i++) {
+        pthread_mutex_destroy(&links[i]->lock);
+        pthread_cond_destroy(&links[i]->wake);
+    }
+    pthread_mutex_destroy(&s->direct_lock);
+    pthread_mutex_destroy(&s->stats_lock);
+    explicit_bzero(&s->url, sizeof s->url);
+    free(s);
+}
+
+static const struct store_ops REDIS_OPS = {
+    .name = "redis",
+    .load = redis_load,
+    .chain = redis_chain,
+    .keys = redis_keys,
+    .mark = redis_mark,
+    .commit = commit,
+    .journal = journal,
+    .append = append,
+    .read = read_series,
+    .lease = lease,
+    .key = key,
+    .queue = queue,
+    .stats = stats,
+    .close = close_store,
+};
+
+static bool direct_start(struct redis *s, bool accept_loss, struct err *e)
+{
+    pthread_mutex_lock(&s->direct_lock);
+    bool ok = direct_connect(s, e) && direct_check(s, accept_loss, e) && direct_take_lease(s, e);
+    pthread_mutex_unlock(&s->direct_lock);
+    return ok;
+}
+
+struct store *store_redis_open(const struct redis_settings *settings, const struct clock *clock,
+                               struct err *e)
+{
+    struct redis *s = mem_zero(1, sizeof *s);
+    char start[ULID_SIZE];
+    s->store.ops = &REDIS_OPS;
+    s->clock = clock;
+    s->reply_ns = (settings->reply_ms ? settings->reply_ms : REPLY_MS) * 1000000LL;
+    ulid_make(clock_wall_ms(&CLOCK_SYSTEM), start);
+    snprintf(s->node, sizeof s->node, "%.48s/", settings->node);
+    snprintf(s->me, sizeof s->me, "%.48s/%s", settings->node, start);
+    pthread_mutex_init(&s->direct_lock, NULL);
+    pthread_mutex_init(&s->stats_lock, NULL);
+    struct link *const links[] = {&s->control, &s->data};
+    for (size_t i = 0; i < 2; i++) {
+        pthread_mutex_init(&links[i]->lock, NULL);
+        cond_init(&links[i]->wake);
+        snprintf(links[i]->reason, sizeof links[i]->reason, "not connected yet");
+    }
+    if (redis_url_parse(settings->url, &s->url, e)) {
+        redis_url_place(&s->url, s->place);
+        if (direct_start(s, settings->accept_loss, e) &&
+            link_start(&s->control, s, "control", true, e) &&
+            link_start(&s->data, s, "data", false, e) && link_wait(&s->control, e) &&
+            link_wait(&s->data, e))
+            return &s->store;
+    }
+    close_store(&s->store);
+    return NULL;
+}

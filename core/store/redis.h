@@ -1,0 +1,172 @@
+/* redis: the store on a Redis server. Room: store (its own use).
+ *
+ * Threads: two links, each a connection, an event loop and a thread: `control` (commits, keys,
+ * leases, queues) and `data` (series, the journal). A request is carried out on its link's thread.
+ * What blocks its caller (load, chain, keys, mark) has a third connection, behind a lock. */
+#ifndef PADDOCK_STORE_REDIS_H
+#define PADDOCK_STORE_REDIS_H
+
+#include "store/job.h"
+#include "store/redis_scripts.h"
+#include "store/redis_url.h"
+#include "store/store.h"
+
+#include <event2/event.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REDIS_DIGEST_SIZE 41
+#define REDIS_ME_SIZE     96
+
+struct redis;
+struct ask;
+
+enum link_state {
+    LINK_AWAY,     /* no connection; the next attempt is at `retry_ns` */
+    LINK_GREETING, /* connecting, or introducing itself */
+    LINK_READY,
+};
+
+struct link {
+    struct redis *store;
+    const char *name;
+    bool keeps_lease; /* this one renews the lease "node" */
+    pthread_t thread;
+    bool started;
+    struct event_base *base;
+    struct event *mail_event, *tick;
+    struct mailbox *mailbox;
+
+    /* the thread's own */
+    redisAsyncContext *connection;
+    enum link_state state;
+    int64_t greeting_ns, retry_ns, renewed_ns;
+    unsigned backoff_ms, greetings; /* replies of the greeting that are still to come */
+    bool renewing, closing, leaving, lost;
+    struct ask *oldest, *newest; /* sent, not answered */
+    char digests[SCRIPTS][REDIS_DIGEST_SIZE];
+
+    atomic_uint waiting;  /* requests posted and not answered */
+    pthread_mutex_t lock; /* what is below */
+    pthread_cond_t wake;
+    bool ready;
+    int64_t away_since; /* ms; 0: it is not */
+    char reason[256];   /* why it is away */
+};
+
+struct redis {
+    struct store store; /* first */
+    const struct clock *clock;
+    struct redis_url url;
+    char place[REDIS_PLACE_SIZE];
+    char node[REDIS_ME_SIZE], me[REDIS_ME_SIZE]; /* what all starts of this node begin with; this */
+    int64_t reply_ns; /* an answer that takes longer ends the connection */
+    struct link control, data;
+
+    pthread_mutex_t direct_lock;
+    redisContext *direct;
+
+    pthread_mutex_t stats_lock;
+    struct store_stats stats;
+    int64_t failing_since; /* ms */
+};
+
+static inline struct redis *redis_of(struct store *s)
+{
+    return (struct redis *)(void *)s;
+}
+
+/* --- redis_link.c: a connection that comes back --- */
+bool link_start(struct link *l, struct redis *s, const char *name, bool keeps_lease, struct err *e)
+    MUST_CHECK;
+/* Wait until it is ready. */
+bool link_wait(struct link *l, struct err *e) MUST_CHECK;
+/* Answer what was asked, leave, end the thread. */
+void link_stop(struct link *l);
+/* [any] Is there a connection? Else `e` says why not. */
+bool link_up(struct link *l, struct err *e) MUST_CHECK;
+/* [any] */
+void link_post(struct link *l, enum job_kind kind, void *request);
+/* [link] After a call ended. */
+void link_rest(struct link *l);
+
+/* --- redis_ask.c: a command, its arguments, its reply --- */
+
+enum ask_result { ASK_DONE, ASK_AGAIN /* it has new arguments: send it */, ASK_FAILED };
+
+/* One request on its way; lives in steps: arguments, send, reply, perhaps again. [link] */
+struct ask {
+    struct ask *before, *after; /* among those sent */
+    struct link *link;
+    struct job *job;
+    struct arena *arena; /* arguments that have to be made, and the state */
+    int64_t sent_ns, begun_ns;
+    enum redis_script script;
+    const char **args;
+    size_t *lens, n, cap;
+    enum ask_result (*reply)(struct ask *c, const redisReply *r, struct err *e);
+    void *state;
+};
+
+struct ask *ask_new(struct link *l, struct job *j) __attribute__((returns_nonnull));
+/* Begin the arguments; a script's first one (this node) is put here. */
+void ask_begin(struct ask *c, enum redis_script script);
+void ask_add(struct ask *c, const void *data, size_t len); /* borrowed until the call ends */
+void ask_text(struct ask *c, const char *text);
+void ask_int(struct ask *c, int64_t n);
+void ask_uint(struct ask *c, uint64_t n);
+/* Send it; what becomes of it is told to `reply`. */
+void ask_send(struct ask *c);
+/* End the request and the call. */
+void ask_end(struct ask *c, const struct err *why);
+
+/* Redis refused: what it said as our error. */
+bool redis_refused(const redisReply *r, struct err *e);
+/* A number in a reply: an integer, or a text that is one. False: it is none. */
+bool redis_number(const redisReply *r, int64_t *out) MUST_CHECK;
+/* Fail with ERR_CORRUPT: a reply that no script of ours gives. */
+bool redis_strange(struct err *e);
+
+/* --- carrying out; each makes the first step --- */
+void redis_commit(struct ask *c);
+void redis_key(struct ask *c);
+void redis_lease(struct ask *c);
+void redis_queue(struct ask *c);
+void redis_append(struct ask *c);
+void redis_read(struct ask *c);
+void redis_journal(struct ask *c);
+
+/* An entry as it lies in the journal, both ways. Unpacked texts point into `data`. */
+void redis_entry_pack(const struct journal_entry *entry, struct bytes *out);
+bool redis_entry_unpack(const char *data, size_t len, struct journal_entry *out) MUST_CHECK;
+/* The indexes that find entries by what they say. `*len` 0: it is in none. */
+#define REDIS_INDEXES 6
+const char *redis_index_of(size_t i, const struct journal_entry *entry, struct arena *a,
+                           size_t *len);
+
+/* --- redis_load.c: what blocks --- */
+bool redis_load(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e),
+                void *ctx, struct store_head *head, struct err *e);
+bool redis_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e);
+bool redis_keys(struct store *s, const char *prefix,
+                bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e);
+bool redis_mark(struct store *s, const char *name, int64_t *value, bool *found, struct err *e);
+
+/* --- redis_direct.c: the connection that blocks, and what is asked at the start --- */
+/* Connect, unless there is a connection that works. */
+bool direct_connect(struct redis *s, struct err *e) MUST_CHECK;
+/* Reply to a command, NULL and `e` on failure. Free it with freeReplyObject(). Under the lock. */
+redisReply *direct_command(struct redis *s, struct err *e, const char *format, ...);
+/* Is it a Redis that may be trusted with this? */
+bool direct_check(struct redis *s, bool accept_loss, struct err *e) MUST_CHECK;
+/* Take the lease "node", also from an earlier start of this node. */
+bool direct_take_lease(struct redis *s, struct err *e) MUST_CHECK;
+void direct_close(struct redis *s);
+
+#define REDIS_LEASE_MS "15000"
+
+#endif

@@ -1,0 +1,194 @@
+#include "store/redis.h"
+
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#define WAIT_S 5
+
+static const struct timeval WAIT = {.tv_sec = WAIT_S};
+
+void direct_close(struct redis *s)
+{
+    if (s->direct)
+        redisFree(s->direct);
+    s->direct = NULL;
+}
+
+redisReply *direct_command(struct redis *s, struct err *e, const char *format, ...)
+{
+    va_list ap;
+    redisReply *r = NULL;
+    if (s->direct) {
+        va_start(ap, format);
+        r = redisvCommand(s->direct, format, ap);
+        va_end(ap);
+    }
+    if (!r) {
+        fail(e, &ERR_IO, "Redis at %s: %s", s->place,
+             s->direct ? s->direct->errstr : "no connection");
+        direct_close(s);
+        return NULL;
+    }
+    if (r->type != REDIS_REPLY_ERROR)
+        return r;
+    redis_refused(r, e);
+    freeReplyObject(r);
+    return NULL;
+}
+
+static bool said_ok(redisReply *r)
+{
+    if (r)
+        freeReplyObject(r);
+    return r != NULL;
+}
+
+bool direct_connect(struct redis *s, struct err *e)
+{
+    const struct redis_url *u = &s->url;
+    struct err old;
+    /* One that Redis closed meanwhile is found out, and closed, by asking. */
+    if (s->direct && said_ok(direct_command(s, &old, "PING")))
+        return true;
+    direct_close(s);
+    s->direct = *u->host ? redisConnectWithTimeout(u->host, u->port, WAIT)
+                         : redisConnectUnixWithTimeout(u->path, WAIT);
+    if (!s->direct || s->direct->err) {
+        fail(e, &ERR_IO, "cannot connect to Redis at %s: %s", s->place,
+             s->direct ? s->direct->errstr : "no memory");
+        direct_close(s);
+        return false;
+    }
+    bool good = redisSetTimeout(s->direct, WAIT) == REDIS_OK;
+    if (good && *u->password)
+        good = said_ok(*u->user ? direct_command(s, e, "AUTH %s %s", u->user, u->password)
+                                : direct_command(s, e, "AUTH %s", u->password));
+    good = good && said_ok(direct_command(s, e, "SELECT %d", u->db));
+    if (!good)
+        direct_close(s);
+    return good;
+}
+
+/* --- what is asked at the start --- */
+
+/* The value of a line "name:value" of INFO. */
+static bool info(const char *text, const char *name, char *out, size_t size)
+{
+    size_t len = strlen(name);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, len) == 0 && line[len] == ':') {
+            line += len + 1;
+            snprintf(out, size, "%.*s", (int)strcspn(line, "\r\n"), line);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_server(struct redis *s, struct err *e)
+{
+    char version[32], mode[32], role[32];
+    redisReply *r = direct_command(s, e, "INFO");
+    if (!r)
+        return false;
+    bool read =
+        r->type == REDIS_REPLY_STRING && info(r->str, "redis_version", version, sizeof version) &&
+        info(r->str, "redis_mode", mode, sizeof mode) && info(r->str, "role", role, sizeof role);
+    freeReplyObject(r);
+    if (!read)
+        return fail(e, &ERR_CONFIG, "%s does not say what it is: no Redis?", s->place);
+    char *end;
+    long major = strtol(version, &end, 10), minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+    if (major < 6 || (major == 6 && minor < 2))
+        return fail(e, &ERR_CONFIG, "Redis at %s is %s: 6.2 is the oldest that will do", s->place,
+                    version);
+    if (strcmp(mode, "standalone") != 0)
+        return fail(e, &ERR_CONFIG, "Redis at %s runs as %s, which this version does not know yet",
+                    s->place, mode);
+    if (strcmp(role, "master") != 0)
+        return fail(e, &ERR_CONFIG, "Redis at %s is a replica: name its master", s->place);
+    log_event(LOG_INFO, "redis_version", "\"version\":\"%s\"", version);
+    return true;
+}
+
+/* What CONFIG GET says; "" if it may not be asked. */
+static bool setting(struct redis *s, const char *name, char *out, size_t size)
+{
+    struct err e;
+    redisReply *r = direct_command(s, &e, "CONFIG GET %s", name);
+    *out = '\0';
+    if (r && r->type == REDIS_REPLY_ARRAY && r->elements == 2)
+        snprintf(out, size, "%s", r->element[1]->str);
+    if (r)
+        freeReplyObject(r);
+    return s->direct != NULL;
+}
+
+static bool check_settings(struct redis *s, bool accept_loss, struct err *e)
+{
+    static const struct {
+        const char *name, *want;
+    } SETTINGS[] = {
+        {"appendonly", "yes"},
+        {"appendfsync", "always"},
+        {"maxmemory-policy", "noeviction"},
+    };
+    char is[64];
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) {
+        if (!setting(s, SETTINGS[i].name, is, sizeof is))
+            return fail(e, &ERR_IO, "Redis at %s went away", s->place);
+        if (strcmp(is, SETTINGS[i].want) == 0)
+            continue;
+        struct err why = {0};
+        fail(&why, &ERR_CONFIG,
+             "Redis at %s has %s %s instead of %s, so it may lose what was acknowledged: change "
+             "it, or give --redis-accept-loss",
+             s->place, SETTINGS[i].name, *is ? is : "(not told)", SETTINGS[i].want);
+        if (!accept_loss) {
+            *e = why;
+            return false;
+        }
+        log_text(LOG_WARN, "redis_may_lose", why.detail);
+    }
+    return true;
+}
+
+/* The layout of what is stored there; put there at the first start. */
+static bool check_format(struct redis *s, struct err *e)
+{
+    if (!said_ok(direct_command(s, e, "HSETNX %s format 1", REDIS_CONTROL "meta")))
+        return false;
+    redisReply *r = direct_command(s, e, "HGET %s format", REDIS_CONTROL "meta");
+    if (!r)
+        return false;
+    bool known = r->type == REDIS_REPLY_STRING && strcmp(r->str, "1") == 0;
+    freeReplyObject(r);
+    return known || fail(e, &ERR_CONFIG,
+                         "what is stored in Redis at %s was made by a newer version", s->place);
+}
+
+bool direct_check(struct redis *s, bool accept_loss, struct err *e)
+{
+    return check_server(s, e) && check_settings(s, accept_loss, e) && check_format(s, e);
+}
+
+bool direct_take_lease(struct redis *s, struct err *e)
+{
+    redisReply *r = direct_command(s, e, "EVAL %s 1 %s %s %s %s 1", REDIS_SCRIPTS[SCRIPT_NODE],
+                                   REDIS_CONTROL "node", s->me, s->node, REDIS_LEASE_MS);
+    if (!r)
+        return false;
+    bool ours = r->type == REDIS_REPLY_STRING && r->len == 0;
+    if (!ours)
+        fail(e, &ERR_CONFIG,
+             "another node (%.64s) works on Redis at %s, and this version allows one only; after "
+             "its end it takes at most 15 seconds until another may start",
+             r->type == REDIS_REPLY_STRING ? r->str : "?", s->place);
+    freeReplyObject(r);
+    return ours;
+}

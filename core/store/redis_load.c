@@ -1,0 +1,233 @@
+#include "store/redis.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What blocks its caller: at start, or rarely. One connection, one lock. */
+
+#define PAGE "500"
+
+static bool begin(struct redis *s, struct err *e)
+{
+    if (!link_up(&s->control, e))
+        return false;
+    pthread_mutex_lock(&s->direct_lock);
+    if (direct_connect(s, e))
+        return true;
+    pthread_mutex_unlock(&s->direct_lock);
+    return false;
+}
+
+static bool end(struct redis *s, bool ok)
+{
+    pthread_mutex_unlock(&s->direct_lock);
+    return ok;
+}
+
+/* Numbers of "meta", 0 where there is none. */
+static bool meta(struct redis *s, int64_t *seq, int64_t *next_uid, int64_t *commits, struct err *e)
+{
+    int64_t *const out[] = {seq, next_uid, commits};
+    redisReply *r = direct_command(s, e, "HMGET %s seq next_uid commits", REDIS_CONTROL "meta");
+    if (!r)
+        return false;
+    bool ok = r->type == REDIS_REPLY_ARRAY && r->elements == 3;
+    for (size_t i = 0; ok && i < 3; i++) {
+        *out[i] = 0;
+        ok = r->element[i]->type == REDIS_REPLY_NIL || redis_number(r->element[i], out[i]);
+    }
+    freeReplyObject(r);
+    return ok || redis_strange(e);
+}
+
+/* --- entities --- */
+
+struct rows {
+    struct store_row *list; /* texts of each in one block, which `kind` begins */
+    size_t n, cap;
+};
+
+static void rows_release(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        free((char *)rows->list[i].kind);
+    free(rows->list);
+    *rows = (struct rows){0};
+}
+
+/* Take one apart: kind NUL ns NUL id, and "revision uid value". */
+static bool add_row(struct rows *rows, const redisReply *id, const redisReply *value)
+{
+    size_t id_len = (size_t)id->len, len = (size_t)value->len;
+    if (rows->n == rows->cap) {
+        rows->cap = rows->cap ? rows->cap * 2 : 256;
+        rows->list = mem_resize(rows->list, rows->cap, sizeof *rows->list);
+    }
+    char *text = mem_alloc(id_len + 1 + len + 1), *ns, *name, *at;
+    memcpy(text, id->str, id_len + 1);
+    memcpy(text + id_len + 1, value->str, len + 1);
+    char *stop = text + id_len + 1 + len;
+    ns = memchr(text, '\0', id_len);
+    name = ns ? memchr(ns + 1, '\0', id_len - (size_t)(ns + 1 - text)) : NULL;
+    struct store_row row = {.kind = text};
+    row.revision = strtoll(text + id_len + 1, &at, 10);
+    row.uid = *at == ' ' ? strtoull(at + 1, &at, 10) : 0;
+    if (!name || *at != ' ') {
+        free(text);
+        return false;
+    }
+    row.ns = ns + 1;
+    row.id = name + 1;
+    row.value = at + 1;
+    row.value_len = (size_t)(stop - row.value);
+    rows->list[rows->n++] = row;
+    return true;
+}
+
+/* One page of a scan; the cursor stands in `cursor`, and is "0" after the last. */
+static bool scan_page(struct redis *s, struct rows *rows, char cursor[32], struct err *e)
+{
+    redisReply *r =
+        direct_command(s, e, "HSCAN %s %s COUNT " PAGE, REDIS_CONTROL "entities", cursor);
+    if (!r)
+        return false;
+    bool ok = r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
+              r->element[1]->type == REDIS_REPLY_ARRAY && r->element[1]->elements % 2 == 0;
+    if (ok)
+        snprintf(cursor, 32, "%s", r->element[0]->str);
+    for (size_t i = 0; ok && i < r->element[1]->elements; i += 2)
+        ok = add_row(rows, r->element[1]->element[i], r->element[1]->element[i + 1]);
+    freeReplyObject(r);
+    return ok || redis_strange(e);
+}
+
+static int row_compare(const void *a, const void *b)
+{
+    const struct store_row *x = a, *y = b;
+    int order = strcmp(x->kind, y->kind);
+    if (!order)
+        order = strcmp(x->ns, y->ns);
+    return order ? order : strcmp(x->id, y->id);
+}
+
+/* A scan shows everything that is there from its begin to its end, some of it twice. It is of one
+ * moment if nobody committed meanwhile. */
+static bool scan(struct redis *s, struct rows *rows, struct store_head *head, struct err *e)
+{
+    for (int attempt = 0; attempt < 10; attempt++) {
+        char cursor[32] = "0";
+        int64_t seq, next_uid, commits, again;
+        rows_release(rows);
+        if (!meta(s, &seq, &next_uid, &commits, e))
+            return false;
+        do {
+            if (!scan_page(s, rows, cursor, e))
+                return false;
+        } while (strcmp(cursor, "0") != 0);
+        *head = (struct store_head){(uint64_t)seq, next_uid ? (uint64_t)next_uid : 1};
+        if (!meta(s, &seq, &next_uid, &again, e))
+            return false;
+        if (commits == again)
+            return true;
+    }
+    return fail(e, &ERR_BUSY, "Redis was changed all the time while it was loaded");
+}
+
+bool redis_load(struct store *store,
+                bool (*row)(void *ctx, const struct store_row *r, struct err *e), void *ctx,
+                struct store_head *head, struct err *e)
+{
+    struct redis *s = redis_of(store);
+    struct rows rows = {0};
+    if (!begin(s, e))
+        return false;
+    bool ok = end(s, scan(s, &rows, head, e));
+    if (ok && rows.n)
+        qsort(rows.list, rows.n, sizeof *rows.list, row_compare);
+    for (size_t i = 0; ok && i < rows.n; i++)
+        if (i == 0 || row_compare(&rows.list[i - 1], &rows.list[i]) != 0)
+            ok = row(ctx, &rows.list[i], e);
+    rows_release(&rows);
+    return ok;
+}
+
+/* --- the rest --- */
+
+/* HGET as a text of the heap; `*out` NULL: there is none. */
+static bool get(struct redis *s, const char *hash, const char *field, char **out, struct err *e)
+{
+    *out = NULL;
+    if (!begin(s, e))
+        return false;
+    redisReply *r = direct_command(s, e, "HGET %s %s", hash, field);
+    bool ok = r && (r->type == REDIS_REPLY_NIL || r->type == REDIS_REPLY_STRING);
+    if (ok && r->type == REDIS_REPLY_STRING)
+        *out = mem_copy(r->str, (size_t)r->len);
+    if (r)
+        freeReplyObject(r);
+    return end(s, ok);
+}
+
+bool redis_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e)
+{
+    char *last;
+    if (!get(redis_of(s), REDIS_CONTROL "chain", ns, &last, e))
+        return false;
+    snprintf(hash, SHA256_HEX_SIZE, "%s", last ? last : JOURNAL_FIRST_HASH);
+    free(last);
+    return true;
+}
+
+bool redis_mark(struct store *s, const char *name, int64_t *value, bool *found, struct err *e)
+{
+    char *text;
+    if (!get(redis_of(s), REDIS_CONTROL "marks", name, &text, e))
+        return false;
+    *found = text != NULL;
+    if (text)
+        *value = strtoll(text, NULL, 10);
+    free(text);
+    return true;
+}
+
+static bool show_key(struct redis *s, const redisReply *key, const redisReply *ends,
+                     bool (*each)(void *ctx, const struct store_key *k), void *ctx, bool *goes_on,
+                     struct err *e)
+{
+    redisReply *r =
+        direct_command(s, e, "HGET %s %b", REDIS_CONTROL "keys", key->str, (size_t)key->len);
+    if (!r)
+        return false;
+    int64_t expires;
+    if (r->type == REDIS_REPLY_STRING && redis_number(ends, &expires))
+        *goes_on = each(ctx, &(struct store_key){key->str, r->str, (size_t)r->len, expires});
+    freeReplyObject(r);
+    return true;
+}
+
+bool redis_keys(struct store *store, const char *prefix,
+                bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e)
+{
+    struct redis *s = redis_of(store);
+    size_t len = strlen(prefix), offset = 0, got = 1;
+    bool goes_on = true, ok = true;
+    int64_t now = clock_wall_ms(s->clock);
+    if (!begin(s, e))
+        return false;
+    while (ok && goes_on && got) {
+        redisReply *r =
+            direct_command(s, e, "ZRANGE %s (%lld +inf BYSCORE LIMIT %lld " PAGE " WITHSCORES",
+                           REDIS_CONTROL "keys:expire", (long long)now, (long long)offset);
+        ok = r && r->type == REDIS_REPLY_ARRAY;
+        got = ok ? r->elements : 0;
+        for (size_t i = 0; ok && goes_on && i + 1 < got; i += 2)
+            if (strncmp(r->element[i]->str, prefix, len) == 0)
+                ok = show_key(s, r->element[i], r->element[i + 1], each, ctx, &goes_on, e);
+        offset += got / 2;
+        if (r)
+            freeReplyObject(r);
+    }
+    return end(s, ok);
+}

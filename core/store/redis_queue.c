@@ -1,0 +1,60 @@
+#include "store/redis.h"
+
+#include <string.h>
+
+#define BOUND 100000
+
+static const char *const OPERATIONS[] = {
+    [QUEUE_PUSH] = "push",
+    [QUEUE_CLAIM] = "claim",
+    [QUEUE_HEARTBEAT] = "heartbeat",
+    [QUEUE_FINISH] = "finish",
+};
+
+static enum ask_result claimed(struct queue_request *q, const redisReply *r, struct err *e)
+{
+    int64_t attempts;
+    if (r->elements != 4 || r->element[1]->type != REDIS_REPLY_STRING ||
+        r->element[2]->type != REDIS_REPLY_STRING || !redis_number(r->element[3], &attempts))
+        return redis_strange(e), ASK_FAILED;
+    size_t id_len = (size_t)r->element[1]->len, len = (size_t)r->element[2]->len;
+    char *id = arena_alloc(q->arena, id_len + 1), *data = arena_alloc(q->arena, len + 1);
+    if (!id || !data)
+        return fail(e, &ERR_MEMORY, "a job is larger than the arena"), ASK_FAILED;
+    q->id = memcpy(id, r->element[1]->str, id_len + 1);
+    q->data = memcpy(data, r->element[2]->str, len + 1);
+    q->len = len;
+    q->attempts = (unsigned)attempts;
+    return ASK_DONE;
+}
+
+static enum ask_result answered(struct ask *c, const redisReply *r, struct err *e)
+{
+    struct queue_request *q = c->job->queue;
+    int64_t found;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !redis_number(r->element[0], &found))
+        return redis_strange(e), ASK_FAILED;
+    if (found < 0)
+        return fail(e, &ERR_BUSY, "%lld jobs wait in the queue '%s' already",
+                    r->elements > 1 ? r->element[1]->integer : 0, q->queue),
+               ASK_FAILED;
+    q->found = found > 0;
+    return q->op == QUEUE_CLAIM && q->found ? claimed(q, r, e) : ASK_DONE;
+}
+
+void redis_queue(struct ask *c)
+{
+    const struct queue_request *q = c->job->queue;
+    int64_t now = clock_wall_ms(c->link->store->clock);
+    ask_begin(c, SCRIPT_QUEUE);
+    ask_text(c, OPERATIONS[q->op]);
+    ask_text(c, q->queue);
+    ask_int(c, now);
+    ask_text(c, q->op == QUEUE_CLAIM ? "" : q->id);
+    ask_text(c, q->worker);
+    ask_int(c, now + q->claim_ms);
+    ask_uint(c, q->bound ? q->bound : BOUND);
+    ask_add(c, q->op == QUEUE_PUSH ? q->data : NULL, q->op == QUEUE_PUSH ? q->len : 0);
+    c->reply = answered;
+    ask_send(c);
+}

@@ -1,0 +1,28 @@
+/* redis_scripts: what is carried out inside Redis, atomically. Room: store (its own use).
+ * Threads: constants.
+ *
+ * Each script's first argument is who this node is: what writes is refused (error NODE) unless the
+ * lease "node" is this node's. The others are told at each script. */
+#ifndef PADDOCK_STORE_REDIS_SCRIPTS_H
+#define PADDOCK_STORE_REDIS_SCRIPTS_H
+
+/* All of the control plane lies in the slot of this tag. */
+#define REDIS_CONTROL "paddock:{c}:"
+
+enum redis_script {
+    SCRIPT_NODE,
+    SCRIPT_LEAVE,
+    SCRIPT_COMMIT,
+    SCRIPT_KEY,
+    SCRIPT_LEASE,
+    SCRIPT_QUEUE,
+    SCRIPT_APPEND,
+    SCRIPT_READ,
+    SCRIPT_JOURNAL,
+    SCRIPTS,
+    PLAIN = SCRIPTS, /* no script: a command of Redis */
+};
+
+extern const char *const REDIS_SCRIPTS[SCRIPTS];
+
+#endif

@@ -1,0 +1,168 @@
+#include "store/redis_url.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WRONG(...) fail(e, &ERR_CONFIG, "MODEL_REGISTRY_REDIS_URL: " __VA_ARGS__)
+
+struct piece {
+    const char *at;
+    size_t len;
+};
+
+static int hex(char c)
+{
+    static const char DIGITS[] = "0123456789abcdef";
+    char low = c >= 'A' && c <= 'F' ? (char)(c + ('a' - 'A')) : c;
+    const char *at = low ? strchr(DIGITS, low) : NULL;
+    return at ? (int)(at - DIGITS) : -1;
+}
+
+/* Decode into `out`; no NUL may come of it. */
+static bool decode(struct piece p, char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p.len; i++) {
+        int c = (unsigned char)p.at[i];
+        if (c == '%') {
+            int high = i + 2 < p.len ? hex(p.at[i + 1]) : -1;
+            int low = i + 2 < p.len ? hex(p.at[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
+            c = high * 16 + low;
+            i += 2;
+        }
+        if (c == 0 || n + 1 >= size)
+            return false;
+        out[n++] = (char)c;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+static bool number(struct piece p, int max, int *out)
+{
+    int n = 0;
+    if (p.len == 0 || p.len > 6)
+        return false;
+    for (size_t i = 0; i < p.len; i++) {
+        if (p.at[i] < '0' || p.at[i] > '9')
+            return false;
+        n = n * 10 + (p.at[i] - '0');
+    }
+    *out = n;
+    return n <= max;
+}
+
+/* [[USER]:PASSWORD@]: what it takes away from `rest`. */
+static bool take_login(struct piece *rest, struct redis_url *out, struct err *e)
+{
+    size_t end = 0;
+    while (end < rest->len && rest->at[end] != '/' && rest->at[end] != '?')
+        end++;
+    const char *at = memrchr(rest->at, '@', end);
+    if (!at)
+        return true;
+    size_t len = (size_t)(at - rest->at);
+    const char *colon = memchr(rest->at, ':', len);
+    if (!colon)
+        return WRONG("before the @ stands user:password, or :password");
+    struct piece user = {rest->at, (size_t)(colon - rest->at)};
+    struct piece password = {colon + 1, (size_t)(at - colon - 1)};
+    if (!decode(user, out->user, sizeof out->user) ||
+        !decode(password, out->password, sizeof out->password))
+        return WRONG("the user or the password is not percent-encoded, or too long");
+    rest->len -= len + 1;
+    rest->at = at + 1;
+    return true;
+}
+
+/* HOST[:PORT][/DB] */
+static bool take_place(struct piece rest, struct redis_url *out, struct err *e)
+{
+    const char *end = rest.at + rest.len, *slash = memchr(rest.at, '/', rest.len);
+    struct piece place = {rest.at, slash ? (size_t)(slash - rest.at) : rest.len};
+    if (slash && slash + 1 < end &&
+        !number((struct piece){slash + 1, (size_t)(end - slash - 1)}, 65535, &out->db))
+        return WRONG("after the / stands the number of a database");
+    struct piece host = place;
+    const char *colon = memrchr(place.at, ':', place.len);
+    const char *bracket = memchr(place.at, ']', place.len);
+    if (place.len && place.at[0] == '[') {
+        if (!bracket)
+            return WRONG("the address begins with [ and has no ]");
+        host = (struct piece){place.at + 1, (size_t)(bracket - place.at - 1)};
+        colon = bracket + 1 < place.at + place.len ? bracket + 1 : NULL;
+    } else if (colon) {
+        host.len = (size_t)(colon - place.at);
+    }
+    out->port = 6379;
+    if (colon && (*colon != ':' ||
+                  !number((struct piece){colon + 1, (size_t)(place.at + place.len - colon - 1)},
+                          65535, &out->port) ||
+                  out->port == 0))
+        return WRONG("after the host stands : and a port of 1 to 65535");
+    return (host.len > 0 && decode(host, out->host, sizeof out->host)) ||
+           WRONG("there is no host, or it is too long");
+}
+
+/* /PATH[?db=DB] */
+static bool take_path(struct piece rest, struct redis_url *out, struct err *e)
+{
+    const char *end = rest.at + rest.len, *query = memchr(rest.at, '?', rest.len);
+    struct piece path = {rest.at, query ? (size_t)(query - rest.at) : rest.len};
+    if (path.len == 0 || path.at[0] != '/' || !decode(path, out->path, sizeof out->path))
+        return WRONG("a socket is named by its absolute path of at most 107 bytes");
+    if (query && (end - query < 5 || memcmp(query, "?db=", 4) != 0 ||
+                  !number((struct piece){query + 4, (size_t)(end - query - 4)}, 65535, &out->db)))
+        return WRONG("after the path of a socket stands nothing but ?db= and a number");
+    return true;
+}
+
+static bool take_scheme(struct piece *rest, bool *is_socket, struct err *e)
+{
+    static const struct {
+        const char *name;
+        bool socket;
+        const char *refused;
+    } SCHEMES[] = {
+        {"redis://", false, NULL},
+        {"redis+unix://", true, NULL},
+        {"unix://", true, NULL},
+        {"rediss://", false, "this version speaks to Redis without TLS only, not yet with it"},
+        {"redis+sentinel://", false, "this version does not ask Sentinels yet"},
+        {"redis+cluster://", false, "this version does not know Redis Cluster yet"},
+    };
+    for (size_t i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
+        size_t len = strlen(SCHEMES[i].name);
+        if (rest->len < len || memcmp(rest->at, SCHEMES[i].name, len) != 0)
+            continue;
+        if (SCHEMES[i].refused)
+            return WRONG("%s: %s", SCHEMES[i].name, SCHEMES[i].refused);
+        rest->at += len;
+        rest->len -= len;
+        *is_socket = SCHEMES[i].socket;
+        return true;
+    }
+    return WRONG("it begins with redis:// or redis+unix://");
+}
+
+bool redis_url_parse(const char *text, struct redis_url *out, struct err *e)
+{
+    struct piece rest = {text, strlen(text)};
+    bool is_socket = false;
+    memset(out, 0, sizeof *out);
+    if (rest.len >= REDIS_URL_MAX)
+        return WRONG("it is longer than %d bytes", REDIS_URL_MAX - 1);
+    if (!take_scheme(&rest, &is_socket, e) || !take_login(&rest, out, e))
+        return false;
+    return is_socket ? take_path(rest, out, e) : take_place(rest, out, e);
+}
+
+void redis_url_place(const struct redis_url *u, char out[REDIS_PLACE_SIZE])
+{
+    if (*u->host)
+        snprintf(out, REDIS_PLACE_SIZE, "%s:%d/%d", u->host, u->port, u->db);
+    else
+        snprintf(out, REDIS_PLACE_SIZE, "%s?db=%d", u->path, u->db);
+}

@@ -1,0 +1,30 @@
+/* redis_url: where a Redis is and how to be let in, from one text. Room: store. Threads: pure.
+ *
+ *   redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]      HOST may be [::1]; port 6379, database 0
+ *   redis+unix://[[USER]:PASSWORD@]/PATH[?db=DB]    also unix://
+ *
+ * User, password and path are percent-encoded. Whatever is wrong, the text of the failure shows
+ * nothing of the URL, which holds a password. */
+#ifndef PADDOCK_STORE_REDIS_URL_H
+#define PADDOCK_STORE_REDIS_URL_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+#define REDIS_URL_MAX 1024
+
+struct redis_url {
+    char user[REDIS_URL_MAX], password[REDIS_URL_MAX]; /* "": none */
+    char host[256];                                    /* "": `path` is a socket */
+    int port;
+    char path[108];
+    int db;
+};
+
+bool redis_url_parse(const char *text, struct redis_url *out, struct err *e) MUST_CHECK;
+/* "host:port/db" or "path/db", for logs and messages: without user and password. */
+#define REDIS_PLACE_SIZE 384
+void redis_url_place(const struct redis_url *u, char out[REDIS_PLACE_SIZE]);
+
+#endif

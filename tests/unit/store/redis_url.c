@@ -1,0 +1,101 @@
+#include "store/redis_url.h"
+
+#include "support/unit.h"
+
+#include <string.h>
+
+#define LEN(array) (sizeof(array) / sizeof *(array))
+
+static void urls_say_where_and_who(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *user, *password, *host, *path, *place;
+        int port, db;
+    } CASES[] = {
+        {"redis://host", "", "", "host", "", "host:6379/0", 6379, 0},
+        {"redis://host/", "", "", "host", "", "host:6379/0", 6379, 0},
+        {"redis://10.0.0.1:7000/12", "", "", "10.0.0.1", "", "10.0.0.1:7000/12", 7000, 12},
+        {"redis://ann:geheim@host:1", "ann", "geheim", "host", "", "host:1/0", 1, 0},
+        {"redis://:p%40%2f%3A@host/3", "", "p@/:", "host", "", "host:6379/3", 6379, 3},
+        {"redis://u:a:b@c@host", "u", "a:b@c", "host", "", "host:6379/0", 6379, 0},
+        {"redis://[::1]:7000", "", "", "::1", "", "::1:7000/0", 7000, 0},
+        {"redis://[::1]/4", "", "", "::1", "", "::1:6379/4", 6379, 4},
+        {"redis+unix:///run/redis.sock", "", "", "", "/run/redis.sock", "/run/redis.sock?db=0", 0,
+         0},
+        {"unix://:pw@/a%20b?db=5", "", "pw", "", "/a b", "/a b?db=5", 0, 5},
+    };
+    for (size_t i = 0; i < LEN(CASES); i++) {
+        struct redis_url u;
+        struct err e = {0};
+        char place[REDIS_PLACE_SIZE];
+        if (!redis_url_parse(CASES[i].url, &u, &e))
+            fail_msg("%s: %s", CASES[i].url, e.detail);
+        assert_string_equal(u.user, CASES[i].user);
+        assert_string_equal(u.password, CASES[i].password);
+        assert_string_equal(u.host, CASES[i].host);
+        assert_string_equal(u.path, CASES[i].path);
+        assert_int_equal(u.port, CASES[i].port);
+        assert_int_equal(u.db, CASES[i].db);
+        redis_url_place(&u, place);
+        assert_string_equal(place, CASES[i].place);
+    }
+}
+
+static void wrong_urls_are_refused_without_showing_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *says;
+    } CASES[] = {
+        {"", "begins with"},
+        {"http://geheim", "begins with"},
+        {"redis:/geheim", "begins with"},
+        {"redis://", "no host"},
+        {"redis://:geheim@", "no host"},
+        {"redis://geheim@host", "user:password"},
+        {"redis://:geheim%2@host", "percent-encoded"},
+        {"redis://:geheim%@host", "percent-encoded"},
+        {"redis://:geheim%zz@host", "percent-encoded"},
+        {"redis://:geheim%00@host", "percent-encoded"},
+        {"redis://:geheim@host:0", "port"},
+        {"redis://:geheim@host:65536", "port"},
+        {"redis://:geheim@host:", "port"},
+        {"redis://:geheim@host:1x", "port"},
+        {"redis://:geheim@host/x", "database"},
+        {"redis://:geheim@host/1/2", "database"},
+        {"redis://:geheim@[::1", "]"},
+        {"redis://:geheim@[::1]x", "port"},
+        {"redis+unix://:geheim@run", "absolute path"},
+        {"redis+unix://", "absolute path"},
+        {"redis+unix:///run?x=geheim", "?db="},
+        {"redis+unix:///run?db=", "?db="},
+        {"rediss://:geheim@host", "not yet"},
+        {"redis+sentinel://:geheim@host", "yet"},
+        {"redis+cluster://:geheim@host", "yet"},
+    };
+    for (size_t i = 0; i < LEN(CASES); i++) {
+        struct redis_url u;
+        struct err e = {0};
+        if (redis_url_parse(CASES[i].url, &u, &e))
+            fail_msg("%s was taken", CASES[i].url);
+        assert_ptr_equal(e.kind, &ERR_CONFIG);
+        if (!strstr(e.detail, CASES[i].says) || !strstr(e.detail, "MODEL_REGISTRY_REDIS_URL"))
+            fail_msg("%s: %s", CASES[i].url, e.detail);
+        assert_null(strstr(e.detail, "geheim"));
+    }
+    struct redis_url u;
+    struct err e = {0};
+    char longest[2000] = "redis://:";
+    memset(longest + 9, 'x', sizeof longest - 10);
+    assert_false(redis_url_parse(longest, &u, &e));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(urls_say_where_and_who),
+        cmocka_unit_test(wrong_urls_are_refused_without_showing_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
