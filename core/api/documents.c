@@ -4,10 +4,10 @@
 #include "api/items.h"
 #include "api/page_cursor.h"
 #include "api/submit.h"
-#include "api/tokens.h"
 #include "api/work.h"
 #include "registry/alert.h"
 #include "registry/document.h"
+#include "registry/flag.h"
 #include "registry/query_documents.h"
 
 #include <string.h>
@@ -17,13 +17,39 @@ static const struct document_type *type_of(const struct request *rq)
     return request_route(rq)->data;
 }
 
+/* The member whose value is not stored but known to the table of uses; NULL: none. */
+static const char *use_member(enum entity_kind kind)
+{
+    return kind == ENTITY_TOKEN  ? "\"last_used_at\":null"
+           : kind == ENTITY_FLAG ? "\"last_evaluated_at\":null"
+                                 : NULL;
+}
+
+/* Its place, which is the last of this text: what comes before may hold anything. */
+static const char *place_of(const char *json, const char *member)
+{
+    const char *at = NULL, *next = json;
+    while ((next = strstr(next, member)))
+        at = next++;
+    return at;
+}
+
 /* The text that clients see: most kinds have it ready. */
 static const char *shown(struct api *api, struct arena *a, const struct document *d, size_t *len)
 {
-    if (d->entity.kind == ENTITY_TOKEN)
-        return token_shown(api, a, d, len);
+    const char *json = d->entity.json, *member = use_member(d->entity.kind);
+    int64_t at = member ? token_usage_last(api->usage, d->entity.uid) : 0;
+    const char *place = at ? place_of(json, member) : NULL;
     *len = d->entity.json_len;
-    return d->entity.json;
+    if (!place)
+        return json;
+    char time[TIME_TEXT_SIZE];
+    time_format(at, time);
+    size_t name = strlen(member) - 4;
+    const char *text = arena_printf(a, "%.*s%.*s\"%s\"%s", (int)(place - json), json, (int)name,
+                                    member, time, place + name + 4);
+    *len = strlen(text);
+    return text;
 }
 
 /* --- list --- */
@@ -31,6 +57,7 @@ static const char *shown(struct api *api, struct arena *a, const struct document
 struct listing {
     struct document_query query;
     const char *order; /* "-created_at" */
+    bool stale;        /* only flags that are */
 };
 
 static const struct field *field_of(const struct document_type *t, const char *name)
@@ -78,9 +105,22 @@ static size_t items_that_fit(const struct document_page *page)
     return n;
 }
 
-static bool may_read(const struct document *d, void *ctx)
+/* Who looks, at what. */
+struct looking {
+    const struct work *w;
+    bool stale;
+    int64_t now_ms;
+};
+
+static bool is_wanted(const struct document *d, void *ctx)
 {
-    return grants_allow(ctx, d->entity.ns, entity_owner(&d->entity), ACTION_BIT(ACTION_READ));
+    const struct looking *l = ctx;
+    const struct work *w = l->w;
+    if (w->grants &&
+        !grants_allow(w->grants, d->entity.ns, entity_owner(&d->entity), ACTION_BIT(ACTION_READ)))
+        return false;
+    return !l->stale ||
+           flag_is_stale(flag_of(d), token_usage_last(w->api->usage, d->entity.uid), l->now_ms);
 }
 
 static bool page_render(struct work *w, const struct view *v)
@@ -89,8 +129,9 @@ static bool page_render(struct work *w, const struct view *v)
     struct document_query q = l->query;
     struct document_page page;
     q.ns = w->ns;
-    q.may_see = w->grants ? may_read : NULL;
-    q.ctx = (void *)(uintptr_t)w->grants;
+    struct looking looking = {w, l->stale, clock_wall_ms(w->api->clock)};
+    q.may_see = w->grants || l->stale ? is_wanted : NULL;
+    q.ctx = &looking;
     if (!query_documents(v, &q, w->arena, &page, &w->err))
         return false;
     size_t fit = items_that_fit(&page);
@@ -125,6 +166,7 @@ void document_list(struct request *rq)
         return;
     struct listing *l = arena_zero(c.arena, sizeof *l);
     l->query = (struct document_query){.type = type_of(rq), .ns = c.ns, .limit = (size_t)c.q.limit};
+    l->stale = c.q.stale && strcmp(c.q.stale, "true") == 0;
     read_filters(&c, &l->query);
     if (!read_order(&c, l, &e) || !call_labels(&c, &l->query.labels, &l->query.n_labels, &e) ||
         !page_cursor_read(c.arena, c.q.cursor, l->order, &l->query.after, &e)) {

@@ -15,4 +15,13 @@ struct evaluation {
 };
 extern const struct field EVALUATION_FIELDS[];
 
+struct simulation {
+    int64_t population;   /* -1: not given */
+    const char *contexts; /* JSON array */
+    const char *draft;    /* JSON object; NULL: none */
+    const char *draft_policy_source;
+    int64_t at; /* 0: now */
+};
+extern const struct field SIMULATION_FIELDS[];
+
 #endif

@@ -53,6 +53,7 @@ static void evaluate(struct call *c, const struct evaluation *ev, const json_t *
                                         .ns = c->ns,
                                         .context = context,
                                         .at_ms = ev->at ? ev->at : clock_wall_ms(c->api->clock),
+                                        .now_ms = clock_wall_ms(c->api->clock),
                                         .trace = ev->explain ? &trace : NULL};
         struct flag_answer a;
         flag_set_ask(s->flags, d, &q, &a);

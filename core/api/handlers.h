@@ -70,6 +70,10 @@ void types_get(struct request *rq);
 void deliveries_list(struct request *rq);
 void webhook_test_post(struct request *rq);
 
+/* flag_versions.c, flag_simulate.c */
+void flag_versions(struct request *rq);
+void flag_rollback_post(struct request *rq);
+void flag_simulate(struct request *rq);
 /* policies.c, policy_drafts.c, policy_changes.c */
 void policies_list(struct request *rq);
 void policy_get(struct request *rq);

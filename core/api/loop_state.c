@@ -16,6 +16,13 @@
  * allows. */
 #define WAIT_MS 1000
 
+#define FLAG_USE_COARSE_MS 3600000 /* of 30 days that count */
+
+static void flag_seen(void *ctx, uint64_t uid, int64_t at_ms)
+{
+    token_usage_tell(ctx, uid, at_ms, FLAG_USE_COARSE_MS);
+}
+
 bool api_loop_start(struct loop *l, void *app, struct err *e)
 {
     struct api *api = app;
@@ -33,12 +40,12 @@ bool api_loop_start(struct loop *l, void *app, struct err *e)
 
 void api_loop_stop(struct loop *l, void *app)
 {
-    (void)app;
     struct loop_state *s = loop_state(l);
     if (!s)
         return;
     ingests_free(s);
     resolved_free(s->resolved);
+    flag_set_seen(s->flags, flag_seen, ((struct api *)app)->usage);
     flag_set_free(s->flags);
     policy_set_free(s->policies);
     engine_part(s->reader);
@@ -87,6 +94,7 @@ void api_loop_tick(struct loop *l, void *app)
     if (!s)
         return;
     token_usage_tick(api->usage, &s->usage, loop_wall_ms(l));
+    flag_set_seen(s->flags, flag_seen, api->usage);
     denials_tick(api->denials, loop_wall_ms(l));
     events_tick(s, loop_wall_ms(l));
     if (s->waiting)

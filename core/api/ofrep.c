@@ -123,8 +123,11 @@ void ofrep_evaluate(struct request *rq)
     const struct view *v = view_enter(c.reader);
     const struct document *d = view_document(v, &FLAG_TYPE, c.ns, key);
     if (d) {
-        const struct flag_question q = {
-            .view = v, .ns = c.ns, .context = context, .at_ms = clock_wall_ms(c.api->clock)};
+        const struct flag_question q = {.view = v,
+                                        .ns = c.ns,
+                                        .context = context,
+                                        .at_ms = clock_wall_ms(c.api->clock),
+                                        .now_ms = clock_wall_ms(c.api->clock)};
         flag_set_ask(s->flags, d, &q, &a);
         bytes_char(&b, '{');
         if (a.reason == FLAG_NO_UNIT)
@@ -178,6 +181,7 @@ static void make_tag(struct bulk *b, uint64_t policies, const char *body, size_t
     b->tag = hash64(b->q.ns, strlen(b->q.ns), policies);
     view_each_of(b->q.view, ENTITY_FLAG, b->q.ns, tag_entity, b);
     view_each_of(b->q.view, ENTITY_SEGMENT, b->q.ns, tag_entity, b);
+    view_each_of(b->q.view, ENTITY_LAYER, b->q.ns, tag_entity, b);
     b->tag = hash64(body, len, b->tag);
     if (b->timed) {
         const int64_t minute = b->q.at_ms / TIME_GRAIN;
@@ -228,6 +232,7 @@ void ofrep_bulk(struct request *rq)
                                  .context = context,
                                  .context_id = flag_set_context_id(s->flags),
                                  .at_ms = clock_wall_ms(c.api->clock)};
+    b.q.now_ms = b.q.at_ms;
     make_tag(&b, policies_generation(c.api->policies), body, len, tag);
     bool same = tag_matches(known ? known : c.q.flag_config_etag, tag);
     if (!same) {

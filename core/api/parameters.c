@@ -161,9 +161,14 @@ const struct field FLAGS_PARAMETERS[] = {
     FILTER("owner", "Only flags of this owner."),
     CHOICE("enabled", filter, BOOLEANS, "Only those that are enabled, or are not."),
     CHOICE("killed", filter, BOOLEANS, "Only those that are killed, or are not."),
+    FILTER("layer", "Only flags of this layer."),
+    CHOICE("stale", stale, BOOLEANS,
+           "true: only those that were not asked, or gave everybody the same, for 30 days."),
     DOCUMENTS_PAGE,
     END,
 };
+
+const struct field LAYERS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 
 const struct field SEGMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 

@@ -33,6 +33,7 @@ struct parameters {
     int64_t last_event_id; /* -1: not given */
     const char *on_invalid;
     const char *policy_kind;
+    const char *stale;
     int64_t policy_version;
     const char *flag_config_etag;
     const char *delivery_status;
@@ -57,6 +58,7 @@ extern const struct field EVENTS_PARAMETERS[];
 extern const struct field POLICIES_PARAMETERS[];
 extern const struct field POLICY_PARAMETERS[];
 extern const struct field FLAGS_PARAMETERS[];
+extern const struct field LAYERS_PARAMETERS[];
 extern const struct field SEGMENTS_PARAMETERS[];
 extern const struct field BULK_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];

@@ -11,6 +11,7 @@
 #include "registry/alert.h"
 #include "registry/dataset.h"
 #include "registry/flag.h"
+#include "registry/layer.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/segment.h"
@@ -29,6 +30,7 @@
 #define WEBHOOK   BASE "/webhooks/{webhook_id}"
 #define POLICY    BASE "/policies/{kind}/{name}"
 #define FLAG      BASE "/flags/{key}"
+#define LAYER     BASE "/layers/{layer}"
 #define SEGMENT   BASE "/segments/{segment}"
 #define RUN       BASE "/validation/runs/{run_id}"
 #define PIN       BASE "/validation/baseline/{model_id}"
@@ -287,6 +289,36 @@ const struct route ROUTES[] = {
      .flags = ROUTE_UNKEYED, .body = EVALUATION_FIELDS,
      TELLS("Flags", "Ask a flag, with an explanation if wanted.",
            "200 Evaluation;404 FLAG_NOT_FOUND")},
+    {OP(GET, FLAG "/versions", "flag_versions", flag_versions), READ, .query = PAGE_PARAMETERS,
+     TELLS("Flags", "What a flag was, newest first.", "200 FlagVersionList;404 FLAG_NOT_FOUND")},
+    {OP(POST, FLAG "/rollback", "flag_rollback", flag_rollback_post), .action = "flag.write", KEYED,
+     .body = FLAG_ROLLBACK_FIELDS,
+     TELLS("Flags", "Make a flag what it was; units fall where they fell then.",
+           "200 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 "
+           "FLAG_NOT_FOUND,FLAG_VERSION_NOT_FOUND" STALE ";503 OVERLOADED")},
+    {OP(POST, FLAG "/simulate", "flag_simulate", flag_simulate), .action = "read",
+     .flags = ROUTE_UNKEYED, .body = SIMULATION_FIELDS,
+     TELLS("Flags", "Ask a flag as it would be beside the flag as it is.",
+           "200 Simulation;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 FLAG_NOT_FOUND;"
+           "422 POLICY_INVALID;503 OVERLOADED")},
+    {OP(GET, BASE "/layers", "layers_list", document_list), .query = LAYERS_PARAMETERS, READ,
+     DOCUMENTS(LAYER_TYPE), TELLS("Flags", "List layers.", "200 LayerList")},
+    {OP(POST, BASE "/layers", "layer_create", document_post), .action = "flag.write", KEYED,
+     .body = LAYER_FIELDS, DOCUMENTS(LAYER_TYPE),
+     TELLS("Flags", "Create a layer.", "201 Layer;400 READ_ONLY_FIELD;409 LAYER_EXISTS")},
+    {OP(GET, LAYER, "layer_get", document_get), READ, .query = READ_PARAMETERS,
+     DOCUMENTS(LAYER_TYPE), TELLS("Flags", "One layer.", "200 Layer;304;404 LAYER_NOT_FOUND")},
+    {OP(PATCH, LAYER, "layer_patch", document_change), .action = "flag.write", .body = LAYER_FIELDS,
+     DOCUMENTS(LAYER_TYPE),
+     TELLS("Flags", "Change some of a layer's fields (JSON merge patch).",
+           "200 Layer;400 READ_ONLY_FIELD;404 LAYER_NOT_FOUND" STALE)},
+    {OP(PUT, LAYER, "layer_replace", document_put_one), .action = "flag.write",
+     .body = LAYER_FIELDS, DOCUMENTS(LAYER_TYPE),
+     TELLS("Flags", "Replace a layer's fields, or create it.",
+           "200 Layer;201 Layer;400 READ_ONLY_FIELD" STALE)},
+    {OP(DELETE, LAYER, "layer_delete", document_remove), .action = "flag.write", NOTHING,
+     DOCUMENTS(LAYER_TYPE),
+     TELLS("Flags", "Delete a layer.", "204;404 LAYER_NOT_FOUND;409 LAYER_IN_USE" STALE)},
     {OP(GET, BASE "/segments", "segments_list", document_list), .query = SEGMENTS_PARAMETERS, READ,
      DOCUMENTS(SEGMENT_TYPE), TELLS("Flags", "List segments.", "200 SegmentList")},
     {OP(POST, BASE "/segments", "segment_create", document_post), .action = "flag.write", KEYED,

@@ -7,6 +7,7 @@
 #include "registry/baseline.h"
 #include "registry/dataset.h"
 #include "registry/flag.h"
+#include "registry/layer.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
 #include "registry/segment.h"
@@ -147,13 +148,23 @@ const struct schema SCHEMAS[] = {
      "{token:s}", NULL},
     {"Flag", "A question with a few answers, and who gets which.", FLAG_FIELDS, NULL, NULL},
     {"FlagList", NULL, NULL, NULL, "Flag"},
+    {"FlagVersion", "What a flag was, and how it became so.", NULL,
+     "{version:i at:t action:s actor:" ACTOR " reason:s? flag:{*:any}}", NULL},
+    {"FlagVersionList", NULL, NULL, NULL, "FlagVersion"},
+    {"Simulation", "A flag as it would be beside the flag as it is. `complete` false: time was up.",
+     NULL,
+     "{asked:i complete:b moved:i moved_ratio:n variants:[{variant:s today_ratio:n draft_ratio:n "
+     "today:i draft:i}] errors:i unit_missing:i first_error:s? us_per_call:n?}",
+     NULL},
+    {"Layer", "Flags that share units without overlapping.", LAYER_FIELDS, NULL, NULL},
+    {"LayerList", NULL, NULL, NULL, "Layer"},
     {"Segment", "A named set of units.", SEGMENT_FIELDS, NULL, NULL},
     {"SegmentList", NULL, NULL, NULL, "Segment"},
     {"Evaluation", "What a flag gives, and why.", NULL,
      "{key:s value:any variant:s "
      "reason:(STATIC|TARGETING_MATCH|SPLIT|DEFAULT|DISABLED|KILLED|ERROR) "
      "error_code:s? error:s? metadata:{flag_revision:i policy~:s note~:s policy_error~:b} "
-     "trace~:[{call:s args:[any] result:any line:i}]}",
+     "trace~:[{call:s args:[any] result:any place~:i line:i}]}",
      NULL},
     {"OfrepRequest", "As OFREP 0.3 has it. Other members are let pass.", NULL,
      "{context~:{*:any}?}", NULL},
@@ -246,6 +257,10 @@ const struct member_shape MEMBER_SHAPES[] = {
     {FLAG_FIELDS, "allocation", "[{from:i to:i variant:s}]"},
     {FLAG_FIELDS, "prerequisites", "[{flag:s variants:[s]}]"},
     {SEGMENT_FIELDS, "units", "[s]"},
+    {LAYER_FIELDS, "ranges", "[{flag:s from:i to:i}]"},
+    {LAYER_FIELDS, "holdout", "{from:i to:i}?"},
+    {SIMULATION_FIELDS, "contexts", "[{*:any}]"},
+    {SIMULATION_FIELDS, "draft", "{*:any}?"},
     {RUN_FIELDS, "labels", "{*:s}"},
     {RUN_BODY_FIELDS, "labels", "{*:s}"},
     {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
@@ -270,6 +285,9 @@ const struct body_name BODY_NAMES[] = {
     {WEBHOOK_FIELDS, "Webhook"},
     {FLAG_FIELDS, "Flag"},
     {SEGMENT_FIELDS, "Segment"},
+    {LAYER_FIELDS, "Layer"},
+    {FLAG_ROLLBACK_FIELDS, "FlagRollback"},
+    {SIMULATION_FIELDS, "SimulationRequest"},
     {EVALUATION_FIELDS, "EvaluationRequest"},
     {.table = NULL},
 };

@@ -16,7 +16,7 @@
 
 struct usage {
     uint64_t uid;
-    int64_t at, written;
+    int64_t at, written, coarse;
 };
 
 struct token_usage {
@@ -140,7 +140,7 @@ static void write_out(struct token_usage *u, bool all)
         pthread_mutex_lock(&u->lock);
         while (n < WRITE_AT_ONCE && map_next(u->map, &at, &key, &len, &value)) {
             struct usage *x = value;
-            if (x->at > x->written)
+            if (x->at > x->written + (all ? 0 : x->coarse))
                 list[n++] = writing_of(u, x);
         }
         u->writing += (unsigned)n;
@@ -164,12 +164,13 @@ void token_usage_close(struct token_usage *u)
 
 /* --- the loops --- */
 
-static void tell(struct token_usage *u, uint64_t uid, int64_t at)
+void token_usage_tell(struct token_usage *u, uint64_t uid, int64_t at_ms, int64_t coarse_ms)
 {
     pthread_mutex_lock(&u->lock);
     struct usage *x = place_of(u, uid);
-    if (at > x->at)
-        x->at = at;
+    if (at_ms > x->at)
+        x->at = at_ms;
+    x->coarse = coarse_ms;
     pthread_mutex_unlock(&u->lock);
 }
 
@@ -179,7 +180,7 @@ void token_usage_note(struct token_usage *u, struct usage_places *places, uint64
     size_t i = uid % USAGE_PLACES;
     if (places->list[i].uid != uid) {
         if (places->list[i].at > places->list[i].told)
-            tell(u, places->list[i].uid, places->list[i].at);
+            token_usage_tell(u, places->list[i].uid, places->list[i].at, 0);
         places->list[i].uid = uid;
         places->list[i].told = 0;
     }
@@ -191,7 +192,7 @@ void token_usage_tick(struct token_usage *u, struct usage_places *places, int64_
     for (size_t i = 0; i < USAGE_PLACES; i++) {
         if (places->list[i].at <= places->list[i].told)
             continue;
-        tell(u, places->list[i].uid, places->list[i].at);
+        token_usage_tell(u, places->list[i].uid, places->list[i].at, 0);
         places->list[i].told = places->list[i].at;
     }
     pthread_mutex_lock(&u->lock);

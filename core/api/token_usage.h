@@ -1,4 +1,5 @@
-/* token_usage: when tokens were last used. Room: api. Threads: see each function.
+/* token_usage: when tokens were last used, and flags last asked; both by their uid. Room: api.
+ * Threads: see each function.
  *
  * Use is no change: it is neither journalled nor part of the token's revision. Each loop notes it
  * in a few places of its own and tells the table about once a second; the table is written to the
@@ -33,6 +34,9 @@ struct usage_places {
 };
 void token_usage_note(struct token_usage *u, struct usage_places *places, uint64_t uid,
                       int64_t now_ms);
+/* A use that somebody else has noted. It is written to the store only if the one written is older
+ * than `coarse_ms`, and at the end. [any] */
+void token_usage_tell(struct token_usage *u, uint64_t uid, int64_t at_ms, int64_t coarse_ms);
 /* Once in a while: tell the table what was noted, and have it written when it is time. */
 void token_usage_tick(struct token_usage *u, struct usage_places *places, int64_t now_ms);
 

@@ -1,28 +1,9 @@
-#include "api/tokens.h"
-
 #include "api/handlers.h"
 #include "api/submit.h"
 #include "base/ids.h"
 #include "registry/token.h"
 
 #include <string.h>
-
-const char *token_shown(struct api *api, struct arena *a, const struct document *d, size_t *len)
-{
-    static const char UNKNOWN[] = "\"last_used_at\":null";
-    int64_t at = token_usage_last(api->usage, d->entity.uid);
-    const char *place = strstr(d->entity.json, UNKNOWN);
-    *len = d->entity.json_len;
-    if (!at || !place)
-        return d->entity.json;
-    char time[TIME_TEXT_SIZE];
-    time_format(at, time);
-    const char *text =
-        arena_printf(a, "%.*s\"last_used_at\":\"%s\"%s", (int)(place - d->entity.json),
-                     d->entity.json, time, place + sizeof UNKNOWN - 1);
-    *len = strlen(text);
-    return text;
-}
 
 /* A secret for a token to be made; nobody but its maker ever sees it. */
 static const char *fresh_secret(struct request *rq)

@@ -35,8 +35,9 @@ static int line_of_caller(lua_State *L)
     return lua_getstack(L, 1, &at) && lua_getinfo(L, "l", &at) ? at.currentline : 0;
 }
 
-/* End a helper whose one result is on top and whose arguments are 1..args. */
-static int done(lua_State *L, const char *name, int args)
+/* End a helper whose one result is on top and whose arguments are 1..args; `place` is the bucket
+ * that it looked at, -1: none. */
+static int done_at(lua_State *L, const char *name, int args, int64_t place)
 {
     const struct policy *p = sandbox_owner(L);
     struct bytes *b = p->env ? p->env->trace : NULL;
@@ -56,6 +57,8 @@ static int done(lua_State *L, const char *name, int args)
     bytes_char(b, ']');
     json_key(b, "result");
     put_traced(b, L, -1);
+    if (place >= 0)
+        json_kv_int(b, "place", place);
     json_kv_int(b, "line", line_of_caller(L));
     bytes_char(b, '}');
     if (b->full) { /* whole rows only */
@@ -63,6 +66,11 @@ static int done(lua_State *L, const char *name, int args)
         b->data[before] = '\0';
     }
     return 1;
+}
+
+static int done(lua_State *L, const char *name, int args)
+{
+    return done_at(L, name, args, -1);
 }
 
 /* ---- units ---- */
@@ -101,8 +109,9 @@ static int env_bucket(lua_State *L)
     const char *salt = luaL_optstring(L, 2, NULL);
     if (!salt)
         salt = flag_of(L)->salt;
-    lua_pushnumber(L, bucket_of(salt, BUCKET_GATE, unit, len) / 1000.0);
-    return done(L, "bucket", 2);
+    uint32_t place = bucket_of(salt, BUCKET_GATE, unit, len);
+    lua_pushnumber(L, place / 1000.0);
+    return done_at(L, "bucket", 2, place);
 }
 
 /* split(unit): the variant in whose range the unit falls. */
@@ -114,11 +123,11 @@ static int env_split(lua_State *L)
     if (flag->share_count == 0)
         return luaL_error(L, "env.split: the flag has no weights");
     const char *unit = unit_at(L, 1, &len);
-    int arm =
-        share_at(flag->shares, flag->share_count, bucket_of(flag->salt, BUCKET_SPLIT, unit, len));
+    uint32_t place = bucket_of(flag->salt, BUCKET_SPLIT, unit, len);
+    int arm = share_at(flag->shares, flag->share_count, place);
     size_t variant = arm >= 0 ? (size_t)arm : flag->default_variant;
     lua_pushlstring(L, flag->variants[variant], flag->variant_lens[variant]);
-    return done(L, "split", 1);
+    return done_at(L, "split", 1, place);
 }
 
 static int env_in_segment(lua_State *L)

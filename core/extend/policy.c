@@ -197,6 +197,11 @@ enum policy_kind policy_kind(const struct policy *p)
     return p->kind;
 }
 
+const char *policy_name(const struct policy *p)
+{
+    return p->name;
+}
+
 const char *policy_summary(const struct policy *p)
 {
     return p->summary ? p->summary : "";

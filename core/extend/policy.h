@@ -33,6 +33,7 @@ struct policy *policy_load(enum policy_kind kind, const char *name, const char *
 void policy_free(struct policy *p); /* NULL is allowed */
 
 enum policy_kind policy_kind(const struct policy *p);
+const char *policy_name(const struct policy *p);    /* as it was loaded */
 const char *policy_summary(const struct policy *p); /* never NULL */
 size_t policy_memory(const struct policy *p);       /* of its state now, bytes */
 size_t policy_memory_peak(const struct policy *p);

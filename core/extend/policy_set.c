@@ -36,6 +36,9 @@ struct policy_set {
     struct policies *catalog;
     struct map *slots; /* by kind, version, name and namespace */
     uint64_t loads;
+    bool uncounted;
+    struct policy_slot draft;   /* its policy is NULL: none */
+    struct policy_entry nobody; /* of the draft */
 };
 
 struct policy_set *policy_set_new(struct policies *catalog)
@@ -44,6 +47,18 @@ struct policy_set *policy_set_new(struct policies *catalog)
     set->catalog = catalog;
     set->slots = map_new();
     return set;
+}
+
+void policy_set_uncounted(struct policy_set *set)
+{
+    set->uncounted = true;
+}
+
+void policy_set_draft(struct policy_set *set, struct policy *draft)
+{
+    set->draft.policy = draft;
+    set->draft.entry = &set->nobody;
+    set->draft.load_id = ++set->loads;
 }
 
 static void unload(struct policy_slot *l)
@@ -69,6 +84,7 @@ void policy_set_free(struct policy_set *set)
         free(l);
     }
     map_free(set->slots);
+    unload(&set->draft);
     free(set);
 }
 
@@ -170,6 +186,12 @@ bool policy_set_begin(struct policy_set *set, const struct policy_ref *ref, stru
 {
     char key[KEY_MAX];
     uint64_t generation = policies_generation(set->catalog);
+    struct policy *draft = set->draft.policy;
+    if (draft && policy_kind(draft) == ref->kind && strcmp(policy_name(draft), ref->name) == 0) {
+        *use = (struct policy_use){
+            .policy = draft, .load_id = set->draft.load_id, .slot = &set->draft, .set = set};
+        return true;
+    }
     size_t len = slot_key(ref, key);
     struct policy_slot *l = len ? map_get(set->slots, key, len) : NULL;
     if (!l && (!len || map_count(set->slots) >= SLOTS_MAX))
@@ -205,6 +227,8 @@ void policy_set_end(const struct policy_use *use, const struct err *failure)
 {
     struct policy_entry *entry = use->slot->entry;
     const struct policies *catalog = use->set->catalog;
+    if (use->set->uncounted)
+        return;
     if (use->started_ns) {
         unsigned cell = time_cell(clock_mono_ns(catalog->clock) - use->started_ns);
         atomic_fetch_add_explicit(&entry->times[cell], 1, memory_order_relaxed);
@@ -225,6 +249,8 @@ struct policy *policy_set_loaded(struct policy_set *set, uint64_t load_id)
     const void *key;
     size_t at = 0, len;
     void *value;
+    if (set->draft.policy && set->draft.load_id == load_id)
+        return set->draft.policy;
     while (map_next(set->slots, &at, &key, &len, &value)) {
         const struct policy_slot *l = value;
         if (l->policy && l->load_id == load_id)

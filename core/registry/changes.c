@@ -50,6 +50,10 @@ const char *const JOURNAL_ACTIONS[] = {
     "flag.created",
     "flag.updated",
     "flag.deleted",
+    "flag.rolled_back", /* to an earlier version */
+    "layer.created",
+    "layer.updated",
+    "layer.deleted",
     "segment.created",
     "segment.updated",
     "segment.deleted",

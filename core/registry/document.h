@@ -43,6 +43,7 @@ struct document_write {
     struct changes *out;           /* further changes of the same command may be put here */
     const struct document *before; /* NULL: it is created */
     void *want;                    /* the kind's struct as it is to become; may be completed */
+    const void *like;              /* the kind's struct of the past that is to return; or NULL */
     struct faults faults;
 };
 
@@ -118,6 +119,15 @@ struct entity *document_parse(const struct document_type *t, const struct entity
 bool document_create(struct command *c, struct head *h, struct changes *out, struct err *e);
 bool document_patch(struct command *c, struct head *h, struct changes *out, struct err *e);
 bool document_replace(struct command *c, struct head *h, struct changes *out, struct err *e);
+/* Make the one that c->id names what it was: `past` is its text then. */
+struct document_past {
+    const struct document_type *type;
+    const char *text;
+    size_t len;
+    const char *action; /* of the journal */
+};
+bool document_restore(struct command *c, struct head *h, struct changes *out,
+                      const struct document_past *past, struct err *e);
 bool document_delete(struct command *c, struct head *h, struct changes *out, struct err *e);
 
 /* --- for decide functions of a kind's own --- */

@@ -118,7 +118,7 @@ static void keep_unseen(struct document_write *w)
     fields_copy(table, keep, w->want, w->before->fields);
 }
 
-static bool change(struct document_write *w, const json_t *body, struct err *e)
+static bool change(struct document_write *w, const json_t *body, const char *action, struct err *e)
 {
     const struct document_head *old = w->before->fields;
     struct document_head *head = w->want;
@@ -134,7 +134,7 @@ static bool change(struct document_write *w, const json_t *body, struct err *e)
         return answer_entity(w->c, 200, &w->before->entity, NULL, e);
     if (!owner_allowed(w, e) || !checked(w, e))
         return false;
-    const struct entity *after = document_put(w, w->type->updated, NULL, e);
+    const struct entity *after = document_put(w, action, NULL, e);
     return after && answer_entity(w->c, 200, after, NULL, e);
 }
 
@@ -147,7 +147,7 @@ static bool patch(struct document_write *w, struct err *e)
     json_t *merged = w->c->body ? json_merge(text, w->c->body) : json_incref(text);
     json_decref(text);
     patch_unknown(w->c, w->type->fields, &w->faults);
-    bool ok = change(w, merged, e);
+    bool ok = change(w, merged, w->type->updated, e);
     json_decref(merged);
     return ok;
 }
@@ -187,11 +187,45 @@ bool document_replace(struct command *c, struct head *h, struct changes *out, st
     bool ok;
     if (view_document(h->view, w.type, c->ns, c->id)) {
         w.before = addressed_document(w.type, c, h, e);
-        ok = w.before && body_revision_fits(c, &w.before->entity, e) && change(&w, c->body, e);
+        ok = w.before && body_revision_fits(c, &w.before->entity, e) &&
+             change(&w, c->body, w.type->updated, e);
     } else {
         ok = put_new(&w, e);
     }
     return ok || refused(out);
+}
+
+/* --- going back --- */
+
+static bool restore(struct document_write *w, const struct document_past *past, struct err *e)
+{
+    struct faults ignored; /* it was good when it was stored; the check looks at it again */
+    json_t *text = json_read(past->text, past->len, e);
+    void *like = arena_zero(w->c->arena, w->type->size);
+    if (!text)
+        return false;
+    faults_init(&ignored, w->c->arena);
+    if (w->type->init)
+        w->type->init(like, w->h->rules);
+    bool read =
+        fields_decode(w->type->fields, text, "", DECODE_STORED, like, w->c->arena, NULL, &ignored);
+    w->like = like;
+    bool ok = read ? change(w, text, past->action, e)
+                   : fail(e, &ERR_CORRUPT, "the text of the past is damaged");
+    json_decref(text);
+    return ok;
+}
+
+bool document_restore(struct command *c, struct head *h, struct changes *out,
+                      const struct document_past *past, struct err *e)
+{
+    struct document_write w = {.type = past->type, .c = c, .h = h, .out = out};
+    w.want = arena_zero(c->arena, past->type->size);
+    if (past->type->init)
+        past->type->init(w.want, h->rules);
+    faults_init(&w.faults, c->arena);
+    w.before = addressed_document(past->type, c, h, e);
+    return (w.before && restore(&w, past, e)) || refused(out);
 }
 
 /* --- deleting --- */

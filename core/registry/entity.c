@@ -20,6 +20,7 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_WEBHOOK] = {"webhook", NULL},
     [ENTITY_FLAG] = {"flag", NULL},
     [ENTITY_SEGMENT] = {"segment", NULL},
+    [ENTITY_LAYER] = {"layer", NULL},
     [ENTITY_POLICY] = {"policy", NULL},
     [ENTITY_POLICY_VERSION] = {"policy_version", NULL},
     [ENTITY_VALIDATION] = {"validation", NULL},

@@ -28,6 +28,7 @@ enum entity_kind {
     ENTITY_FLAG,           /* "flag" */
     ENTITY_SEGMENT,        /* "segment" */
     ENTITY_POLICY,         /* "policy": which stored version serves */
+    ENTITY_LAYER,          /* "layer" */
     ENTITY_POLICY_VERSION, /* "policy_version": one text */
     /* kept by validation */
     ENTITY_VALIDATION, /* "validation": what a model's runs say of it */

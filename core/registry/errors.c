@@ -214,6 +214,31 @@ const struct err_kind SEGMENT_EXISTS = {
     "A segment with this name exists already. Choose another name, or PATCH or PUT the one that "
     "exists.",
 };
+const struct err_kind FLAG_VERSION_NOT_FOUND = {
+    "FLAG_VERSION_NOT_FOUND",
+    404,
+    "Flag version not found",
+    "The flag, since it was created, never had this version.",
+};
+const struct err_kind LAYER_NOT_FOUND = {
+    "LAYER_NOT_FOUND",
+    404,
+    "Layer not found",
+    "No layer of this namespace has this name.",
+};
+const struct err_kind LAYER_EXISTS = {
+    "LAYER_EXISTS",
+    409,
+    "Layer exists",
+    "A layer with this name exists already. Choose another name, or PATCH or PUT the one that "
+    "exists.",
+};
+const struct err_kind LAYER_IN_USE = {
+    "LAYER_IN_USE",
+    409,
+    "Layer in use",
+    "Flags are in it; `in_use` lists them. Take them out first.",
+};
 const struct err_kind STORED_POLICY_NOT_FOUND = {
     "STORED_POLICY_NOT_FOUND",
     404,
@@ -320,6 +345,10 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &FLAG_IN_USE,
     &SEGMENT_NOT_FOUND,
     &SEGMENT_EXISTS,
+    &FLAG_VERSION_NOT_FOUND,
+    &LAYER_NOT_FOUND,
+    &LAYER_EXISTS,
+    &LAYER_IN_USE,
     &STORED_POLICY_NOT_FOUND,
     &POLICY_VERSION_NOT_FOUND,
     &POLICY_IN_USE,

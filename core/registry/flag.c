@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "registry/decide.h"
 #include "registry/errors.h"
+#include "registry/layer.h"
 #include "registry/model_fields.h"
 #include "registry/stored_policy.h"
 
@@ -118,6 +119,8 @@ const struct field FLAG_FIELDS[] = {
      .max = 65536,
      .doc = "Which of 100,000 places belong to which variant; follows from the weights and moves "
             "as few as can be."},
+    TEXT(layer, FIELD_NULLABLE, 128, identifier_fault,
+         "The layer whose ranges say who may get anything but the default; null: none."),
     {.name = "prerequisites",
      .type = FIELD_ANY,
      .offset = REF(prerequisites),
@@ -136,6 +139,11 @@ const struct field FLAG_FIELDS[] = {
      .max = ENTITY_TEXT_MAX,
      .check_json = labels_check,
      .doc = "Up to 256 pairs of key and text, to filter by."},
+    {.name = "last_evaluated_at",
+     .type = FIELD_TIME,
+     .flags = FIELD_SERVER | FIELD_NULLABLE,
+     .offset = REF(last_evaluated_at),
+     .doc = "When it was last asked; null: not since it was made, or long ago."},
     DOCUMENT_STAMPS,
     {0},
 };
@@ -233,7 +241,7 @@ static const char *declares(struct document_write *w, const struct flag *f)
 static void allocate(struct document_write *w, const char *const *names, size_t n)
 {
     struct flag *f = w->want;
-    const struct flag *old = w->before ? w->before->fields : NULL;
+    const struct flag *old = w->like ? w->like : w->before ? w->before->fields : NULL;
     const struct rollout_policies *policies = w->h->rules->rollout_policies;
     struct share before[SHARES_MAX], after[SHARES_MAX];
     f->allocation = "[]";
@@ -347,12 +355,71 @@ static bool check(struct document_write *w, struct err *e)
     check_variant(w, names, n, "/default_variant", f->default_variant);
     check_variant(w, names, n, "/fallback_variant", f->fallback_variant);
     allocate(w, names, n);
+    if (f->layer && !view_document(w->h->view, &LAYER_TYPE, w->c->ns, f->layer))
+        fault_add(&w->faults, &BAD_REFERENCE, "/layer", "no layer has this name");
     json_t *list = json_read(f->prerequisites, strlen(f->prerequisites), NULL);
     json_array_foreach(list, i, item)
         check_prerequisite(w, item, i);
     json_decref(list);
     json_decref(variants);
     return true;
+}
+
+bool flag_is_constant(const struct flag *f)
+{
+    const char *names[ARMS_MAX + 1];
+    struct share shares[SHARES_MAX];
+    if (f->killed || !f->enabled || !f->policy)
+        return true;
+    json_t *variants = json_read(f->variants, strlen(f->variants), NULL);
+    size_t n = flag_shares(f->allocation, names, flag_variant_names(variants, names), shares);
+    json_decref(variants);
+    json_t *params = json_read(f->params, strlen(f->params), NULL);
+    const json_t *percent = json_object_get(params, "percent");
+    bool all = !json_is_number(percent) || json_number_value(percent) >= 100;
+    bool none = json_is_number(percent) && json_number_value(percent) <= 0;
+    json_decref(params);
+    return none || (all && n == 1 && shares[0].to - shares[0].from == BUCKETS);
+}
+
+bool flag_is_stale(const struct flag *f, int64_t last_ms, int64_t now_ms)
+{
+    int64_t asked = last_ms > f->head.created_at ? last_ms : f->head.created_at;
+    return now_ms - asked >= FLAG_STALE_MS ||
+           (now_ms - f->head.updated_at >= FLAG_STALE_MS && flag_is_constant(f));
+}
+
+struct rollback {
+    int64_t version;
+    const char *reason;
+};
+
+const struct field FLAG_ROLLBACK_FIELDS[] = {
+    {.name = "version",
+     .type = FIELD_INT,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(struct rollback, version),
+     .min = 1,
+     .max = 9007199254740992.0,
+     .doc = "The revision that it is to be again."},
+    {.name = "reason",
+     .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
+     .offset = offsetof(struct rollback, reason),
+     .max = 1024,
+     .doc = "Why; kept in the journal."},
+    {0},
+};
+
+bool flag_roll_back(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    const struct flag_former *to = c->args;
+    struct rollback body = {0};
+    if (!addressed_document(&FLAG_TYPE, c, h, e) || !body_decode(c, FLAG_ROLLBACK_FIELDS, &body, e))
+        return refused(out);
+    take_reason(c, body.reason);
+    const struct document_past past = {&FLAG_TYPE, to->text, to->len, "flag.rolled_back"};
+    return document_restore(c, h, out, &past, e);
 }
 
 struct users {

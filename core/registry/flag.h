@@ -24,10 +24,12 @@ struct flag {
     const char *salt;             /* of the units' places; NULL: the key, see flag_salt() */
     int64_t hash_version;
     const char *allocation;    /* JSON array of {"from","to","variant"}, of BUCKETS; computed */
+    const char *layer;         /* whose ranges say who may get something; NULL: none */
     const char *prerequisites; /* JSON array of {"flag","variants"} */
     const char *owner;
     int64_t expires_at; /* 0: never */
     const char *labels;
+    int64_t last_evaluated_at; /* always 0 in the document; the API knows */
 };
 
 extern const struct field FLAG_FIELDS[];
@@ -63,6 +65,22 @@ struct rollout_policies {
     int (*plan)(void *self, const struct flag_plan *plan, struct share *out, struct faults *f);
     void *self;
 };
+
+/* Does everybody get one variant, whatever the context says? */
+bool flag_is_constant(const struct flag *f);
+#define FLAG_STALE_MS (30 * 86400000LL)
+/* Not asked for FLAG_STALE_MS, or constant for as long? `last_ms`: when it was last asked, 0:
+ * never. */
+bool flag_is_stale(const struct flag *f, int64_t last_ms, int64_t now_ms);
+
+/* POST ~/flags/{key}/rollback: c->args is a `struct flag_former`, the text of the version. The
+ * units fall where they fell then, where the salt is the same. */
+struct flag_former {
+    const char *text;
+    size_t len;
+};
+bool flag_roll_back(struct command *c, struct head *h, struct changes *out, struct err *e);
+extern const struct field FLAG_ROLLBACK_FIELDS[]; /* {"version","reason"} */
 
 /* Would the flag's parameters suit a policy that declares this? Faults below /params. */
 bool flag_fits(const struct flag *f, const char *declares, const struct rules *rules,

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "extend/policy_trial.h"
+#include "registry/layer.h"
 #include "registry/segment.h"
 
 #include <stdio.h>
@@ -24,11 +25,15 @@ struct ready {
     uint64_t load_id; /* 0: not made known to it yet */
     struct policy_flag *flag;
     char *fault; /* its parameters do not fit the policy as it is now */
+    int64_t seen_ms;
+    struct ready *next_seen; /* of those that were asked since flag_set_seen() */
+    bool listed;
 };
 
 struct flag_set {
     struct policy_set *policies;
     struct map *ready; /* by uid: a key registered again is another flag */
+    struct ready *seen;
     uint64_t contexts;
     char note[256];
     char error[512];
@@ -67,8 +72,43 @@ static void ready_free(struct flag_set *set, struct ready *r)
     free(r);
 }
 
+/* Not listed any more; it may lie anywhere in the list, but that happens only when a flag changed.
+ */
+static void unlist(struct flag_set *set, struct ready *r)
+{
+    struct ready **link = &set->seen;
+    while (*link && *link != r)
+        link = &(*link)->next_seen;
+    if (*link)
+        *link = r->next_seen;
+}
+
+static void note_seen(struct flag_set *set, struct ready *r, int64_t now_ms)
+{
+    if (!now_ms)
+        return;
+    r->seen_ms = now_ms;
+    if (r->listed)
+        return;
+    r->listed = true;
+    r->next_seen = set->seen;
+    set->seen = r;
+}
+
+void flag_set_seen(struct flag_set *set, void (*fn)(void *ctx, uint64_t uid, int64_t at_ms),
+                   void *ctx)
+{
+    while (set->seen) {
+        struct ready *r = set->seen;
+        set->seen = r->next_seen;
+        r->listed = false;
+        fn(ctx, r->uid, r->seen_ms);
+    }
+}
+
 static void forget_all(struct flag_set *set)
 {
+    set->seen = NULL; /* the last second of them */
     const void *key;
     size_t at = 0, len;
     void *value;
@@ -127,8 +167,13 @@ static struct ready *ready_of(struct flag_set *set, const struct document *d)
     }
     struct ready *fresh = make_ready(d);
     struct ready *old = map_set(set->ready, &uid, sizeof uid, fresh);
-    if (old)
+    if (old) {
+        int64_t seen_ms = old->listed ? old->seen_ms : 0;
+        if (old->listed)
+            unlist(set, old);
         ready_free(set, old);
+        note_seen(set, fresh, seen_ms);
+    }
     return fresh;
 }
 
@@ -244,6 +289,57 @@ static void ask_policy(struct flag_set *set, struct ready *r, const struct flag 
     }
 }
 
+/* As the helpers of policies are traced: where the layer has the unit. */
+static void trace_layer(struct bytes *b, const char *layer, const char *unit, bool in,
+                        uint32_t place)
+{
+    if (!b)
+        return;
+    size_t before = b->len;
+    bytes_text(b, before ? ",{" : "{");
+    json_kv_string(b, "call", "layer");
+    json_key(b, "args");
+    bytes_char(b, '[');
+    json_put_string(b, layer);
+    bytes_char(b, ',');
+    json_put_string(b, unit);
+    bytes_char(b, ']');
+    json_kv_bool(b, "result", in);
+    json_kv_int(b, "place", place);
+    json_kv_int(b, "line", 0);
+    bytes_char(b, '}');
+    if (b->full)
+        b->len = before;
+}
+
+/* Is the unit in the flag's part of its layer? Else `out` is the answer. */
+static bool in_layer(struct flag_set *set, const struct ready *r, const struct flag *f,
+                     const struct flag_question *q, struct flag_answer *out)
+{
+    const struct document *d = view_document(q->view, &LAYER_TYPE, q->ns, f->layer);
+    const json_t *unit = json_object_get(q->context, "targetingKey");
+    uint32_t place;
+    if (!d) {
+        answer_failure(set, r, FLAG_ERROR, "the flag's layer is not there", out);
+        return false;
+    }
+    if (!json_is_string(unit)) {
+        answer_failure(set, r, FLAG_NO_UNIT, "the context has no unit (targetingKey)", out);
+        return false;
+    }
+    enum layer_place where =
+        layer_place(d, f->head.id, json_string_value(unit), json_string_length(unit), &place);
+    trace_layer(q->trace, f->layer, json_string_value(unit), where == LAYER_IN, place);
+    if (where == LAYER_IN)
+        return true;
+    answer(r, r->default_variant, FLAG_DEFAULT, out);
+    snprintf(set->note, sizeof set->note, "%s the layer '%.128s' (place %u)",
+             where == LAYER_HOLDOUT ? "held out of" : "not in this flag's part of", f->layer,
+             place);
+    out->note = set->note;
+    return false;
+}
+
 uint64_t flag_set_context_id(struct flag_set *set)
 {
     return ++set->contexts;
@@ -288,6 +384,7 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
 {
     const struct flag *f = flag_of(d);
     struct ready *r = ready_of(set, d);
+    note_seen(set, r, q->now_ms);
     *out = (struct flag_answer){.policy = f->policy, .revision = r->revision};
     if (f->killed) {
         answer(r, r->fallback_variant, FLAG_KILLED, out);
@@ -299,6 +396,8 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
     }
     const char *missing = unmet(set, r->prerequisites, q, depth);
     r = ready_of(set, d); /* asking others may have made room */
+    if (!missing && f->layer && !in_layer(set, r, f, q, out))
+        return;
     if (missing) {
         answer(r, r->default_variant, FLAG_DEFAULT, out);
         snprintf(set->note, sizeof set->note, "the prerequisite '%.128s' is not met", missing);

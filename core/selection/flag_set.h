@@ -18,7 +18,8 @@ enum flag_reason {
     FLAG_STATIC,   /* no policy, or it said so */
     FLAG_MATCH,    /* the policy chose by the context */
     FLAG_SPLIT,    /* the policy drew by the unit */
-    FLAG_DEFAULT,  /* the policy had nothing to say, or a prerequisite is not met */
+    FLAG_DEFAULT,  /* the policy had nothing to say, a prerequisite is not met, or the unit is not
+                      in the flag's part of its layer */
     FLAG_DISABLED, /* not enabled */
     FLAG_KILLED,   /* the kill switch */
     FLAG_ERROR,    /* the policy failed: the default */
@@ -33,6 +34,7 @@ struct flag_question {
     const json_t *context; /* object */
     uint64_t context_id;   /* the same for all flags asked with one context in a row; 0: just one */
     int64_t at_ms;         /* what the policy takes for now */
+    int64_t now_ms;        /* when it is asked, for flag_set_seen(); 0: that is not noted */
     struct bytes *trace;   /* explain; NULL: not asked */
 };
 
@@ -51,6 +53,11 @@ bool flag_set_timed(struct flag_set *set, const struct document *d);
 
 /* A context_id that no question had before. */
 uint64_t flag_set_context_id(struct flag_set *set);
+
+/* Tell of each flag that was asked since the last time, and when that was (ms), so that loops can
+ * be put together without a lock where flags are asked. */
+void flag_set_seen(struct flag_set *set, void (*fn)(void *ctx, uint64_t uid, int64_t at_ms),
+                   void *ctx);
 
 /* Ask one flag. `d` is of the question's view. */
 void flag_set_ask(struct flag_set *set, const struct document *d, const struct flag_question *q,

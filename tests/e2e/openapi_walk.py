@@ -143,6 +143,23 @@ CALLS = [
         "context": {"targetingKey": "u"}, "explain": True, "at": "2026-11-23T02:00:00Z"})),
     ("flag_evaluate", {"key": "f"}, dict(body={})),
     ("flag_evaluate", {"key": "g"}, dict(body={"context": {}})),
+    ("flag_versions", {"key": "f"}, dict(query="limit=1")),
+    ("flag_rollback", {"key": "f"}, dict(body={"version": 1, "reason": "r"})),
+    ("flag_simulate", {"key": "f"}, dict(body={
+        "population": 10, "contexts": [{"a": 1}], "draft": {"enabled": False}, "at": None,
+        "draft_policy_source": None})),
+    ("layer_create", {}, dict(status=201, body={
+        "layer": "l", "description": "d", "ranges": [{"flag": "f", "from": 0, "to": 10}],
+        "holdout": {"from": 10, "to": 20}, "salt": "s"})),
+    ("layer_replace", {"layer": "k"}, dict(status=201, body={"ranges": []})),
+    ("layer_replace", {"layer": "k"}, dict(body={"ranges": [], "description": "d"})),
+    ("layer_patch", {"layer": "k"}, dict(body={"salt": "t"})),
+    ("layer_patch", {"layer": "k"}, dict(body={"salt": None}, headers=MERGE)),
+    ("layers_list", {}, dict(query="limit=1&sort=-created_at")),
+    ("layer_get", {"layer": "k"}, {}),
+    ("layer_get", {"layer": "k"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
+    ("layer_delete", {"layer": "k"}, dict(status=204)),
+    ("layer_replace", {"layer": "k"}, dict(status=201, body={})),  # to be asked wrongly
     ("segment_create", {}, dict(status=201, body={
         "segment": "s", "description": "d", "units": ["u"]})),
     ("segment_replace", {"segment": "t"}, dict(status=201, body={"units": []})),

@@ -69,8 +69,10 @@ local function matches(rule, number, ctx, env)
       return false
     end
   end
-  if rule.percent and env.bucket(ctx.targetingKey) >= rule.percent then
-    env.note(string.format("rule %s: beyond its %g %%", rule.name or number, rule.percent))
+  local place = rule.percent and env.bucket(ctx.targetingKey)
+  if place and place >= rule.percent then
+    env.note(string.format("rule %s: at %g, beyond its %g %%", rule.name or number, place,
+      rule.percent))
     return false
   end
   return true
