@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Passed on from our own environment; everything else is left behind. */
@@ -115,14 +116,14 @@ out:
     return rc;
 }
 
-bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
-                  struct err *e)
+/* With `input` as descriptor 0, which is closed here in any case. */
+static bool spawn_with(const char *const *argv, int input, struct spawned *out, struct err *e)
 {
-    int job = -1, log[2] = {-1, -1}, report[2] = {-1, -1}, rc;
+    int log[2] = {-1, -1}, report[2] = {-1, -1}, rc;
     bool ok = false;
-    if (!make_input(input, len, &job, e) || !make_pipe(log, e) || !make_pipe(report, e))
+    if (!make_pipe(log, e) || !make_pipe(report, e))
         goto out;
-    rc = spawn(argv, job, log[1], report[1], &out->pid);
+    rc = spawn(argv, input, log[1], report[1], &out->pid);
     errno = rc;
     if (rc) {
         fail_errno(e, &ERR_INTERNAL, "%s could not be started", argv[0]);
@@ -133,10 +134,37 @@ bool worker_spawn(const char *const *argv, const void *input, size_t len, struct
     report[0] = log[0] = -1;
     ok = true;
 out:
-    close_fd(&job);
+    close_fd(&input);
     close_fd(&log[0]);
     close_fd(&log[1]);
     close_fd(&report[0]);
     close_fd(&report[1]);
     return ok;
+}
+
+bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
+                  struct err *e)
+{
+    int job = -1;
+    out->input_fd = -1;
+    if (make_input(input, len, &job, e))
+        return spawn_with(argv, job, out, e);
+    close_fd(&job);
+    return false;
+}
+
+bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err *e)
+{
+    int ends[2] = {-1, -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return fail_errno(e, &ERR_BUSY, "no socket for a worker");
+    if (!raise_fd(&ends[0]) || !raise_fd(&ends[1])) {
+        fail_errno(e, &ERR_BUSY, "no descriptor for a worker");
+        close_fd(&ends[1]);
+    } else if (spawn_with(argv, ends[1], out, e)) {
+        out->input_fd = ends[0];
+        return true;
+    }
+    close_fd(&ends[0]);
+    return false;
 }

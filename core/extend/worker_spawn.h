@@ -10,6 +10,7 @@
 struct spawned {
     pid_t pid;
     int report_fd, log_fd; /* read ends, non-blocking, close-on-exec */
+    int input_fd;          /* of worker_spawn_asked(): a socket to send to; else -1 */
 };
 
 /* Run `argv` with `input` on descriptor 0, the log on 1 and 2, the report on 3, nothing else open,
@@ -17,5 +18,8 @@ struct spawned {
  * caller waits for it. */
 bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
                   struct err *e) MUST_CHECK;
+
+/* The same with a descriptor 0 that goes on being written to. */
+bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err *e) MUST_CHECK;
 
 #endif

@@ -143,6 +143,16 @@ static bool limit_memory(const struct confine *c, struct err *e)
 #endif
 }
 
+bool confine_heap(uint64_t bytes, struct err *e)
+{
+#ifdef SANITIZED
+    (void)bytes, (void)e;
+    return true;
+#else
+    return limit(RLIMIT_DATA, bytes, "the heap", e);
+#endif
+}
+
 static bool set_limits(const struct confine *c, struct err *e)
 {
     return limit_memory(c, e) && limit(RLIMIT_CPU, c->cpu_seconds, "processor time", e) &&

@@ -33,4 +33,7 @@ bool confine_user(const char *name, pid_t pid, struct confine *out, struct err *
  * the limits, without which it fails. */
 bool confine_self(const struct confine *c, struct err *e) MUST_CHECK;
 
+/* Limit what this process may write to, heap above all, where nobody watches it from beside. */
+bool confine_heap(uint64_t bytes, struct err *e) MUST_CHECK;
+
 #endif

@@ -2,6 +2,7 @@
 #include "worker/describe.h"
 #include "worker/first_stage.h"
 #include "worker/inspect.h"
+#include "worker/strategy_serve.h"
 #include "worker/try.h"
 
 #include <fcntl.h>
@@ -88,6 +89,8 @@ int main(int argc, char **argv)
         _exit(inspect(argv[2]));
     if (argc == 5 && strcmp(argv[1], "--try") == 0)
         _exit(try_scenario(argv[2], argv[3], argv[4]));
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "--strategy") == 0)
+        _exit(strategy_serve(argv[2], argc == 4 ? argv[3] : NULL));
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("paddock-worker " PADDOCK_VERSION);
         return 0;

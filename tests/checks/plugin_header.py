@@ -42,7 +42,7 @@ PADDOCK_STRATEGY("org.example.x", "1.0.0", "one line", NULL, weigh);
 
 def sources():
     """Complete plugins of the repository, in C."""
-    for folder in ("sdk/template", "examples/custom-test"):
+    for folder in ("sdk/template", "examples/custom-test", "examples/custom-strategy"):
         path = os.path.join(TOP, folder)
         for name in sorted(os.listdir(path) if os.path.isdir(path) else []):
             if name.endswith(".c"):

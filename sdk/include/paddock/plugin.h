@@ -4,7 +4,7 @@
  * nothing but libc: what the host offers comes in as a table of functions. There are three kinds:
  *
  *   test      judges a model. One process for each run of it.
- *   strategy  weighs the candidates of a route. One long-lived process for all of them.
+ *   strategy  weighs the candidates of a route. One long-lived process for all routes that use it.
  *   runtime   makes a model callable. Lives in the process of the test that needs it.
  *
  * The server itself never loads a plugin; the program paddock-worker does. A crash, a hang or a
@@ -290,7 +290,7 @@ typedef struct paddock_test_ops {
 /* Says how a route's traffic is to be shared. One instance for each route. The server asks about
  * once a second and serves by the last good answer meanwhile, so a slow or crashed strategy costs
  * nothing but freshness. It must be deterministic: no clock but `now_ms`, no randomness but from
- * `seed`. */
+ * `seed`. Its process may start neither threads nor processes, and has 256 MiB. */
 
 /* A score that clients reported for decisions (POST ~/selection/outcomes). Frozen for this major.
  */
