@@ -93,7 +93,7 @@ build_and_test() {
 fuzz_one() {
     local program=$1 name corpus
     name=$(basename "$program" | sed 's/^fuzz_//')
-    corpus=build/fuzz/corpus/$name
+    corpus=build/dev/corpus/$name
     mkdir -p "$corpus"
     local seeds=tests/fuzz/corpus/$name
     [ -d "$seeds" ] || seeds=
@@ -102,9 +102,8 @@ fuzz_one() {
 }
 
 fuzzers() {
-    step "build fuzz" scripts/build.sh fuzz fuzzers || return
     local program found=
-    for program in build/fuzz/tests/fuzz/fuzz_*; do
+    for program in build/dev/tests/fuzz/fuzz_*; do
         [ -x "$program" ] || continue
         found=yes
         step "fuzz $(basename "$program" | sed 's/^fuzz_//')" fuzz_one "$program"

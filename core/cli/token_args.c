@@ -86,7 +86,7 @@ static bool read_secret(const char *path, struct arena *a, const char **out, str
 static const char *value_at(int argc, char **argv, int *i, const char *name)
 {
     size_t len = strlen(name);
-    if (strncmp(argv[*i], name, len) != 0)
+    if (!argv[*i] || strncmp(argv[*i], name, len) != 0)
         return NULL;
     if (argv[*i][len] == '=')
         return argv[*i] + len + 1;
