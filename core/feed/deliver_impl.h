@@ -69,6 +69,12 @@ void deliver_scan(struct deliveries *d);
 void deliver_load(struct deliveries *d);
 /* Delete series that nobody needs: of one webhook, or (uid 0) what is too old of all. */
 void deliver_trim(struct deliveries *d, uint64_t uid);
+/* deliver_alert.c: a webhook keeps failing ("why" goes on after its name); something arrived. */
+#define DELIVER_ALERT_AFTER 10 /* attempts of one delivery, some six minutes */
+void deliver_alert_raise(struct deliveries *d, const char *ns, const char *id, const char *why);
+void deliver_alert_resolve(struct deliveries *d, const char *ns, const char *id);
+/* Its receiver has answered 410 Gone. */
+void deliver_disable(struct deliveries *d, const char *ns, const char *id);
 /* deliver_send.c: hand out lanes that are due. */
 void deliver_send(struct deliveries *d);
 /* deliver_test.c */

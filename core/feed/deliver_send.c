@@ -10,12 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUSY_MAX      64          /* lanes under way: bodies in memory */
-#define ARENA_MAX     (24u << 20) /* an entry and what goes with it */
-#define FIRST_MS      1000        /* the first pause; each is twice the one before */
-#define LONGEST_MS    300000
-#define DISABLED_MS   10000 /* how often a disabled webhook is looked at */
-#define COMMAND_ARENA (16u << 20)
+#define BUSY_MAX    64          /* lanes under way: bodies in memory */
+#define ARENA_MAX   (24u << 20) /* an entry and what goes with it */
+#define FIRST_MS    1000        /* the first pause; each is twice the one before */
+#define LONGEST_MS  300000
+#define DISABLED_MS 10000 /* how often a disabled webhook is looked at */
 
 const struct webhook *deliver_webhook(const struct view *v, const char *ns, const char *id,
                                       uint64_t uid)
@@ -51,41 +50,39 @@ static void try_again(struct sending *s, unsigned retry_after_s)
     sending_note(s);
 }
 
-/* --- 410 Gone --- */
-
-/* [engine] */
-static void disabled(struct command *c)
-{
-    if (!c->ok)
-        log_text(LOG_WARN, "webhook_not_disabled", c->err.detail);
-    json_decref((json_t *)(uintptr_t)c->body);
-    arena_free(c->arena); /* the command lies in it */
-}
-
-static void disable(struct sending *s)
-{
-    struct err e = {0};
-    struct arena *a = arena_new(COMMAND_ARENA);
-    struct command *c = arena_zero(a, sizeof *c);
-    *c = (struct command){.arena = a,
-                          .ns = arena_text(a, s->row.ns),
-                          .actor = {"server", "webhooks", NULL},
-                          .request_id = "",
-                          .reason = "The receiver answered 410 Gone.",
-                          .if_match = -1,
-                          .id = arena_text(a, s->row.id),
-                          .body = json_pack("{s:b}", "enabled", 0),
-                          .args = (void *)(uintptr_t)&WEBHOOK_TYPE,
-                          .decide = document_patch,
-                          .done = disabled};
-    if (c->body && engine_submit(s->d->config.engine, c, &e))
-        return;
-    log_text(LOG_WARN, "webhook_not_disabled", e.detail);
-    json_decref((json_t *)(uintptr_t)c->body);
-    arena_free(a);
-}
-
 /* --- attempts --- */
+
+/* Under the lock. True: the delivery keeps failing, and somebody should know (again). */
+static bool count_attempt(struct lane *lane, bool good)
+{
+    lane->list[0].attempts++;
+    lane->failures += !good;
+    lane->target->failures = good ? 0 : lane->target->failures + 1;
+    lane->target->failing += !good && lane->failures == DELIVER_ALERT_AFTER;
+    return !good && lane->failures % DELIVER_ALERT_AFTER == 0;
+}
+
+/* Under the lock: does no other lane of the webhook keep failing? */
+static bool is_alone(const struct lane *lane)
+{
+    return lane->target->failing == (lane->failures >= DELIVER_ALERT_AFTER);
+}
+
+/* Whoever looks after the webhook should know. */
+static void alert(struct sending *s, bool failing, bool gone, bool well)
+{
+    const char *ns = s->row.ns, *id = s->row.id;
+    if (gone)
+        deliver_alert_raise(s->d, ns, id, "is disabled: its receiver answered 410 Gone");
+    else if (failing)
+        deliver_alert_raise(s->d, ns, id,
+                            arena_printf(s->read.arena,
+                                         "keeps failing: %u attempts of one event, "
+                                         "the last one: %.200s",
+                                         s->lane->failures, s->report.last_error));
+    else if (well)
+        deliver_alert_resolve(s->d, ns, id);
+}
 
 static void attempted(void *ctx, const struct http_outcome *o)
 {
@@ -105,16 +102,16 @@ static void attempted(void *ctx, const struct http_outcome *o)
             o->status ? arena_printf(s->read.arena, "the receiver answered %d", o->status)
                       : arena_text(s->read.arena, o->why);
     pthread_mutex_lock(&d->lock);
-    s->lane->list[0].attempts++;
-    s->lane->failures += !good;
-    s->lane->target->failures = good ? 0 : s->lane->target->failures + 1;
+    bool gone = o->status == 410, last = good || gone || too_old(s);
+    bool failing = count_attempt(s->lane, good), well = good && is_alone(s->lane);
     d->stats.failed_attempts += !good;
     pthread_mutex_unlock(&d->lock);
-    if (o->status == 410)
-        disable(s);
+    alert(s, failing, gone, well);
+    if (gone)
+        deliver_disable(d, s->row.ns, s->row.id);
     if (good)
         sending_finish(s, DELIVERY_DELIVERED);
-    else if (o->status == 410 || too_old(s))
+    else if (last)
         sending_finish(s, DELIVERY_FAILED);
     else
         try_again(s, o->retry_after_s);

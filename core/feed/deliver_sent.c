@@ -159,6 +159,7 @@ void sending_finish(struct sending *s, enum delivery_status status)
     *(status == DELIVERY_DELIVERED ? &stats->delivered
       : status == DELIVERY_FAILED  ? &stats->failed
                                    : &stats->dropped) += 1;
+    s->lane->target->failing -= s->lane->failures >= DELIVER_ALERT_AFTER;
     pthread_mutex_unlock(&s->d->lock);
     sending_note(s);
 }

@@ -28,6 +28,7 @@ struct target { /* a webhook */
     size_t lanes, busy;
     uint64_t pending;  /* deliveries of all its lanes, those in the store included */
     uint64_t failures; /* attempts since the last that went well */
+    size_t failing;    /* lanes whose head has failed too often; the owner counts */
     struct lane *ready, **ready_end;
     struct target *next, **link; /* among those with a ready lane */
     bool listed;

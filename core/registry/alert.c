@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const ALERT_KINDS[] = {"regression",    "suite_crashed",  "night_missed",   "health",
-                                   "shadow_silent", "policy_failing", "plugin_failing", NULL};
+const char *const ALERT_KINDS[] = {"regression",     "suite_crashed",   "night_missed",
+                                   "health",         "shadow_silent",   "policy_failing",
+                                   "plugin_failing", "webhook_failing", NULL};
 static const char *const STATES[] = {"open", "acknowledged", "resolved", NULL};
 
 #define REF(member) offsetof(struct alert, member)
@@ -129,14 +130,25 @@ static bool look(const struct entity *e, void *ctx)
     return true;
 }
 
-static struct search find(const struct command *c, const struct head *h, const char *dedupe_key)
+const char *alert_key(struct arena *a, const char *kind, const char *id)
+{
+    return arena_printf(a, "%s:%s", kind, id);
+}
+
+static struct search find(const struct view *v, const char *ns, const char *dedupe_key)
 {
     char prefix[32];
     id_prefix(dedupe_key, prefix);
     struct search s = {prefix, dedupe_key, NULL, NULL};
-    view_each_from(h->view, ENTITY_ALERT, c->ns, prefix, look, &s);
+    view_each_from(v, ENTITY_ALERT, ns, prefix, look, &s);
     s.prefix = NULL; /* was only for looking */
     return s;
+}
+
+const struct alert *view_alert_open(const struct view *v, const char *ns, const char *dedupe_key)
+{
+    const struct search s = find(v, ns, dedupe_key);
+    return s.unresolved ? alert_of(s.unresolved) : NULL;
 }
 
 /* --- commands --- */
@@ -199,14 +211,14 @@ static bool count_again(const struct decision *d, const struct alert_cause *caus
 
 bool alert_put(const struct decision *d, const struct alert_cause *cause, struct err *e)
 {
-    struct search s = find(d->c, d->h, cause->dedupe_key);
+    struct search s = find(d->h->view, d->c->ns, cause->dedupe_key);
     return s.unresolved ? count_again(d, cause, s.unresolved, e)
                         : open_new(d, cause, s.resolved, e);
 }
 
 bool alert_end(const struct decision *d, const char *dedupe_key, struct err *e)
 {
-    struct search s = find(d->c, d->h, dedupe_key);
+    struct search s = find(d->h->view, d->c->ns, dedupe_key);
     if (!s.unresolved)
         return true;
     struct alert want = *alert_of(s.unresolved);

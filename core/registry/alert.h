@@ -27,6 +27,12 @@ extern const struct field ALERT_FIELDS[];
 extern const struct field ACKNOWLEDGE_FIELDS[]; /* {"note"} */
 extern const char *const ALERT_KINDS[];         /* NULL-terminated */
 
+/* The dedupe key of the alert of a kind about one thing: "kind:id". */
+const char *alert_key(struct arena *a, const char *kind, const char *id);
+
+/* The alert of a dedupe key that is not resolved, or NULL. */
+const struct alert *view_alert_open(const struct view *v, const char *ns, const char *dedupe_key);
+
 /* c->args of the two commands below. */
 struct alert_cause {
     const char *kind; /* one of ALERT_KINDS */

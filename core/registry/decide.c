@@ -176,15 +176,24 @@ bool text_fits(const struct entity *before, const struct entity *after, struct e
                 ENTITY_TEXT_MAX);
 }
 
+/* What goes with one model, its test cases apart, and what follows after the last of many. */
+#define GONE_MAX 10
+
 bool put_model_gone(const struct decision *d, const struct model *m, struct err *e)
 {
+    static const char *const kinds[] = {"health", "regression", "suite_crashed"};
     const struct entity *health = view_get(d->h->view, ENTITY_HEALTH, m->entity.ns, m->entity.id);
+    if (d->out->n + GONE_MAX > CHANGES_MAX)
+        return fail(e, &TOO_MANY_CHANGES, "too much goes with '%.200s'; delete versions one by one",
+                    m->entity.id);
     changes_put(d->out, d->c->arena, "model.deleted", &m->entity, NULL, NULL);
     if (health)
         changes_put(d->out, d->c->arena, "health.removed", health, NULL, NULL);
     put_validation_gone(d->c, d->h, d->out, m);
-    return alert_end(d, arena_printf(d->c->arena, "health:%s", m->entity.id), e) &&
-           test_cases_remove(d->c, d->h, d->out, NULL, m->entity.id, e);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!alert_end(d, alert_key(d->c->arena, kinds[i], m->entity.id), e))
+            return false;
+    return test_cases_remove(d->c, d->h, d->out, NULL, m->entity.id, e);
 }
 
 /* --- answers --- */

@@ -105,7 +105,7 @@ static bool status_known(const char *status)
 static bool tell(const struct decision *d, const struct model *m,
                  const struct health_change *change, struct err *e)
 {
-    const char *key = arena_printf(d->c->arena, "health:%s", m->entity.id);
+    const char *key = alert_key(d->c->arena, "health", m->entity.id);
     bool stable = m->status == STATUS_STABLE;
     if (strcmp(change->status, "unhealthy") != 0)
         return strcmp(change->status, "healthy") != 0 || alert_end(d, key, e);

@@ -1,11 +1,15 @@
 #include "registry/nightly_batch.h"
 
+#include "base/clock.h"
+#include "registry/alert.h"
 #include "registry/decide.h"
 #include "registry/errors.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define FORGOTTEN_MAX 16 /* old nights that go when one begins */
+#define DAY_MS        INT64_C(86400000)
 
 static const char *const STATES[] = {"running", "done", NULL};
 static const char *const CAUSES[] = {"schedule", "manual", NULL};
@@ -171,6 +175,56 @@ static bool forget_old(const struct entity *e, void *ctx)
     return ++f->n < FORGOTTEN_MAX;
 }
 
+struct before {
+    int64_t hour_utc, scheduled_for; /* of the newest of this hour, and when it was due */
+};
+
+static bool note_before(const struct entity *e, void *ctx)
+{
+    struct before *last = ctx;
+    const struct nightly_batch *b = nightly_batch_of(document_of(e));
+    if (b->hour_utc == last->hour_utc && b->scheduled_for > last->scheduled_for)
+        last->scheduled_for = b->scheduled_for;
+    return true;
+}
+
+/* Nights before `now` that nothing made up for. */
+static int64_t nights_lost(const struct view *v, const char *ns, const struct nightly_batch *now)
+{
+    struct before last = {now->hour_utc, 0};
+    view_each_of(v, ENTITY_NIGHTLY, ns, note_before, &last);
+    int64_t nights = last.scheduled_for ? (now->scheduled_for - last.scheduled_for) / DAY_MS : 1;
+    return nights > 1 ? nights - 1 : 0;
+}
+
+/* A night that begins late is an alert until one begins in time. */
+static bool tell_missed(const struct decision *d, const struct nightly_batch *b, struct err *e)
+{
+    struct arena *a = d->c->arena;
+    if (!b->scheduled_for)
+        return true;
+    const char *key = arena_printf(a, "night_missed:%" PRId64, b->hour_utc);
+    int64_t late = b->started_at - b->scheduled_for;
+    int64_t lost = nights_lost(d->h->view, d->c->ns, b);
+    if (late <= NIGHTLY_LATE_MS)
+        return alert_end(d, key, e);
+    char due[TIME_TEXT_SIZE];
+    time_format(b->scheduled_for, due);
+    const struct alert_cause cause = {
+        .kind = "night_missed",
+        .severity = SEVERITY_MEDIUM,
+        .dedupe_key = key,
+        .summary =
+            arena_printf(a, "the night due at %s began %" PRId64 " min late%s", due, late / 60000,
+                         lost ? arena_printf(a,
+                                             ", and %" PRId64 " before it did not take "
+                                             "place",
+                                             lost)
+                              : ""),
+    };
+    return alert_put(d, &cause, e);
+}
+
 static bool begin(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
     struct nightly_batch want = *(const struct nightly_batch *)c->args;
@@ -188,7 +242,8 @@ static bool begin(struct command *c, struct head *h, struct changes *out, struct
     const struct entity *now = document_put(&w, "nightly.started", NULL, e);
     struct forgetting old = {c, out, h->now_ms - NIGHTLY_KEPT_MS, 0};
     view_each_of(h->view, ENTITY_NIGHTLY, c->ns, forget_old, &old);
-    return now && answer_entity(c, 202, now, NULL, e);
+    return now && tell_missed(&(struct decision){c, h, out}, &want, e) &&
+           answer_entity(c, 202, now, NULL, e);
 }
 
 bool nightly_begin(struct command *c, struct head *h, struct changes *out, struct err *e)

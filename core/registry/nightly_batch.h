@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define NIGHTLY_KEPT_MS INT64_C(34560000000) /* 400 days */
+#define NIGHTLY_LATE_MS INT64_C(3600000)     /* a night that begins later than this was missed */
 
 struct nightly_counts {
     int64_t total, passed, failed, error, cancelled;
@@ -43,7 +44,10 @@ const struct document *view_nightly_last(const struct view *v, const char *ns);
 bool view_nightly_held(const struct view *v, const char *ns, int64_t hour_utc,
                        int64_t scheduled_for);
 
-/* c->args of nightly_begin() is a struct nightly_batch (id, cause, hour, times, total); refuses
+/* A night that begins late raises the alert "night_missed:<hour>"; one that begins in time resolves
+ * it.
+ *
+ * c->args of nightly_begin() is a struct nightly_batch (id, cause, hour, times, total); refuses
  * with NIGHTLY_RUNNING. Of nightly_end(): id and counts; nothing to end is no failure. */
 bool nightly_begin(struct command *c, struct head *h, struct changes *out, struct err *e);
 bool nightly_end(struct command *c, struct head *h, struct changes *out, struct err *e);

@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "base/json.h"
+#include "registry/alert.h"
 #include "registry/decide.h"
 #include "registry/errors.h"
 #include "registry/model_fields.h"
@@ -131,6 +132,12 @@ static bool check(struct document_write *w, struct err *e)
     return true;
 }
 
+static bool removed(struct document_write *w, struct err *e)
+{
+    const struct decision d = {w->c, w->h, w->out};
+    return alert_end(&d, alert_key(w->c->arena, "webhook_failing", w->before->entity.id), e);
+}
+
 const struct document_type WEBHOOK_TYPE = {
     .kind = ENTITY_WEBHOOK,
     .noun = "webhook",
@@ -146,6 +153,7 @@ const struct document_type WEBHOOK_TYPE = {
     .deleted = "webhook.deleted",
     .init = init,
     .check = check,
+    .remove = removed,
 };
 
 /* --- what it wants --- */

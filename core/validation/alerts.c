@@ -28,7 +28,7 @@ static bool say_regression(struct execution *x, const struct run *r, const char 
     struct alert_cause cause = {
         .kind = "regression",
         .severity = severity,
-        .dedupe_key = arena_printf(a, "regression:%.200s", r->model_id),
+        .dedupe_key = alert_key(a, "regression", r->model_id),
         .model_id = r->model_id,
         .run_id = r->run_id,
         .summary = sentence,
@@ -44,7 +44,7 @@ static bool say_crash(struct execution *x, const struct run *r, struct arena *a,
     struct alert_cause cause = {
         .kind = "suite_crashed",
         .severity = SEVERITY_MEDIUM,
-        .dedupe_key = arena_printf(a, "suite_crashed:%.200s", r->model_id),
+        .dedupe_key = alert_key(a, "suite_crashed", r->model_id),
         .model_id = r->model_id,
         .run_id = r->run_id,
         .summary =

@@ -151,6 +151,11 @@ void live_tick(struct validation *v, int64_t now_ns);
 void plan(struct execution *x, const void *job, size_t len);
 /* verdict.c [verdicts]: compare, grade, store, tell. False: the store refused; try again. */
 bool judge(struct execution *x);
+/* Have a command decided, and wait. False if it is worth another try. */
+bool decide_and_wait(struct validation *v, const char *ns, const char *model_id, struct arena *a,
+                     void *args,
+                     bool (*decide)(struct command *c, struct head *h, struct changes *out,
+                                    struct err *e));
 
 /* request.c: a run's way into the queue. */
 struct run_order {

@@ -4,7 +4,6 @@
 #include "stats/change_point.h"
 #include "stats/discovery.h"
 #include "stats/moments.h"
-#include "stats/nightly.h"
 #include "stats/trend.h"
 
 #include <math.h>
@@ -125,16 +124,19 @@ static void describe_trend(const struct history_series *s, const double *values,
     out->after = middle + t->slope_per_day * days / 2;
 }
 
-/* False if it is too small to be told. */
-static bool describe(const struct history_series *s, const struct nightly *judged,
-                     const struct night_rules *rules, struct night_alarm *out)
+bool night_describe(const struct history_series *s, const struct nightly *judged,
+                    const struct night_rules *given, struct night_alarm *out)
 {
+    const struct night_rules *rules = given ? given : &NIGHT_RULES;
     struct night_trend t;
     bool told = true;
     double *values = mem_zero(s->len, sizeof *values);
     night_values(s, values);
-    *out = (struct night_alarm){
-        .series = s, .nights = s->len, .slope_per_day = NAN, .slope_interval = {NAN, NAN}};
+    *out = (struct night_alarm){.series = s,
+                                .p_value = judged->p,
+                                .nights = s->len,
+                                .slope_per_day = NAN,
+                                .slope_interval = {NAN, NAN}};
     if (trend_of(s, values, rules, &t) && t.worse) {
         describe_trend(s, values, &t, out);
     } else if (judged->nights < NIGHTLY_PERSIST) {
@@ -151,7 +153,7 @@ static bool describe(const struct history_series *s, const struct nightly *judge
     return told;
 }
 
-static struct nightly judge_series(const struct history_series *s, int64_t since)
+struct nightly night_look(const struct history_series *s, int64_t since)
 {
     if (better_of(s->last.better) == BETTER_NEITHER || s->points[s->len - 1].at < since)
         return (struct nightly){.p = 1, .trend_p = 1};
@@ -172,13 +174,13 @@ size_t night_judge(const struct history_series *const *series, size_t n, int64_t
     bool *alarm = mem_zero(n + 1, sizeof *alarm);
     size_t told = 0;
     for (size_t i = 0; i < n; i++) {
-        judged[i] = judge_series(series[i], since);
+        judged[i] = night_look(series[i], since);
         p[i] = judged[i].judged ? judged[i].p : NAN;
     }
     nightly_alarms(judged, n, r->false_discovery_rate, alarm);
     discovery_adjust(p, n, p);
     for (size_t i = 0; i < n; i++) {
-        if (alarm[i] && describe(series[i], &judged[i], r, &out[told]))
+        if (alarm[i] && night_describe(series[i], &judged[i], r, &out[told]))
             out[told++].p_value = p[i];
     }
     free(judged);

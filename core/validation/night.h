@@ -7,6 +7,7 @@
 #ifndef PADDOCK_VALIDATION_NIGHT_H
 #define PADDOCK_VALIDATION_NIGHT_H
 
+#include "stats/nightly.h"
 #include "validation/history.h"
 
 struct night_rules {
@@ -37,6 +38,13 @@ struct night_trend {
     size_t points;
     bool worse; /* it goes the harmful way */
 };
+
+/* The parts of night_judge(), for whoever cannot hold all series at once: look at each, have
+ * nightly_alarms() (stats) choose among all, describe what it chose. */
+struct nightly night_look(const struct history_series *s, int64_t since);
+/* False: it is too small to be told. `out->p_value` is that of the series alone. */
+bool night_describe(const struct history_series *s, const struct nightly *looked,
+                    const struct night_rules *rules, struct night_alarm *out);
 
 /* Judge the last night of `n` series. `out` has room for n; returns how many alarm, in the order of
  * the series. Series of which neither way is better, or without a value at `since` (ms) or later,

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "validation/review.h"
 #include "validation/schedule.h"
 
 #include <inttypes.h>
@@ -172,13 +173,22 @@ int64_t night_counted(const struct nightly_counts *c)
     return c->passed + c->failed + c->error + c->cancelled;
 }
 
-static void end_if_over(struct night *n)
+static void reviewed(void *owner)
 {
-    if (!n->begun || n->next < n->n || n->ahead > 0)
-        return;
+    struct night *n = owner;
     tell(n, nightly_end, tell_done);
     unlink_night(n);
     night_free(n);
+}
+
+/* What its measurements say is told before its end, so that a restart in between tells it again
+ * rather than never. */
+static void end_if_over(struct night *n)
+{
+    if (!n->begun || n->reviewed || n->next < n->n || n->ahead > 0)
+        return;
+    n->reviewed = true;
+    review_begin(n->v, n->ns, n->started_at, reviewed, n);
 }
 
 /* --- its runs --- */

@@ -15,7 +15,6 @@
 
 #define LEASE_MS      30000
 #define LEASE_EVERY_S 10
-#define LATE_MS       HOUR_MS /* a night that begins later than this was missed */
 
 /* --- because somebody asks --- */
 
@@ -205,7 +204,7 @@ static void begin_due(struct validation *v, const struct due *due, int64_t now_m
     }
     struct night *n = night_new(v, due->ns, due->hour_utc, due->at);
     night_gather(n);
-    if (now_ms - due->at > LATE_MS)
+    if (now_ms - due->at > NIGHTLY_LATE_MS)
         log_event(LOG_WARN, "night_missed", "\"hour_utc\":%" PRId64, due->hour_utc);
     night_begin(n);
 }

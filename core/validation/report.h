@@ -50,6 +50,9 @@ struct report_input {
 bool report_build(const struct report_input *in, struct arena *a, struct report *out, struct err *e)
     MUST_CHECK;
 
+/* One sentence about what alarms, of at least one alarm. */
+const char *report_alarms(const struct night_alarm *alarms, size_t n, struct arena *a);
+
 /* Append the JSON object of api.md section 3. Check `out->full`. */
 void report_encode(const struct report *r, struct bytes *out);
 

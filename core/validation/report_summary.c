@@ -177,13 +177,25 @@ static void say(struct bytes *b, const struct report_input *in, const struct rep
         say_good(b, run);
 }
 
+static const char *kept(struct bytes *b, struct arena *a)
+{
+    char *text = arena_alloc(a, b->len + 1);
+    if (text)
+        memcpy(text, b->data, b->len + 1);
+    bytes_release(b);
+    return text ? text : "";
+}
+
 const char *report_summary(const struct report_input *in, const struct report *r, struct arena *a)
 {
     struct bytes b = BYTES_INIT(SUMMARY_MAX);
     say(&b, in, r);
-    char *kept = arena_alloc(a, b.len + 1);
-    if (kept)
-        memcpy(kept, b.data, b.len + 1);
-    bytes_release(&b);
-    return kept ? kept : "";
+    return kept(&b, a);
+}
+
+const char *report_alarms(const struct night_alarm *alarms, size_t n, struct arena *a)
+{
+    struct bytes b = BYTES_INIT(SUMMARY_MAX);
+    say_alarm(&b, &alarms[0], n - 1);
+    return kept(&b, a);
 }

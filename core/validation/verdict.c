@@ -225,31 +225,38 @@ static void decided(struct command *c)
     latch_open(c->owner);
 }
 
-/* Have a command decided, and wait. False if it is worth another try. */
-static bool command_wait(struct execution *x, struct arena *a, void *args,
-                         bool (*decide)(struct command *c, struct head *h, struct changes *out,
-                                        struct err *e))
+bool decide_and_wait(struct validation *v, const char *ns, const char *model_id, struct arena *a,
+                     void *args,
+                     bool (*decide)(struct command *c, struct head *h, struct changes *out,
+                                    struct err *e))
 {
     struct err e = {0};
     struct latch latch;
     struct command *c = arena_zero(a, sizeof *c);
     *c = (struct command){.arena = a,
-                          .ns = x->ns,
+                          .ns = ns,
                           .actor = {"server", "validation", NULL},
                           .request_id = "",
                           .if_match = -1,
-                          .id = x->run.model_id,
+                          .id = model_id,
                           .args = args,
                           .decide = decide,
                           .done = decided,
                           .owner = &latch};
     latch_init(&latch);
-    if (!engine_submit(x->v->engine, c, &e))
+    if (!engine_submit(v->engine, c, &e))
         return false;
     latch_wait(&latch);
     if (!c->ok)
         log_text(LOG_WARN, "validation_not_journalled", c->err.detail);
     return c->ok || (c->err.kind != &ERR_IO && c->err.kind != &ERR_BUSY);
+}
+
+static bool command_wait(struct execution *x, struct arena *a, void *args,
+                         bool (*decide)(struct command *c, struct head *h, struct changes *out,
+                                        struct err *e))
+{
+    return decide_and_wait(x->v, x->ns, x->run.model_id, a, args, decide);
 }
 
 static bool type_failed(const struct execution *x, const char *type)

@@ -10,6 +10,7 @@
 #include "http/request.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "registry/alert.h"
 #include "registry/webhook.h"
 
 #include <pthread.h>
@@ -30,6 +31,7 @@ struct got {
 struct test {
     struct clock clock;
     atomic_llong ahead_ms; /* of the wall clock */
+    atomic_llong later_ms; /* of the monotonic clock */
     struct store *store;
     struct engine *engine;
     struct calls calls;
@@ -51,8 +53,7 @@ static int64_t wall_ms(void *self)
 
 static int64_t mono_ns(void *self)
 {
-    (void)self;
-    return clock_mono_ns(&CLOCK_SYSTEM);
+    return clock_mono_ns(&CLOCK_SYSTEM) + atomic_load(&((struct test *)self)->later_ms) * 1000000LL;
 }
 
 /* --- the receiver --- */
@@ -177,6 +178,19 @@ static bool enabled(struct test *t, const char *id)
     return is;
 }
 
+/* Is there an alert that a webhook keeps failing, whose sentence has `part`? */
+static bool alerted(struct test *t, const char *id, const char *part)
+{
+    char key[64];
+    struct view_reader *reader = engine_join(t->engine);
+    snprintf(key, sizeof key, "webhook_failing:%s", id);
+    const struct alert *a = view_alert_open(view_enter(reader), "default", key);
+    bool is = a && strstr(a->summary, part);
+    view_leave(reader);
+    engine_part(reader);
+    return is;
+}
+
 /* --- waiting --- */
 
 static size_t got_of(struct test *t, const char *subject)
@@ -246,8 +260,7 @@ static void each_model_in_order(void **state)
     AWAIT(stats_of(t).delivered == 80);
     assert_in_order(t, "a");
     assert_in_order(t, "b");
-    assert_int_equal(stats_of(t).pending, 0);
-    assert_int_equal(stats_of(t).lanes, 0);
+    AWAIT(stats_of(t).pending == 0 && stats_of(t).lanes == 0);
 }
 
 static void a_restart_loses_nothing(void **state)
@@ -304,6 +317,7 @@ static void gone_disables(void **state)
     describe(t, "a", 1);
     AWAIT(!enabled(t, "all"));
     AWAIT(stats_of(t).failed == 1);
+    AWAIT(alerted(t, "all", "410 Gone"));
     describe(t, "a", 2); /* not wanted while it is disabled */
     AWAIT(stats_of(t).behind == 0);
     refuse(t, "", 0);
@@ -311,6 +325,50 @@ static void gone_disables(void **state)
     describe(t, "a", 3);
     AWAIT(got_of(t, "a") == 1);
     assert_string_equal(t->got[0].text, "3");
+    AWAIT(!alerted(t, "all", ""));
+}
+
+/* The events of `a` are refused again and again, those of `b` arrive: one of them is enough for an
+ * alert, and its arrival for its end. */
+static void keeps_failing(void **state)
+{
+    struct test *t = *state;
+    unsigned n = 0;
+    make_webhook(t, "all");
+    register_model(&t->calls, "a", 1);
+    register_model(&t->calls, "b", 1);
+    refuse(t, "a", 500);
+    describe(t, "a", 1);
+    for (size_t attempt = 1; attempt <= 10; attempt++) {
+        AWAIT(refusals(t) >= attempt);
+        assert_true(attempt > 9 || !alerted(t, "all", ""));
+        atomic_fetch_add(&t->later_ms, 600000);
+        describe(t, "b", ++n);
+        AWAIT(got_of(t, "b") == n);
+    }
+    AWAIT(alerted(t, "all", "keeps failing: 10 attempts of one event"));
+    assert_true(alerted(t, "all", "the receiver answered 500"));
+    describe(t, "b", ++n); /* arrives, but the other one still does not */
+    AWAIT(got_of(t, "b") == n);
+    assert_true(alerted(t, "all", ""));
+    refuse(t, "", 0);
+    atomic_fetch_add(&t->later_ms, 600000);
+    describe(t, "b", ++n);
+    AWAIT(got_of(t, "a") == 1);
+    AWAIT(!alerted(t, "all", ""));
+}
+
+/* Nobody waits for a webhook that is no more. */
+static void deletion_ends_the_alert(void **state)
+{
+    struct test *t = *state;
+    make_webhook(t, "all");
+    register_model(&t->calls, "a", 1);
+    refuse(t, "*", 410);
+    describe(t, "a", 1);
+    AWAIT(alerted(t, "all", "410 Gone"));
+    do_it(t, document_delete, "all", NULL);
+    assert_false(alerted(t, "all", ""));
 }
 
 static void deleted_with_what_waits(void **state)
@@ -401,6 +459,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_model_in_order), TEST(a_restart_loses_nothing), TEST(given_up_after_a_day),
         TEST(gone_disables),       TEST(deleted_with_what_waits), TEST(tests_tell),
+        TEST(keeps_failing),       TEST(deletion_ends_the_alert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

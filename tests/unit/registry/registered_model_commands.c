@@ -1,3 +1,4 @@
+#include "registry/validation_summary.h"
 #include "world.h"
 
 static int setup(void **state)
@@ -173,6 +174,37 @@ static void too_many_versions(void **state)
     world_check(w);
 }
 
+/* What goes with the versions counts as well: it may not end the process. */
+static void too_much_goes_with_versions(void **state)
+{
+    struct world *w = *state;
+    char version[16], id[32];
+    w->unchecked = true;
+    for (int i = 0; i < CHANGES_MAX / 3; i++) {
+        snprintf(version, sizeof version, "%d", i);
+        snprintf(id, sizeof id, "a:%d", i);
+        world_register(w, "a", version);
+        struct validation_outcome o = {.model_id = id,
+                                       .uid = world_model(w, id)->entity.uid,
+                                       .run = {.run_id = "r1",
+                                               .trigger = "manual",
+                                               .status = "failed",
+                                               .severity = "high",
+                                               .types = "[]",
+                                               .queued_at = 1,
+                                               .finished_at = 2},
+                                       .complete = true,
+                                       .regressions = 1,
+                                       .summary = "Do not promote."};
+        w->c.args = &o;
+        world_ok(w, 204, NULL, validation_finished, NULL, NULL, NULL);
+    }
+    world_no(w, &TOO_MANY_CHANGES, registered_model_delete, "a", NULL, NULL);
+    assert_non_null(world_model(w, "a:0"));
+    world_ok(w, 204, "model.deleted,validation.removed,validation.removed,registered_model.updated",
+             model_delete, "a:0", NULL, NULL);
+}
+
 static void health_is_an_entity_of_its_own(void **state)
 {
     struct world *w = *state;
@@ -215,6 +247,7 @@ int main(void)
         T(renames),
         T(deletes),
         T(too_many_versions),
+        T(too_much_goes_with_versions),
         T(health_is_an_entity_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
