@@ -77,6 +77,9 @@ static const struct setting SETTINGS[] = {
      "make a webhook could reach the own network."},
     {"retention-days", "MODEL_REGISTRY_DEFAULT_RETENTION_DAYS", SETTING_INT, AT(retention_days), 1,
      3650, "90", NULL, false, "How long windows of inference records are kept, days."},
+    {"run-retention-days", NULL, SETTING_INT, AT(run_retention_days), 0, 3650, "0", NULL, false,
+     "How long validation runs are kept, days; 0: as long as retention-days. What a promotion or a "
+     "pinned baseline cites stays."},
     {"sample-size", "MODEL_PERFORMANCE_SAMPLE_SIZE", SETTING_INT, AT(sample_size), 256, 1000000,
      "10000", NULL, false, "Newest records a model keeps one by one, for exact percentiles."},
     {"nightly-hour", "MODEL_VALIDATION_NIGHTLY_HOUR", SETTING_INT, AT(nightly_hour), 0, 23, "2",

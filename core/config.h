@@ -41,7 +41,7 @@ struct config {
     const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity,
         *dataset_dirs;
     const char *severity_policy, *secrets_file, *exec_dirs, *model_dirs;
-    int64_t validation_workers, validation_queue_max;
+    int64_t validation_workers, validation_queue_max, run_retention_days;
     int64_t gate_max_age_seconds;
     double slo_latency_p95_ms, slo_latency_p99_ms, slo_error_rate_ratio,
         slo_min_inferences_per_minute;

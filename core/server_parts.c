@@ -152,6 +152,8 @@ bool server_open_validation(struct server *s, struct err *e)
         .model_dirs = config_list(&s->settings, c->model_dirs),
         .severity_policy = c->severity_policy,
         .secrets_file = *c->secrets_file ? c->secrets_file : NULL,
+        .keep_runs_ms =
+            INT64_C(86400000) * (c->run_retention_days ? c->run_retention_days : c->retention_days),
         .workers = (unsigned)c->validation_workers,
         .queue_max = (size_t)c->validation_queue_max,
     };

@@ -16,16 +16,17 @@
 struct event;
 struct event_base;
 
-#define QUEUE_RUNS    "validation"
-#define QUEUE_NIGHT   "validation-night"
-#define CLAIM_MS      15000 /* a node that is silent for so long has lost its runs */
-#define HEARTBEAT_MS  4000
-#define POLL_MS       2000 /* how often the queue is looked at unasked */
-#define WORKER_NICE   10
-#define NIGHT_AHEAD   256 /* runs of a night that are in the queue at once */
-#define RUN_ID_SIZE   129
-#define RUN_ARENA_MAX ((size_t)512 << 20)
-#define RESULTS_MAX   ((size_t)256 << 20) /* of a run's results, logs included */
+#define QUEUE_RUNS     "validation"
+#define QUEUE_NIGHT    "validation-night"
+#define CLAIM_MS       15000 /* a node that is silent for so long has lost its runs */
+#define HEARTBEAT_MS   4000
+#define POLL_MS        2000 /* how often the queue is looked at unasked */
+#define WORKER_NICE    10
+#define NIGHT_AHEAD    256 /* runs of a night that are in the queue at once */
+#define RUN_ID_SIZE    129
+#define BASE_LOOKED_AT 50 /* runs of the baseline's model that may not have passed */
+#define RUN_ARENA_MAX  ((size_t)512 << 20)
+#define RESULTS_MAX    ((size_t)256 << 20) /* of a run's results, logs included */
 
 /* ---- live.c: the runs that wait or are under way here ---- */
 
@@ -130,6 +131,7 @@ struct validation {
     int64_t hour_seen;
     bool nights_blocked, leading, leasing;
     int64_t lease_ns;
+    int64_t sweep_at; /* ms: the next sweep of old runs */
 
     struct pool *verdicts;
     struct policy_set *policies;      /* [verdicts] */
@@ -151,6 +153,8 @@ void live_tick(struct validation *v, int64_t now_ns);
 void plan(struct execution *x, const void *job, size_t len);
 /* verdict.c [verdicts]: compare, grade, store, tell. False: the store refused; try again. */
 bool judge(struct execution *x);
+/* May others be compared with it? The newest such run of a model is its baseline. */
+bool run_may_be_baseline(const struct run *r);
 /* Have a command decided, and wait. False if it is worth another try. */
 bool decide_and_wait(struct validation *v, const char *ns, const char *model_id, struct arena *a,
                      void *args,

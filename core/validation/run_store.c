@@ -17,6 +17,11 @@ static const char *key_of_model(struct arena *a, uint64_t uid)
     return arena_printf(a, "v/%" PRIu64, uid);
 }
 
+static const char *key_aside(struct arena *a, uint64_t uid)
+{
+    return arena_printf(a, "vk/%" PRIu64, uid);
+}
+
 static const char *place_json(struct arena *a, const struct run *r, const char *ns, uint64_t uid)
 {
     struct bytes b = BYTES_INIT(16384);
@@ -63,25 +68,57 @@ static void appended(struct series_append *a)
     latch_open(a->owner);
 }
 
+static bool append_wait(struct store *s, struct series_append *append, struct err *e)
+{
+    struct latch latch;
+    append->done = appended;
+    append->owner = &latch;
+    latch_init(&latch);
+    s->ops->append(s, append);
+    latch_wait(&latch);
+    if (!append->ok && e)
+        *e = append->err;
+    return append->ok;
+}
+
 bool run_put(struct store *s, const struct run *r, const char *ns, uint64_t uid, struct err *e)
 {
     struct series_record records[RUN_RECORDS];
     struct arena *a = arena_new(RUN_TEXT_MAX + (1 << 20));
-    struct latch latch;
-    size_t n;
+    size_t n = 0;
     bool ok = run_records(r, ns, uid, a, records, &n, e);
-    if (ok) {
-        struct series_append append = {
-            .records = records, .n = n, .done = appended, .owner = &latch};
-        latch_init(&latch);
-        s->ops->append(s, &append);
-        latch_wait(&latch);
-        ok = append.ok;
-        if (!ok && e)
-            *e = append.err;
-    }
+    struct series_append append = {.records = records, .n = n};
+    ok = ok && append_wait(s, &append, e);
     arena_free(a);
     return ok;
+}
+
+/* --- removing --- */
+
+bool run_remove(struct store *s, uint64_t uid, const struct run_text *list, const bool *aside,
+                size_t n, struct arena *a, struct err *e)
+{
+    struct series_record *records = arena_zero(a, (n + 1) * sizeof *records);
+    struct series_trim *trims = arena_zero(a, (n + 1) * sizeof *trims);
+    struct series_append append = {.records = records, .trims = trims};
+    for (size_t i = 0; i < n; i++) {
+        if (aside[i])
+            records[append.n++] = (struct series_record){key_aside(a, uid), list[i].at,
+                                                         list[i].run_id, list[i].text, list[i].len};
+        else
+            trims[append.n_trims++] =
+                (struct series_trim){arena_printf(a, "vr/%s", list[i].run_id), 2};
+    }
+    if (n)
+        trims[append.n_trims++] = (struct series_trim){key_of_model(a, uid), list[n - 1].at + 1};
+    return append_wait(s, &append, e);
+}
+
+bool run_forget_nights(struct store *s, int64_t before, struct err *e)
+{
+    const struct series_trim trim = {"vb/*", before};
+    struct series_append append = {.trims = &trim, .n_trims = 1};
+    return append_wait(s, &append, e);
 }
 
 /* --- reading --- */
@@ -155,8 +192,9 @@ bool run_list(struct store *s, const struct run_range *range, struct arena *a,
     struct reading r = {.arena = a,
                         .limit = range->limit ? range->limit : LIST_MAX,
                         .bytes_max = range->bytes_max ? range->bytes_max : LIST_SIZE};
-    struct series_read q = {.key = range->uid ? key_of_model(a, range->uid)
-                                              : arena_printf(a, "vb/%s", range->batch_id),
+    struct series_read q = {.key = range->aside ? key_aside(a, range->uid)
+                                   : range->uid ? key_of_model(a, range->uid)
+                                                : arena_printf(a, "vb/%s", range->batch_id),
                             .from = range->from,
                             .to = range->to,
                             .newest_first = range->newest_first,
@@ -200,17 +238,20 @@ bool run_find(struct store *s, const char *ns, const char *run_id, struct arena 
     if (r.n == 0 || !run_place_read(&r.list[0], a, where) || strcmp(where->ns, ns) != 0)
         return fail(e, &RUN_NOT_FOUND, "no validation run '%.128s' in namespace '%.128s'", run_id,
                     ns);
-    struct run_range range = {.uid = where->uid, .from = where->at, .to = where->at + 1};
-    struct run_text *list;
-    size_t n;
-    if (!run_list(s, &range, a, &list, &n, NULL, e))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(list[i].run_id, run_id) == 0) {
-            *text = list[i].text;
-            *len = list[i].len;
-            return true;
-        }
+    for (int aside = 0; aside < 2; aside++) {
+        struct run_range range = {
+            .uid = where->uid, .from = where->at, .to = where->at + 1, .aside = aside};
+        struct run_text *list;
+        size_t n;
+        if (!run_list(s, &range, a, &list, &n, NULL, e))
+            return false;
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(list[i].run_id, run_id) == 0) {
+                *text = list[i].text;
+                *len = list[i].len;
+                return true;
+            }
+    }
     return fail(e, &RUN_NOT_FOUND, "the validation run '%.128s' is kept no more", run_id);
 }
 

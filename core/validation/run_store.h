@@ -4,6 +4,7 @@
  *   v/<uid>        at queued_at, id run_id   the run, as JSON        (history of a model)
  *   vr/<run_id>    at 1                      where it is             (one run)
  *   vb/<batch_id>  at queued_at, id run_id   where it is             (one night)
+ *   vk/<uid>       at queued_at, id run_id   the run, put aside by the retention
  *
  * A run is written when it is queued and again, whole, when it is over: a later write of the same
  * key, time and id replaces the earlier one. All three go in one transaction. */
@@ -46,6 +47,7 @@ struct run_range {
     const char *batch_id;
     int64_t from, to; /* ms, from <= queued_at < to; to 0: open */
     bool newest_first;
+    bool aside;       /* of the model's runs those that were put aside */
     size_t limit;     /* 0: 1,000 */
     size_t bytes_max; /* stop after so many bytes; 0: 64 MiB */
 };
@@ -58,6 +60,16 @@ struct run_text {
 /* Read them into `a`; waits. `more`: the limit cut it short (may be NULL). */
 bool run_list(struct store *s, const struct run_range *range, struct arena *a,
               struct run_text **out, size_t *n, bool *more, struct err *e) MUST_CHECK;
+/* All places, as a key for series_read: run_place_read() reads their data. */
+#define RUN_PLACES "vr/*"
+
+/* The oldest runs of a model go, or are put aside: all of `list`, which run_list() read from the
+ * start, in one transaction; waits. */
+bool run_remove(struct store *s, uint64_t uid, const struct run_text *list, const bool *aside,
+                size_t n, struct arena *a, struct err *e) MUST_CHECK;
+/* What nights of before `before` (ms) list; waits. */
+bool run_forget_nights(struct store *s, int64_t before, struct err *e) MUST_CHECK;
+
 /* Where one of a night's is. */
 bool run_place_read(const struct run_text *t, struct arena *a, struct run_place *out);
 

@@ -1,6 +1,7 @@
 /* The supervisor: one thread with an event base that waits for nothing but events. It has runs
  * claimed (claims.c), starts their tests (execution.c) and begins nights (nights_due.c). */
 #include "validation/inner.h"
+#include "validation/retention.h"
 
 #include <event2/event.h>
 #include <sys/resource.h>
@@ -99,6 +100,7 @@ static void tick(evutil_socket_t fd, short what, void *ctx)
         return;
     heartbeat(v, now);
     nights_tick(v, clock_wall_ms(v->config.clock));
+    retention_tick(v, clock_wall_ms(v->config.clock));
     if (v->dry[0] && v->dry[1] && now >= v->dry_until_ns)
         v->dry[0] = v->dry[1] = false;
     supervisor_pump(v);

@@ -34,6 +34,7 @@ struct validation_config {
     const char *const *exec_dirs, *const *model_dirs; /* likewise */
     const char *severity_policy;                      /* of names that do not say; "default" */
     const char *secrets_file; /* JSON object of texts, read for each run; NULL: none */
+    int64_t keep_runs_ms;     /* runs older than that go; 0: none does */
     unsigned workers;         /* tests at a time; 0: one for each processor */
     size_t queue_max;         /* runs that may wait, those of a night apart */
 };

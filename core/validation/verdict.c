@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE_LOOKED_AT 50 /* runs of the baseline's model that may not have passed */
 #define HISTORY_RUNS   40 /* of each version */
 #define HISTORY_BYTES  ((size_t)8 << 20)
 #define HISTORY_MODELS 6
@@ -23,9 +22,15 @@
 
 /* --- the baseline's run --- */
 
-static bool newest_passed(struct execution *x, struct arena *a, struct run *out)
+bool run_may_be_baseline(const struct run *r)
 {
-    struct run_range range = {.uid = x->base_uid, .newest_first = true, .limit = BASE_LOOKED_AT};
+    return !r->trial && strcmp(r->status, "passed") == 0;
+}
+
+static bool newest_passed(struct execution *x, bool aside, struct arena *a, struct run *out)
+{
+    struct run_range range = {
+        .uid = x->base_uid, .newest_first = true, .aside = aside, .limit = BASE_LOOKED_AT};
     struct run_text *list;
     struct err e = {0};
     size_t n;
@@ -33,8 +38,7 @@ static bool newest_passed(struct execution *x, struct arena *a, struct run *out)
         return log_text(LOG_WARN, "baseline_not_read", e.detail), false;
     for (size_t i = 0; i < n; i++)
         if (strcmp(list[i].run_id, x->run.run_id) != 0 &&
-            run_decode(list[i].text, list[i].len, a, out, &e) && !out->trial &&
-            strcmp(out->status, "passed") == 0)
+            run_decode(list[i].text, list[i].len, a, out, &e) && run_may_be_baseline(out))
             return true;
     return false;
 }
@@ -44,7 +48,7 @@ static bool find_base(struct execution *x, struct arena *a, struct run *out)
     struct err e = {0};
     if (x->base_run_id)
         return run_get(x->v->config.store, x->ns, x->base_run_id, a, out, &e);
-    return x->base_uid && newest_passed(x, a, out);
+    return x->base_uid && (newest_passed(x, false, a, out) || newest_passed(x, true, a, out));
 }
 
 /* --- the past --- */

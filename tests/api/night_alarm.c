@@ -21,6 +21,7 @@
 #define DAY_MS INT64_C(86400000)
 #define NIGHTS 40
 #define BAD    4
+#define OLD    5
 #define WAIT_S 120
 
 #define MODEL                                                                                      \
@@ -131,8 +132,44 @@ static void write_past(void)
                     i < NIGHTS - BAD ? 1e-6 * (10 + i * 7 % 5) : 1000 + i;
         assert_true(run_put(s, &r, "default", where.uid, &e));
     }
+    for (size_t k = 0; k < r.results[0].measurements_len; k++)
+        if (strcmp(r.results[0].measurements[k].better, "lower") == 0)
+            r.results[0].measurements[k].value = 1e-5;
+    for (int i = 0; i < OLD; i++) {
+        r.run_id = arena_printf(a, "old-%d", i);
+        r.batch_id = arena_printf(a, "old-night-%d", i);
+        r.queued_at = r.finished_at = real.queued_at - (300 + i) * DAY_MS;
+        assert_true(run_put(s, &r, "default", where.uid, &e));
+    }
     s->ops->close(s);
     arena_free(a);
+}
+
+static void restart(const char *days)
+{
+    static const char *args[] = {"--exec-dirs", "/bin", "--run-retention-days", NULL, NULL};
+    args[3] = days;
+    server.args = args;
+    assert_int_equal(test_server_end(&server, SIGTERM), 0);
+    assert_true(test_server_start(&server));
+}
+
+/* Runs of a name's history; the status of a GET of one run. */
+static json_int_t runs(void)
+{
+    json_t *list = say("GET", BASE "/validation/history/odds:1", NULL, 200);
+    json_int_t n = json_integer_value(json_object_get(list, "total"));
+    json_decref(list);
+    return n;
+}
+
+static void await_runs(json_int_t n)
+{
+    time_t until = time(NULL) + WAIT_S;
+    while (runs() != n) {
+        assert_true(time(NULL) < until);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
 }
 
 static void alarms_once_it_is_for_good(void **state)
@@ -170,9 +207,30 @@ static void and_says_when_it_is_over(void **state)
     assert_string_equal(now, "resolved");
 }
 
+/* What is older than the setting goes; what is pinned can be asked for and compared with. */
+static void old_runs_go(void **state)
+{
+    (void)state;
+    json_int_t before = runs();
+    tell("PUT", BASE "/validation/baseline/odds:1", "{\"run_id\":\"old-2\"}", 200);
+    restart("60");
+    await_runs(before - OLD);
+    tell("GET", BASE "/validation/runs/old-1", NULL, 404);
+    tell("GET", BASE "/validation/runs/old-2", NULL, 200);
+    json_t *run =
+        say("POST", BASE "/validation/run", "{\"model_id\":\"odds:1\",\"wait_ms\":60000}", 200);
+    assert_string_equal(text_of(json_object_get(run, "baseline"), "run_id"), "old-2");
+    json_decref(run);
+    restart("20"); /* nights of the past go too; the newest ones stay */
+    await_runs(20 - 1 + 3 + 1);
+    tell("GET", BASE "/validation/runs/past-0-1", NULL, 404);
+    tell("GET", BASE "/validation/runs/past-39-1", NULL, 200);
+    tell("GET", BASE "/validation/runs/old-2", NULL, 200);
+}
+
 static int setup(void **state)
 {
-    static const char *const args[] = {"--exec-dirs", "/bin", NULL};
+    static const char *const args[] = {"--exec-dirs", "/bin", "--run-retention-days", "3650", NULL};
     (void)state;
     test_server_init(&server);
     server.args = args;
@@ -192,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alarms_once_it_is_for_good),
         cmocka_unit_test(and_says_when_it_is_over),
+        cmocka_unit_test(old_runs_go),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
