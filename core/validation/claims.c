@@ -102,7 +102,7 @@ static void finish(struct execution *x)
     pthread_mutex_unlock(&v->lock);
     if (x->live)
         live_end(v, x->live);
-    if (x->ns && x->run.batch_id)
+    if (x->ns && x->run.batch_id && !x->stored) /* else it was counted when it was over */
         nights_run_over(v, x->ns, x->run.batch_id, x->run.status);
     execution_free(x);
     supervisor_pump(v);
@@ -209,9 +209,22 @@ struct claim {
 
 static const char *const QUEUES[] = {QUEUE_RUNS, QUEUE_NIGHT};
 
+/* The clock was set, or the machine slept: the claim ran out while the run was under way here. */
+static bool is_active(const struct validation *v, const char *id)
+{
+    const struct execution *x = v->active;
+    while (x && strcmp(x->id, id) != 0)
+        x = x->next;
+    return x != NULL;
+}
+
 static void begin(struct claim *c)
 {
     struct validation *v = c->v;
+    if (is_active(v, c->queue.id)) { /* and now it is claimed anew */
+        arena_free(c->arena);
+        return;
+    }
     struct execution *x = arena_zero(c->arena, sizeof *x), **end = &v->active;
     x->v = v;
     x->arena = c->arena;

@@ -2,9 +2,10 @@
 
     tests/bench/run.sh [--short] [--build DIR] [--keep] [SECTION...]
 
-Sections: sketch get post batch paced models live fair tls empty (all, in this order, unless named). Figures that are
-compared come from one run with interleaved rounds (A B A B ...), the ratio is the median of the
-rounds' ratios, and the rates beside it are the medians. --short makes rounds shorter and fewer, and
+Sections: misbehaving nights worker (validation: nights.py) sketch get post batch paced models live
+fair tls empty (all, in this order, unless named). Figures that are compared come from one run with
+interleaved rounds (A B A B ...), the ratio is the median of the rounds' ratios, and the rates
+beside it are the medians. --short makes rounds shorter and fewer, and
 100,000 models 20,000. Exit status 1 if a bound is missed.
 """
 import argparse
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 
+from nights import section_misbehaving, section_nights, section_worker
 from servers import (API, HERE, Answer, Certificate, Evhttp, FastApiRedis, Nginx, Paddock, Redis, quote,
                      run_binary)
 
