@@ -8,7 +8,7 @@ PACKAGES_bench="wrk nginx-light redis-server python3 python3-fastapi python3-uvi
     python3-uvloop python3-httptools python3-hiredis"
 PACKAGES_e2e="python3 python3-scipy python3-jsonschema python3-prometheus-client prometheus curl openssl binutils"
 PACKAGES_openfeature="python3 nodejs npm"
-PACKAGES_webhooks="python3 nodejs npm"
+PACKAGES_webhooks="python3 nodejs npm openssl"
 PACKAGES_check="clang libclang-rt-14-dev llvm clang-format clang-tidy util-linux curl
     redis-server"
 

@@ -5,7 +5,9 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -35,8 +37,9 @@ def wait(what, condition, seconds=DEADLINE):
 class Receiver:
     """Listens on 127.0.0.1; `answer(path, event)` gives the status. Can go and come back."""
 
-    def __init__(self, answer=lambda path, event: 200):
+    def __init__(self, answer=lambda path, event: 200, certificate=None):
         self.got, self.lock, self.port, self.server = [], threading.Lock(), 0, None
+        self.certificate = certificate  # file of it and its key: HTTPS
         self.answer = answer
         self.up()
 
@@ -71,6 +74,10 @@ class Receiver:
 
         self.server = Listening(("127.0.0.1", self.port), Handler)
         self.port = self.server.server_port
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def down(self):
@@ -83,7 +90,7 @@ class Receiver:
                     if path in (None, p) and (status < 300 or not good)]
 
     def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}{path}"
 
 
 def hook(server, name, url, events=("model.*",), headers=None, **more):
@@ -238,6 +245,64 @@ def many_changes(server, rounds, first):
         t.join()
 
 
+def certificate(folder, name, subject):
+    """A file with a self-signed certificate and its key, and the certificate alone."""
+    key, cert, both = (f"{folder}/{name}.{part}" for part in ("key", "crt", "pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", "/CN=receiver", "-addext",
+                    f"subjectAltName={subject}", "-keyout", key, "-out", cert],
+                   check=True, capture_output=True)
+    with open(both, "w", encoding="ascii") as out:
+        for part in (cert, key):
+            with open(part, encoding="ascii") as f:
+                out.write(f.read())
+    return both, cert
+
+
+def refused(server, name, part):
+    return lambda: any(part in (d["last_error"] or "") for d in deliveries(server, name))
+
+
+def over_tls():
+    """HTTPS: only to a receiver whose certificate is trusted and bears its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        both, cert = certificate(folder, "good", "IP:127.0.0.1")
+        other_both, other_cert = certificate(folder, "other", "DNS:receiver.test")
+        receiver, other = Receiver(certificate=both), Receiver(certificate=other_both)
+        with Server("--webhook-allow-private", "true") as server:
+            hook(server, "unknown", receiver.url("/unknown"))
+            model(server, "secured")
+            wait("an unknown certificate is refused", refused(server, "unknown", "certificate"))
+            check("and was sent nothing", not receiver.got)
+        # The system's list of authorities, as the server alone sees it.
+        bundle, program = "/etc/ssl/certs/ca-certificates.crt", os.environ["PADDOCK_BIN"]
+        with open(f"{folder}/bundle", "w", encoding="ascii") as out:
+            for name in (cert, other_cert):
+                with open(name, encoding="ascii") as f:
+                    out.write(f.read())
+        wrapper = f"{folder}/paddock"
+        with open(wrapper, "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\nexec unshare -m sh -c 'mount --bind {folder}/bundle {bundle} && "
+                    f'exec "{program}" "$@"\' sh "$@"\n')
+        os.chmod(wrapper, 0o755)
+        if not os.path.exists(bundle) or subprocess.run(
+                [wrapper, "--version"], capture_output=True, check=False).returncode != 0:
+            print("-- no mount namespaces here: nobody is trusted by this test")
+        else:
+            os.environ["PADDOCK_BIN"] = wrapper
+            with Server("--webhook-allow-private", "true") as server:
+                hook(server, "trusted", receiver.url("/trusted"))
+                hook(server, "other", other.url("/other"))
+                model(server, "secured")
+                wait("over TLS it arrives", lambda: receiver.events("/trusted"))
+                verify([g for g in receiver.got if g[0] == "/trusted"])
+                wait("another name is refused", refused(server, "other", "127.0.0.1"))
+                check("and was sent nothing", not other.got)
+            os.environ["PADDOCK_BIN"] = program
+        receiver.down()
+        other.down()
+
+
 def over_crashes():
     """Changes of models stand for alerts: both are entries of the journal, and deliveries know
     nothing else of them. 10,000 alerts would take 10,000 models that get sick."""
@@ -290,4 +355,5 @@ with Server("--webhook-allow-private", "true") as s:
     what_is_sent(s)
     one_does_not_hold_back_others(s)
 own_network()
+over_tls()
 over_crashes()
