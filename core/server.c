@@ -35,7 +35,8 @@ static bool start(struct server *s, struct err *e)
     if (!server_open_policies(s, e) || !server_open_store(s, e) || !server_open_plugins(s, e) ||
         !server_open_validation(s, e) || !server_start_engine(s, e) || !server_first_token(s, e) ||
         !server_start_telemetry(s, e) || !validation_start(s->validation, s->engine, e) ||
-        !deliver_start(s->deliveries, e) || !server_start_http(s, e))
+        !deliver_start(s->deliveries, e) || !server_open_selection(s, e) ||
+        !server_start_http(s, e))
         return false;
     privileges_check_modes(c->data_dir, s->tls ? c->tls_key : NULL);
     log_event(LOG_INFO, "listening",
@@ -56,6 +57,8 @@ static void stop(struct server *s)
     if (s->http)
         http_join(s->http);
     pool_stop(s->readers); /* nobody asks it any more */
+    outcomes_close(s->outcomes);
+    breaker_stop(s->breaker);
     if (s->judge)
         health_judge_stop(s->judge);
     if (s->telemetry)
@@ -67,6 +70,8 @@ static void stop(struct server *s)
     tls_close(s->tls);
     feed_free(s->feed);
     validation_close(s->validation);
+    weights_free(s->selection.weights);
+    decision_keys_close(s->decision_keys);
     catalog_close(s->plugins);
     policies_close(s->policies);
     token_usage_close(s->usage);

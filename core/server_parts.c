@@ -281,6 +281,31 @@ bool server_start_telemetry(struct server *s, struct err *e)
     return s->judge != NULL;
 }
 
+bool server_open_selection(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    char own[4096];
+    snprintf(own, sizeof own, "%s/decision.keys", c->data_dir);
+    bool given = *c->decision_keys;
+    s->decision_keys = decision_keys_open(given ? c->decision_keys : own, !given, e);
+    if (!s->decision_keys)
+        return false;
+    s->breaker = breaker_start(s->telemetry, &CLOCK_SYSTEM, e);
+    if (!s->breaker)
+        return false;
+    s->selection = (struct selector_shared){.keys = s->decision_keys,
+                                            .weights = weights_new(),
+                                            .circuit_open = breaker_cuts,
+                                            .circuits = s->breaker,
+                                            .ttl_max_ms = c->selection_ttl_ms};
+    const struct outcomes_config outcomes = {.dir = c->data_dir,
+                                             .clock = &CLOCK_SYSTEM,
+                                             .window_ms = c->outcome_window_ms,
+                                             .accept_damage = c->accept_record_damage};
+    s->outcomes = outcomes_open(&outcomes, e);
+    return s->outcomes != NULL;
+}
+
 bool server_open_tls(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -309,6 +334,8 @@ bool server_start_http(struct server *s, struct err *e)
         .allow_anonymous = c->allow_anonymous,
         .plugins = s->plugins,
         .validation = s->validation,
+        .selection = &s->selection,
+        .outcomes = s->outcomes,
         .gate = validation_gate(s->validation),
         .readers = s->readers,
         .policies = s->policies,

@@ -9,7 +9,10 @@
 #include "extend/policies.h"
 #include "feed/deliver.h"
 #include "http/tls.h"
+#include "selection/breaker.h"
 #include "selection/flag_rules.h"
+#include "selection/outcomes.h"
+#include "selection/selector.h"
 #include "validation/validation.h"
 
 /* Everything that runs, in the order in which it is built. */
@@ -33,6 +36,10 @@ struct server {
     struct token_usage *usage;
     struct denials *denials;
     struct rollout_policies flag_rules;
+    struct decision_keys *decision_keys;
+    struct selector_shared selection;
+    struct breaker *breaker;
+    struct outcomes *outcomes;
     struct pool *readers;
     struct tls *tls;
     struct api api;
@@ -52,6 +59,8 @@ bool server_open_validation(struct server *s, struct err *e) MUST_CHECK;
 bool server_start_engine(struct server *s, struct err *e) MUST_CHECK;
 bool server_first_token(struct server *s, struct err *e) MUST_CHECK;
 bool server_start_telemetry(struct server *s, struct err *e) MUST_CHECK;
+/* What loops select by, and where outcomes go. */
+bool server_open_selection(struct server *s, struct err *e) MUST_CHECK;
 bool server_start_http(struct server *s, struct err *e) MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "http/errors.h"
 #include "http/guard.h"
+#include "registry/route.h"
 #include "registry/token.h"
 
 #include <math.h>
@@ -174,6 +175,9 @@ static struct subject subject_of(const struct asking *k, const char *ns)
         s.name = id;
     } else if (s.named) {
         s.name = owner_of_document(k, ns);
+        id = s.name ? NULL : parameter(k, ROUTE_TYPE.id_name);
+        if (id && view_registered_model(k->view, ns, id))
+            s.name = id; /* its route is there without being stored */
     }
     return s;
 }

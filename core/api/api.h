@@ -26,6 +26,8 @@
 struct catalog;
 
 struct validation;
+struct selector_shared;
+struct outcomes;
 
 struct api {
     struct store *store;
@@ -36,6 +38,8 @@ struct api {
     struct feed *feed;
     struct deliveries *deliveries;
     struct validation *validation;
+    const struct selector_shared *selection;
+    struct outcomes *outcomes;
     struct token_usage *usage;
     struct denials *denials;
     struct catalog *plugins;

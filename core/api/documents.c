@@ -187,7 +187,8 @@ void document_get(struct request *rq)
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
     const char *id = request_param(rq, t->id_name);
-    const struct document *d = view_document(view_enter(c.reader), t, c.ns, id);
+    bool implied;
+    const struct document *d = document_find(view_enter(c.reader), t, c.ns, id, c.arena, &implied);
     if (d) {
         size_t len;
         const char *text = shown(c.api, c.arena, d, &len);

@@ -87,6 +87,15 @@ void policy_rollback_post(struct request *rq);
 void plugins_list(struct request *rq);
 void plugins_reload(struct request *rq);
 
+/* outcomes.c */
+void outcomes_post(struct request *rq);
+/* selection.c */
+void selection_post(struct request *rq);
+void selection_batch_post(struct request *rq);
+void decision_get(struct request *rq);
+/* routes_list.c */
+void routes_list(struct request *rq);
+void route_change(struct request *rq);
 /* flags.c, ofrep.c */
 void flag_evaluate(struct request *rq);
 void ofrep_evaluate(struct request *rq);

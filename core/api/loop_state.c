@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "extend/policy_set.h"
 #include "selection/flag_set.h"
+#include "selection/selector.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,8 +35,9 @@ bool api_loop_start(struct loop *l, void *app, struct err *e)
     s->resolved = resolved_new();
     s->policies = policy_set_new(api->policies);
     s->flags = flag_set_new(s->policies);
-    loop_set_state(l, s);
-    return true;
+    loop_set_state(l, s); /* api_loop_stop() frees it, also after a failure */
+    s->selector = selector_new(api->selection, s->flags, e);
+    return s->selector != NULL;
 }
 
 void api_loop_stop(struct loop *l, void *app)
@@ -46,6 +48,7 @@ void api_loop_stop(struct loop *l, void *app)
     ingests_free(s);
     resolved_free(s->resolved);
     flag_set_seen(s->flags, flag_seen, ((struct api *)app)->usage);
+    selector_free(s->selector);
     flag_set_free(s->flags);
     policy_set_free(s->policies);
     engine_part(s->reader);

@@ -14,6 +14,7 @@ struct ingest;
 struct resolved;
 struct policy_set;
 struct flag_set;
+struct selector;
 
 /* A read that waits for a change to arrive (?min_seq=). */
 struct waiting {
@@ -33,6 +34,7 @@ struct loop_state {
     struct usage_places usage;     /* of tokens */
     struct policy_set *policies;   /* this loop's Lua states */
     struct flag_set *flags;
+    struct selector *selector;
 };
 
 /* Put a read off; its handler is called again by the loop's tick. Returns false, for call_begin().

@@ -172,6 +172,13 @@ const struct field LAYERS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 
 const struct field SEGMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 
+const struct field ROUTES_PARAMETERS[] = {PAGE, MIN_SEQ, END};
+
+const struct field ROUTE_CHANGE_PARAMETERS[] = {
+    CHOICE("dry_run", dry_run, BOOLEANS, "true: change nothing, say who would move."),
+    END,
+};
+
 const struct field BULK_PARAMETERS[] = {
     TEXT("flagConfigEtag", flag_config_etag, 64,
          "As If-None-Match, for clients that were told to "

@@ -37,6 +37,7 @@ struct parameters {
     int64_t policy_version;
     const char *flag_config_etag;
     const char *delivery_status;
+    const char *dry_run;
     const char
         *filter; /* where filters of documents are decoded to; documents.c reads the request */
 };
@@ -61,6 +62,8 @@ extern const struct field FLAGS_PARAMETERS[];
 extern const struct field LAYERS_PARAMETERS[];
 extern const struct field SEGMENTS_PARAMETERS[];
 extern const struct field BULK_PARAMETERS[];
+extern const struct field ROUTES_PARAMETERS[];
+extern const struct field ROUTE_CHANGE_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];
 extern const struct field TEST_CASES_PARAMETERS[];
 extern const struct field ALERTS_PARAMETERS[];

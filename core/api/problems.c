@@ -10,6 +10,7 @@
 #include "extend/policy_set.h"
 #include "http/errors.h"
 #include "registry/errors.h"
+#include "selection/errors.h"
 
 #include <string.h>
 
@@ -34,7 +35,7 @@ static const struct err_kind *const BASE[] = {
     NULL,
 };
 static const struct err_kind *const *const TABLES[] = {BASE, API_ERRORS, HTTP_ERRORS,
-                                                       REGISTRY_ERRORS};
+                                                       SELECTION_ERRORS, REGISTRY_ERRORS};
 
 /* A kind may stand in more than one table: rooms list what they can answer with. */
 static bool listed_before(const struct err_kind *kind, size_t table)

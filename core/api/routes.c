@@ -4,8 +4,10 @@
 #include "api/documents.h"
 #include "api/flag_fields.h"
 #include "api/handlers.h"
+#include "api/outcome_fields.h"
 #include "api/parameters.h"
 #include "api/run_fields.h"
+#include "api/selection_fields.h"
 #include "registry/baseline.h"
 #include "api/policy_fields.h"
 #include "registry/alert.h"
@@ -14,6 +16,7 @@
 #include "registry/layer.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
+#include "registry/route.h"
 #include "registry/segment.h"
 #include "registry/stored_policy.h"
 #include "registry/test_case.h"
@@ -32,6 +35,7 @@
 #define FLAG      BASE "/flags/{key}"
 #define LAYER     BASE "/layers/{layer}"
 #define SEGMENT   BASE "/segments/{segment}"
+#define ROUTE     BASE "/routes/{route}"
 #define RUN       BASE "/validation/runs/{run_id}"
 #define PIN       BASE "/validation/baseline/{model_id}"
 #define BATCH_MAX (8u << 20) /* bytes of a batch of records */
@@ -338,6 +342,43 @@ const struct route ROUTES[] = {
     {OP(DELETE, SEGMENT, "segment_delete", document_remove), .action = "flag.write", NOTHING,
      DOCUMENTS(SEGMENT_TYPE),
      TELLS("Flags", "Delete a segment.", "204;404 SEGMENT_NOT_FOUND" STALE)},
+    {OP(POST, BASE "/selection", "selection", selection_post), .action = "select",
+     .flags = ROUTE_UNKEYED, .body = SELECTION_FIELDS,
+     TELLS("Selection", "Which model serves whom?",
+           "200 Decision;400 TARGETING_KEY_MISSING;404 ROUTE_NOT_FOUND,NO_CANDIDATE")},
+    {OP(POST, BASE "/selection/batch", "selection_batch", selection_batch_post), .action = "select",
+     .flags = ROUTE_UNKEYED, .body = SELECTION_BATCH_FIELDS,
+     TELLS("Selection", "The same for up to 1,000 contexts, all in one view.",
+           "200 DecisionBatch;404 ROUTE_NOT_FOUND,NO_CANDIDATE")},
+    {OP(POST, BASE "/selection/outcomes", "outcomes", outcomes_post), .action = "record",
+     .flags = ROUTE_UNKEYED | ROUTE_NDJSON | ROUTE_NO_ENTITY, .body = OUTCOME_FIELDS,
+     TELLS("Selection", "What came of decisions: one, a list, or NDJSON. On disk when answered.",
+           "202 OutcomesTaken")},
+    {OP(GET, BASE "/selection/decisions/{decision_id}", "decision_get", decision_get), READ,
+     .query = READ_PARAMETERS,
+     TELLS("Selection", "What a decision's id says of it.",
+           "200 DecisionFacts;404 DECISION_NOT_FOUND")},
+    {OP(GET, BASE "/routes", "routes_list", routes_list), READ, .query = ROUTES_PARAMETERS,
+     TELLS("Selection", "List routes, those of all registered models included.", "200 RouteList")},
+    {OP(POST, BASE "/routes", "route_create", document_post), .action = "route.write", KEYED,
+     .body = ROUTE_FIELDS, DOCUMENTS(ROUTE_TYPE),
+     TELLS("Selection", "Create a route.",
+           "201 Route;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 ROUTE_EXISTS")},
+    {OP(GET, ROUTE, "route_get", document_get), READ, .query = READ_PARAMETERS,
+     DOCUMENTS(ROUTE_TYPE), TELLS("Selection", "One route.", "200 Route;304;404 ROUTE_NOT_FOUND")},
+    {OP(PATCH, ROUTE, "route_patch", route_change), .action = "route.write", .body = ROUTE_FIELDS,
+     .query = ROUTE_CHANGE_PARAMETERS, DOCUMENTS(ROUTE_TYPE),
+     TELLS("Selection",
+           "Change some of a route's fields (JSON merge patch), or only say who moves.",
+           "200 RouteChange;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 ROUTE_NOT_FOUND" STALE)},
+    {OP(PUT, ROUTE, "route_replace", document_put_one), .action = "route.write",
+     .body = ROUTE_FIELDS, DOCUMENTS(ROUTE_TYPE),
+     TELLS("Selection", "Replace a route's fields, or create it.",
+           "200 Route;201 Route;400 READ_ONLY_FIELD,INVALID_REFERENCE" STALE)},
+    {OP(DELETE, ROUTE, "route_delete", document_remove), .action = "route.write", NOTHING,
+     DOCUMENTS(ROUTE_TYPE),
+     TELLS("Selection", "Delete a route; that of a registered model is as at first again.",
+           "204;404 ROUTE_NOT_FOUND" STALE)},
     {OP(POST, "/ofrep/v1/evaluate/flags/{key+}", "ofrep_evaluate", ofrep_evaluate),
      .action = "select", .flags = ROUTE_UNKEYED | ROUTE_BODY_OPTIONAL, .failure = &OFREP_FAILURE,
      TELLS("Flags", "OFREP: one flag.", "200 OfrepEvaluation;400 OfrepFailure;404 OfrepFailure")},

@@ -2,6 +2,8 @@
 
 #include "api/flag_fields.h"
 #include "api/policy_fields.h"
+#include "api/outcome_fields.h"
+#include "api/selection_fields.h"
 #include "registry/alert.h"
 #include "api/run_fields.h"
 #include "registry/baseline.h"
@@ -10,6 +12,7 @@
 #include "registry/layer.h"
 #include "registry/model.h"
 #include "registry/registered_model.h"
+#include "registry/route.h"
 #include "registry/segment.h"
 #include "registry/stored_policy.h"
 #include "registry/nightly_batch.h"
@@ -36,6 +39,13 @@
     "params:" POLICY_PARAMS " status:(active|stale|broken) loaded_at:t? last_error:s? "    \
     "last_error_at:t? calls:i errors:i p99_us:n?"
 
+#define DECISION                                                                              \
+    "decision_id:s route:s? seq:i arm:s? model_id:s name:s version:s "                        \
+    "status:(development|canary|stable|deprecated|retired) endpoint:s? "                      \
+    "reason:(KILLED|EXPERIMENT|FLAG|STRATEGY|ONLY_CANDIDATE|FALLBACK|CIRCUIT_OPEN|DEGRADED) " \
+    "variant:s? strategy:s? propensity:n intended_model_id:s? fallback:b fallback_cause:s? "  \
+    "fallbacks:[s] shadows:[s] cached:b expires_at:t "                                        \
+    "candidates~:[{arm:s model_id:s? share_ratio:n? score:n? parts:{*:any}? cause:s?}]"
 #define OFREP_SUCCESS                     \
     "key:s value:any variant:s reason:s " \
     "metadata:{flag_revision:i policy~:s policy_error~:b killed~:b}"
@@ -160,6 +170,31 @@ const struct schema SCHEMAS[] = {
     {"LayerList", NULL, NULL, NULL, "Layer"},
     {"Segment", "A named set of units.", SEGMENT_FIELDS, NULL, NULL},
     {"SegmentList", NULL, NULL, NULL, "Segment"},
+    {"Decision", "Which model serves, why, and who would in its place.", NULL, "{" DECISION "}",
+     NULL},
+    {"DecisionBatch", "In the order of the contexts; what concerns one alone stands in its place.",
+     NULL, "{decisions:[{*:any}]}", NULL},
+    {"DecisionFacts", "What a decision's id carries. Null: it is not there any more.", NULL,
+     "{decision_id:s at:t route:s? arm:s? model_id:s intended_model_id:s? reason:s propensity:n "
+     "fallback:b shadows:[s]}",
+     NULL},
+    {"OutcomesTaken",
+     "What became of the scores: counted, known already, too late to be known, of "
+     "no decision, of one that was made up.",
+     NULL, "{accepted:i duplicate:i late:i unknown:i forged:i}", NULL},
+    {"Route", "The traffic of one question, and which arms share it.", ROUTE_FIELDS, NULL, NULL},
+    {"RouteList", NULL, NULL, NULL, "Route"},
+    {"RouteChange",
+     "The route. With ?dry_run=true only `route`, `allocation`, and who would move: `moved_ratio` "
+     "of all units, null where `unforeseen` says why it cannot be told.",
+     NULL,
+     "{route:s allocation:[{from:i to:i arm:s}] moved_ratio~:n? unforeseen~:s? "
+     "models~:[{model_id:s? before_ratio:n after_ratio:n}] namespace~:s match~:{*:any} "
+     "arms~:{*:s}? flag~:s? strategy~:s? params~:{*:any} unit~:s on_missing_unit~:(stable|error) "
+     "fallback~:[s] shadows~:[{model_id:s share_ratio:n}] ttl_ms~:i "
+     "decision_log~:(off|exposures|all) killed~:b salt~:s? hash_version~:i created_at~:t "
+     "updated_at~:t revision~:i}",
+     NULL},
     {"Evaluation", "What a flag gives, and why.", NULL,
      "{key:s value:any variant:s "
      "reason:(STATIC|TARGETING_MATCH|SPLIT|DEFAULT|DISABLED|KILLED|ERROR) "
@@ -261,6 +296,15 @@ const struct member_shape MEMBER_SHAPES[] = {
     {LAYER_FIELDS, "holdout", "{from:i to:i}?"},
     {SIMULATION_FIELDS, "contexts", "[{*:any}]"},
     {SIMULATION_FIELDS, "draft", "{*:any}?"},
+    {OUTCOME_FIELDS, "scores", "{*:n}"},
+    {SELECTION_FIELDS, "labels", "{*:s}"},
+    {SELECTION_FIELDS, "context", "{*:any}"},
+    {SELECTION_BATCH_FIELDS, "labels", "{*:s}"},
+    {SELECTION_BATCH_FIELDS, "contexts", "[{*:any}]"},
+    {ROUTE_FIELDS, "match", "{model_name~:s sport~:s type~:s labels~:{*:s}}"},
+    {ROUTE_FIELDS, "arms", "{*:s}"},
+    {ROUTE_FIELDS, "shadows", "[{model_id:s share_ratio:n}]"},
+    {ROUTE_FIELDS, "allocation", "[{from:i to:i arm:s}]"},
     {RUN_FIELDS, "labels", "{*:s}"},
     {RUN_BODY_FIELDS, "labels", "{*:s}"},
     {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
@@ -288,6 +332,10 @@ const struct body_name BODY_NAMES[] = {
     {LAYER_FIELDS, "Layer"},
     {FLAG_ROLLBACK_FIELDS, "FlagRollback"},
     {SIMULATION_FIELDS, "SimulationRequest"},
+    {ROUTE_FIELDS, "Route"},
+    {OUTCOME_FIELDS, "Outcome"},
+    {SELECTION_FIELDS, "Selection"},
+    {SELECTION_BATCH_FIELDS, "SelectionBatch"},
     {EVALUATION_FIELDS, "EvaluationRequest"},
     {.table = NULL},
 };
@@ -299,6 +347,7 @@ const struct tag_doc TAG_DOCS[] = {
     {"Inference", "What models did: records in, counts, percentiles, scores and health out."},
     {"Validation", "What models are tested with."},
     {"Flags", "Who gets which variant, for services and for OpenFeature."},
+    {"Selection", "Which model serves whom, and what came of it."},
     {"Policies", "Lua: who gets what, how bad a regression is."},
     {"Alerts", "What a person should look at, and who is told."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},

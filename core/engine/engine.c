@@ -145,6 +145,11 @@ bool engine_listen(struct engine *en, const struct publish_listener *l)
     return true;
 }
 
+bool engine_available(const struct engine *en)
+{
+    return atomic_load_explicit(&en->unavailable_since, memory_order_relaxed) == 0;
+}
+
 void engine_stats(struct engine *en, struct engine_stats *out)
 {
     *out = (struct engine_stats){

@@ -80,5 +80,7 @@ struct engine_stats {
     int64_t unavailable_since; /* ms, 0: available */
 };
 void engine_stats(struct engine *en, struct engine_stats *out); /* [any] */
+/* Did the last commit go well? [any], for those who ask for each request. */
+bool engine_available(const struct engine *en);
 
 #endif

@@ -57,11 +57,14 @@ const char *const JOURNAL_ACTIONS[] = {
     "segment.created",
     "segment.updated",
     "segment.deleted",
-    "policy.stored",         /* a version */
-    "policy.forgotten",      /* a version that nobody needs any more */
-    "policy.installed",      /* a fresh version serves */
-    "policy.rolled_back",    /* an earlier version serves */
-    "policy.uncovered",      /* the file serves */
+    "policy.stored",      /* a version */
+    "policy.forgotten",   /* a version that nobody needs any more */
+    "policy.installed",   /* a fresh version serves */
+    "policy.rolled_back", /* an earlier version serves */
+    "policy.uncovered",   /* the file serves */
+    "route.created",      /* or changed for the first time, that of a name */
+    "route.updated",
+    "route.deleted",         /* that of a name is as at first again */
     "validation.finished",   /* a run ended; evidence names it */
     "validation.regression", /* it found a regression */
     "validation.removed",    /* with its model */

@@ -24,6 +24,7 @@ const struct document_type *const DOCUMENT_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_LAYER] = &LAYER_TYPE,
     [ENTITY_POLICY] = &STORED_POLICY_TYPE,
     [ENTITY_POLICY_VERSION] = &POLICY_VERSION_TYPE,
+    [ENTITY_ROUTE] = &ROUTE_TYPE,
     [ENTITY_VALIDATION] = &VALIDATION_SUMMARY_TYPE,
     [ENTITY_REGRESSION] = &REGRESSION_NOTICE_TYPE,
     [ENTITY_BASELINE] = &BASELINE_TYPE,
@@ -42,6 +43,15 @@ const struct document *view_document(const struct view *v, const struct document
 {
     const struct entity *e = view_get(v, t->kind, ns, id);
     return e ? document_of(e) : NULL;
+}
+
+const struct document *document_find(const struct view *v, const struct document_type *t,
+                                     const char *ns, const char *id, struct arena *a,
+                                     bool *is_implied)
+{
+    const struct document *d = view_document(v, t, ns, id);
+    *is_implied = !d && t->implied;
+    return *is_implied ? t->implied(v, ns, id, a) : d;
 }
 
 /* --- one heap block --- */
@@ -214,7 +224,8 @@ const struct entity *document_put(struct document_write *w, const char *action,
 {
     struct document_head *head = w->want;
     const struct document *before = w->before;
-    uint64_t uid = before ? before->entity.uid : w->h->next_uid++;
+    const struct entity *stored = before && !w->implied ? &before->entity : NULL;
+    uint64_t uid = stored ? stored->uid : w->h->next_uid++;
     head->ns = w->c->ns;
     head->created_at = before ? head->created_at : w->h->now_ms;
     head->updated_at = w->h->now_ms;
@@ -224,6 +235,6 @@ const struct entity *document_put(struct document_write *w, const char *action,
     struct entity *after = document_make(w->type, w->want, uid, w->h->names, e);
     if (!after)
         return NULL;
-    changes_put(w->out, w->c->arena, action, before ? &before->entity : NULL, after, evidence);
-    return text_fits(before ? &before->entity : NULL, after, e) ? after : NULL;
+    changes_put(w->out, w->c->arena, action, stored, after, evidence);
+    return text_fits(stored, after, e) ? after : NULL;
 }

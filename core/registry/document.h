@@ -42,6 +42,7 @@ struct document_write {
     struct head *h;
     struct changes *out;           /* further changes of the same command may be put here */
     const struct document *before; /* NULL: it is created */
+    bool implied;                  /* `before` is not stored: see document_type */
     void *want;                    /* the kind's struct as it is to become; may be completed */
     const void *like;              /* the kind's struct of the past that is to return; or NULL */
     struct faults faults;
@@ -67,6 +68,11 @@ struct document_type {
     /* Fill `out` with what readers want ready made (compiled rules, ...); called with NULL first
      * for its size in bytes. Pointers into `fields` are allowed. Pure. May be NULL. */
     size_t (*derive)(const void *fields, void *out);
+    /* The one that is there under this id without anybody having stored it, at revision 1, in the
+     * arena; NULL: there is none. Storing it is a change of it, deleting it brings it back. Pure.
+     * May be NULL: there never is. */
+    const struct document *(*implied)(const struct view *v, const char *ns, const char *id,
+                                      struct arena *a);
     /* The name of the registered model it belongs to, which grants go by; NULL: to none, and it
      * counts by its own id. May be NULL: never to one. */
     const char *(*owner)(const void *fields);
@@ -110,6 +116,10 @@ extern const struct document_type *const DOCUMENT_TYPES[ENTITY_KIND_COUNT];
 
 const struct document *view_document(const struct view *v, const struct document_type *t,
                                      const char *ns, const char *id);
+/* The same, those that are there without being stored included: `is_implied` says so. */
+const struct document *document_find(const struct view *v, const struct document_type *t,
+                                     const char *ns, const char *id, struct arena *a,
+                                     bool *is_implied);
 /* The typed entity of a stored value: the public text and, where the table has secret or hidden
  * fields, a line feed and the text with all of them. NULL and ERR_CORRUPT. */
 struct entity *document_parse(const struct document_type *t, const struct entity_source *from,

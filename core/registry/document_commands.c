@@ -42,10 +42,10 @@ static bool checked(struct document_write *w, struct err *e)
     return w->faults.total == 0 || faults_fail(&w->faults, e);
 }
 
-const struct document *addressed_document(const struct document_type *t, const struct command *c,
-                                          const struct head *h, struct err *e)
+static const struct document *addressed(const struct document_type *t, const struct command *c,
+                                        const struct head *h, bool *implied, struct err *e)
 {
-    const struct document *d = view_document(h->view, t, c->ns, c->id);
+    const struct document *d = document_find(h->view, t, c->ns, c->id, c->arena, implied);
     if (!d || !command_sees(c, entity_owner(&d->entity))) {
         fail(e, t->not_found, "no %s with id '%.200s'", t->noun, c->id);
         return NULL;
@@ -54,6 +54,16 @@ const struct document *addressed_document(const struct document_type *t, const s
                    if_match_fits(c, &d->entity, e)
                ? d
                : NULL;
+}
+
+const struct document *addressed_document(const struct document_type *t, const struct command *c,
+                                          const struct head *h, struct err *e)
+{
+    bool implied;
+    const struct document *d = addressed(t, c, h, &implied, e);
+    if (d && implied)
+        fail(e, t->not_found, "no %s with id '%.200s' is stored", t->noun, c->id);
+    return implied ? NULL : d;
 }
 
 /* May the actor do this to what `want` is to belong to? */
@@ -86,7 +96,8 @@ static bool create(struct document_write *w, struct err *e)
         return faults_fail(&w->faults, e);
     if (!owner_allowed(w, e))
         return false;
-    if (head->id && view_document(w->h->view, t, w->c->ns, head->id))
+    bool implied;
+    if (head->id && document_find(w->h->view, t, w->c->ns, head->id, w->c->arena, &implied))
         return fail(e, t->exists, "a %s '%.200s' exists already", t->noun, head->id);
     if (!checked(w, e))
         return false;
@@ -156,7 +167,7 @@ bool document_patch(struct command *c, struct head *h, struct changes *out, stru
 {
     struct document_write w;
     write_open(&w, c, h, out);
-    w.before = addressed_document(w.type, c, h, e);
+    w.before = addressed(w.type, c, h, &w.implied, e);
     return (w.before && body_revision_fits(c, &w.before->entity, e) && patch(&w, e)) ||
            refused(out);
 }
@@ -185,8 +196,8 @@ bool document_replace(struct command *c, struct head *h, struct changes *out, st
     struct document_write w;
     write_open(&w, c, h, out);
     bool ok;
-    if (view_document(h->view, w.type, c->ns, c->id)) {
-        w.before = addressed_document(w.type, c, h, e);
+    if (document_find(h->view, w.type, c->ns, c->id, c->arena, &w.implied)) {
+        w.before = addressed(w.type, c, h, &w.implied, e);
         ok = w.before && body_revision_fits(c, &w.before->entity, e) &&
              change(&w, c->body, w.type->updated, e);
     } else {
@@ -235,9 +246,11 @@ bool document_delete(struct command *c, struct head *h, struct changes *out, str
     const struct document_type *t = c->args;
     struct document_write w = {.type = t, .c = c, .h = h, .out = out};
     faults_init(&w.faults, c->arena);
-    w.before = addressed_document(t, c, h, e);
+    w.before = addressed(t, c, h, &w.implied, e);
     if (!w.before || (t->remove && !t->remove(&w, e)))
         return refused(out);
+    if (w.implied) /* it is as it would be after */
+        return answer_nothing(c);
     changes_put(out, c->arena, t->deleted, &w.before->entity, NULL, NULL);
     return answer_nothing(c);
 }

@@ -23,6 +23,7 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_LAYER] = {"layer", NULL},
     [ENTITY_POLICY] = {"policy", NULL},
     [ENTITY_POLICY_VERSION] = {"policy_version", NULL},
+    [ENTITY_ROUTE] = {"route", NULL},
     [ENTITY_VALIDATION] = {"validation", NULL},
     [ENTITY_REGRESSION] = {"regression", NULL},
     [ENTITY_BASELINE] = {"baseline", NULL},

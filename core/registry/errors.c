@@ -258,6 +258,19 @@ const struct err_kind POLICY_IN_USE = {
     "Flags of the namespace have parameters that the policy would not take; `flags` says which and "
     "why. Change them first, or let them pin a version.",
 };
+const struct err_kind ROUTE_NOT_FOUND = {
+    "ROUTE_NOT_FOUND",
+    404,
+    "Route not found",
+    "No route of this namespace has this name, and no registered model is called so.",
+};
+const struct err_kind ROUTE_EXISTS = {
+    "ROUTE_EXISTS",
+    409,
+    "Route exists",
+    "A route with this name exists already; each registered model has one. Choose another name, or "
+    "PATCH or PUT the one that exists.",
+};
 const struct err_kind RUN_NOT_FOUND = {
     "RUN_NOT_FOUND",
     404,
@@ -352,6 +365,8 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &STORED_POLICY_NOT_FOUND,
     &POLICY_VERSION_NOT_FOUND,
     &POLICY_IN_USE,
+    &ROUTE_NOT_FOUND,
+    &ROUTE_EXISTS,
     &RUN_NOT_FOUND,
     &RUN_FINISHED,
     &BASELINE_NOT_FOUND,

@@ -30,6 +30,8 @@ extern const struct err_kind ALERT_NOT_FOUND;             /* 404 */
 extern const struct err_kind ALERT_IS_RESOLVED;           /* 409 ALERT_RESOLVED */
 extern const struct err_kind WEBHOOK_NOT_FOUND;           /* 404 */
 extern const struct err_kind WEBHOOK_EXISTS;              /* 409 */
+extern const struct err_kind ROUTE_NOT_FOUND;             /* 404 */
+extern const struct err_kind ROUTE_EXISTS;                /* 409 */
 extern const struct err_kind FLAG_NOT_FOUND;              /* 404 */
 extern const struct err_kind FLAG_EXISTS;                 /* 409 */
 extern const struct err_kind FLAG_IN_USE;                 /* 409, members: "in_use":[keys] */

@@ -119,7 +119,7 @@ static const char *value_of(const char *parameter, const char *name, bool exists
 
 static bool is_made(const char *parameter)
 {
-    static const char *const MADE[] = {"model_id", "name", "alias", "dataset_id", "slug"};
+    static const char *const MADE[] = {"model_id", "name", "alias", "dataset_id", "slug", "route"};
     for (size_t i = 0; i < sizeof MADE / sizeof *MADE; i++)
         if (strcmp(MADE[i], parameter) == 0)
             return true;

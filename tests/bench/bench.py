@@ -2,8 +2,8 @@
 
     tests/bench/run.sh [--short] [--build DIR] [--keep] [SECTION...]
 
-Sections: misbehaving nights worker (validation: nights.py) sketch get post batch paced models live
-fair tls empty (all, in this order, unless named). Figures that are compared come from one run with
+Sections: misbehaving nights worker (validation: nights.py) sketch get post selection batch paced
+models live fair tls empty (all, in this order, unless named). Figures that are compared come from one run with
 interleaved rounds (A B A B ...), the ratio is the median of the rounds' ratios, and the rates
 beside it are the medians. --short makes rounds shorter and fewer, and
 100,000 models 20,000. Exit status 1 if a bound is missed.
@@ -57,10 +57,11 @@ class Run:
             self.missed += not good
         print(f"{verdict}  {figure:<24} {text}{bound}", flush=True)
 
-    def wrk(self, server, path, script=None, seconds=None, more=()):
+    def wrk(self, server, path, script=None, seconds=None, more=(), arguments=()):
         command = ["wrk", "-t1", "-c64", "--timeout", "10s",
                    f"-d{seconds or self.seconds}s", *more,
-                   *(["-s", str(HERE / "wrk" / script)] if script else []), server.url(path)]
+                   *(["-s", str(HERE / "wrk" / script)] if script else []), server.url(path),
+                   *(["--", *arguments] if arguments else [])]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         if "Non-2xx" in out or "Socket errors" in out:
             raise SystemExit(f"{server.name} answered with errors:\n{out}")
@@ -175,6 +176,55 @@ def section_post(run):
                                    5 if percentiles else None)}, {label: bound})
         peer.stop()
     run.say("durable POST", f"{lifetime(paddock, path) - before:,} records counted by the server")
+
+
+def section_selection(run):
+    """Selections, one loop, with a token, counters and the access log, beside a server that parses the
+    same body and answers the same bytes: three arms by weights, and by a flag's Lua policy."""
+    paddock = Paddock(run, threads=1).start()
+    for version in ("1", "2", "3"):
+        path = register(paddock, "bench", version)
+        paddock.ask("POST", path + "/status", {"status": "canary"})
+        if version == "1":
+            paddock.ask("POST", path + "/status", {"status": "stable"})
+    weights = {"a": 60, "b": 30, "c": 10}
+    arms = {arm: f"bench:{n}" for n, arm in enumerate(weights, 1)}
+    paddock.ask("PATCH", f"{API}/routes/bench", {
+        "arms": arms, "strategy": "weighted", "params": {"weights": weights}})
+    paddock.ask("PUT", f"{API}/flags/bench", {
+        "variants": {arm: arm for arm in arms}, "default_variant": "a", "policy": "percentage",
+        "params": {"weights": weights}})
+    paddock.ask("POST", f"{API}/routes", {
+        "route": "flagged", "match": {"model_name": "bench"}, "arms": arms, "flag": "bench"})
+    paddock.token = paddock.ask("POST", f"{API}/tokens", {
+        "token_id": "bench", "role": "admin"})["token"]
+    get = Answer(run, "get", *paddock.call("GET", path))
+    bearer = ("-H", "Authorization: Bearer " + paddock.token)
+    for route, figure in (("bench", "selection, weights"), ("flagged", "selection, Lua policy")):
+        body = {"route": route, "context": {"targetingKey": "user-1", "country": "ch", "plan": "pro"}}
+        post = Answer(run, "post", *paddock.call("POST", f"{API}/selection", body))
+        if post.status != 200:
+            raise SystemExit(f"paddock answered {post.status}: {post.body!r}")
+        evhttp = Evhttp(run, get, post).start()
+        best = []
+
+        def measure(server, route=route):
+            rate = run.wrk(server, f"{API}/selection", "selection.lua", more=bearer, arguments=[route])
+            if server is paddock:
+                best.append(rate)
+            return rate
+
+        run.compare(figure, {s.name: lambda s=s: measure(s) for s in (paddock, evhttp)},
+                    {"evhttp": 1.0})
+        evhttp.stop()
+        half = statistics.median(best) / 2
+        got = run.load(paddock, 3 if run.short else 15, {
+            "name": "half", "method": "POST", "path": f"{API}/selection", "rate": int(half),
+            "connections": 16, "header": "Authorization: Bearer " + paddock.token,
+            "type": "application/json",
+            "body": json.dumps(body).replace("user-1", "user-<n>")}, warmup=1)["half"]
+        run.say(figure, f"at half of that, {half:,.0f}/s: p50 {got['p50_ms']:.2f} ms, "
+                f"p99 {got['p99_ms']:.2f} ms", got["p99_ms"], at_most=2)
 
 
 def section_batch(run):

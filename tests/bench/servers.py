@@ -76,6 +76,7 @@ class Server:
             self.run.running.remove(self)
 
     tls = False
+    token = None
 
     def url(self, path):
         return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}{path}"
@@ -92,6 +93,8 @@ class Server:
             if body is not None and not isinstance(body, bytes):
                 body = json.dumps(body).encode()
             headers = {"Content-Type": content_type} if body is not None else {}
+            if self.token:
+                headers["Authorization"] = "Bearer " + self.token
             connection.request(method, path, body, headers)
             reply = connection.getresponse()
             return reply.status, reply.getheaders(), reply.read()

@@ -180,6 +180,30 @@ CALLS = [
     ("flag_delete", {"key": "g"}, dict(status=204)),
     ("flag_replace", {"key": "g"}, dict(status=201, body={  # to be asked wrongly
         "variants": {"x": 1}, "default_variant": "x"})),
+    ("route_get", {"route": "m"}, {}),
+    ("route_create", {}, dict(status=201, body={
+        "route": "r", "match": {"type": "other", "labels": {"a": "b"}, "sport": "s"},
+        "arms": {"a": "m@stable", "b": "m:1"}, "strategy": "weighted", "killed": False,
+        "params": {"weights": {"a": 1, "b": 2}}, "fallback": ["m@stable"], "ttl_ms": 5,
+        "shadows": [{"model_id": "m:1", "share_ratio": 0.5}], "decision_log": "all",
+        "on_missing_unit": "error", "unit": "user", "salt": "s"})),
+    ("route_replace", {"route": "q"}, dict(status=201, body={"match": {"sport": "s"}})),
+    ("route_replace", {"route": "q"}, dict(body={"match": {"sport": "s"}, "flag": "f"})),
+    ("route_patch", {"route": "q"}, dict(body={"ttl_ms": 6})),
+    ("route_patch", {"route": "r"}, dict(query="dry_run=true", body={"killed": True})),
+    ("route_patch", {"route": "q"}, dict(body={"flag": None}, headers=MERGE)),
+    ("routes_list", {}, dict(query="limit=1")),
+    ("route_get", {"route": "q"}, dict(headers={"If-None-Match": '"4"'}, status=304)),
+    ("selection", {}, dict(keep="decision_id", body={
+        "route": "r", "context": {"user": "u"}, "explain": True})),
+    ("selection", {}, dict(body={"type": "other"})),
+    ("selection_batch", {}, dict(body={"route": "r", "contexts": [{"user": "u"}, {}]})),
+    ("decision_get", {"decision_id": "$decision_id"}, {}),
+    ("outcomes", {}, dict(status=202, body={
+        "decision_id": "x", "scores": {"reward": 1}, "at": "2026-11-23T02:00:00Z"})),
+    ("route_delete", {"route": "q"}, dict(status=204)),
+    ("route_replace", {"route": "q"}, dict(status=201, body={  # to be asked wrongly
+        "match": {"sport": "s"}})),
     ("policies_list", {}, dict(query="kind=rollout")),
     ("policy_get", {"kind": "severity", "name": "default"}, {}),
     ("policy_install", {"kind": "rollout", "name": "p"}, dict(

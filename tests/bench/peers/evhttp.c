@@ -1,9 +1,10 @@
 /* evhttp: the bare libevent HTTP server that Paddock is measured against.
  *
  * One loop, the flags that make evhttp fastest, and nothing of a registry: a GET answers the bytes
- * of a file; a POST parses one inference record with jansson, checks it, and answers another
- * file's bytes, with no disk behind it. Both carry the reply headers they are given, so that the
- * two servers write the same answer, and each request is a line in a buffered access log.
+ * of a file; a POST parses one inference record (or a selection) with jansson, checks it, and
+ * answers another file's bytes, with no disk behind it. Both carry the reply headers they are
+ * given, so that the two servers write the same answer, and each request is a line in a buffered
+ * access log.
  *
  * usage: evhttp --get-body FILE --get-headers FILE --post-body FILE --post-headers FILE --log FILE
  *
@@ -86,10 +87,17 @@ static void answer_release(struct answer *answer)
     free(answer->header_text);
 }
 
-/* A record as the contract has it: an object with a latency in range. */
+/* A record as the contract has it: an object with a latency in range; or a question of a selection.
+ */
 static bool record_valid(const char *text, size_t len)
 {
     json_t *record = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *context = json_object_get(record, "context");
+    if (json_is_object(context)) {
+        bool unit = json_is_string(json_object_get(context, "targetingKey"));
+        json_decref(record);
+        return unit;
+    }
     const json_t *latency = json_object_get(record, "latency_ms");
     const json_t *success = json_object_get(record, "success");
     double latency_ms = json_number_value(latency);

@@ -1,0 +1,447 @@
+/* Which model serves whom: one, or many at once; what a decision's id says. */
+#include "api/call.h"
+#include "api/handlers.h"
+#include "api/loop_state.h"
+#include "api/selection_fields.h"
+#include "api/work.h"
+#include "base/json.h"
+#include "extend/policy.h"
+#include "http/loop.h"
+#include "registry/errors.h"
+#include "selection/errors.h"
+#include "selection/selector.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ANSWER_MAX (4 << 20)
+
+/* ---- what is asked ---- */
+
+/* The body, with what is no text of a field taken out of it as it is. */
+struct asked {
+    struct selection_body fields;
+    json_t *context, *labels, *contexts; /* new references, or NULL */
+};
+
+static void asked_release(struct asked *a)
+{
+    json_decref(a->context);
+    json_decref(a->labels);
+    json_decref(a->contexts);
+}
+
+/* Take a member out of the body unless it is null; what is left decodes cheaply. */
+static json_t *take(json_t *body, const char *name)
+{
+    json_t *value = json_object_get(body, name);
+    if (!value || json_is_null(value))
+        return NULL;
+    json_incref(value);
+    json_object_del(body, name);
+    return value;
+}
+
+static void check_context(const json_t *context, const char *pointer, struct faults *f)
+{
+    if (context && !json_is_object(context))
+        fault_add(f, &ERR_INVALID, pointer, "must be an object");
+    else if (json_object_size(context) > CONTEXT_FIELDS_MAX)
+        fault_add(f, &ERR_INVALID, pointer, "must have at most %d members", CONTEXT_FIELDS_MAX);
+}
+
+static void check_labels(const json_t *labels, struct faults *f)
+{
+    const char *key;
+    json_t *value;
+    char pointer[300];
+    if (labels && !json_is_object(labels))
+        fault_add(f, &ERR_INVALID, "/labels", "must be an object");
+    json_object_foreach((json_t *)labels, key, value) {
+        pointer_join(pointer, sizeof pointer, "/labels", key);
+        if (!json_is_string(value))
+            fault_add(f, &ERR_INVALID, pointer, "must be a text");
+    }
+}
+
+static void check_contexts(const json_t *contexts, struct arena *a, struct faults *f)
+{
+    const json_t *context;
+    size_t i;
+    if (!json_is_array(contexts) || json_array_size(contexts) == 0 ||
+        json_array_size(contexts) > SELECTION_BATCH_MAX) {
+        fault_add(f, &ERR_INVALID, "/contexts", "must be a list of 1 to %d", SELECTION_BATCH_MAX);
+        return;
+    }
+    json_array_foreach((json_t *)contexts, i, context) {
+        const char *pointer = arena_printf(a, "/contexts/%zu", i);
+        if (!json_is_object(context))
+            fault_add(f, &ERR_INVALID, pointer, "must be an object");
+        else
+            check_context(context, pointer, f);
+    }
+}
+
+/* One way to say what is asked, and no other. */
+static void check_question(const struct asked *a, struct faults *f)
+{
+    const struct selection_body *b = &a->fields;
+    bool match = b->sport || b->type || b->deployment_target || json_object_size(a->labels) > 0;
+    if ((b->route != NULL) + (b->model_name != NULL) + match != 1)
+        fault_add(f, &ERR_INVALID, "",
+                  "must have route, or model_name, or some of sport, type, labels, "
+                  "deployment_target");
+}
+
+static bool read_body(struct call *c, const struct field *table, struct asked *a, struct err *e)
+{
+    size_t len;
+    const char *text = request_body(c->rq, &len);
+    struct faults faults;
+    json_t *body = json_read(text, len, e);
+    if (!body)
+        return false;
+    if (!json_is_object(body)) {
+        json_decref(body);
+        return call_fault(c->arena, "", e, "must be an object");
+    }
+    faults_init(&faults, c->arena);
+    if (table == SELECTION_FIELDS)
+        check_context(a->context = take(body, "context"), "/context", &faults);
+    else if ((a->contexts = take(body, "contexts")))
+        check_contexts(a->contexts, c->arena, &faults);
+    check_labels(a->labels = take(body, "labels"), &faults);
+    if (a->contexts) /* it is required: let its place be seen */
+        json_object_set_new(body, "contexts", json_array());
+    bool good = fields_decode(table, body, "", DECODE_CREATE, &a->fields, c->arena, NULL, &faults);
+    json_decref(body);
+    if (good)
+        check_question(a, &faults);
+    return faults.total == 0 || faults_fail(&faults, e);
+}
+
+/* ---- who may ask ---- */
+
+/* Of what is asked for by name that decides; else the model found must be one he may select. */
+static bool may(struct call *c, const struct asked *a, const char *found, struct err *e)
+{
+    const struct selection_body *b = &a->fields;
+    const char *name = b->route ? b->route : b->model_name ? b->model_name : found;
+    const struct grants *g = c->access->grants;
+    if (!name || grants_allow(g, c->ns, name, ACTION_BIT(ACTION_SELECT)))
+        return true;
+    if (b->route || b->model_name)
+        return grants_allow(g, c->ns, name, ACTIONS_ALL)
+                   ? forbidden(c->arena, c->ns, name, ACTION_BIT(ACTION_SELECT), e)
+                   : fail(e, &ROUTE_NOT_FOUND,
+                          b->route ? "no route '%.200s'" : "no registered model with name '%.200s'",
+                          name);
+    return fail(e, &NO_CANDIDATE, "no model in service matches, and no fallback is left");
+}
+
+/* ---- the answer ---- */
+
+static void put_models(struct bytes *b, const char *key, const struct model *const *list, size_t n)
+{
+    json_key(b, key);
+    bytes_char(b, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            bytes_char(b, ',');
+        json_put_string(b, list[i]->entity.id);
+    }
+    bytes_char(b, ']');
+}
+
+static void put_endpoint(struct bytes *b, struct slice endpoint)
+{
+    json_key(b, "endpoint");
+    if (endpoint.at)
+        bytes_add(b, endpoint.at, endpoint.len);
+    else
+        bytes_text(b, "null");
+}
+
+static void put_candidates(struct bytes *b, const struct selection_answer *a)
+{
+    json_key(b, "candidates");
+    bytes_char(b, '[');
+    for (size_t i = 0; i < a->candidate_count; i++) {
+        const struct selection_candidate *k = &a->candidates[i];
+        bytes_text(b, i ? ",{" : "{");
+        json_kv_string(b, "arm", k->arm);
+        json_kv_string(b, "model_id", k->model_id);
+        json_kv_number(b, "share_ratio", k->weight);
+        json_kv_number(b, "score", k->score);
+        json_kv_raw(b, "parts", k->parts);
+        json_kv_string(b, "cause", k->cause);
+        bytes_char(b, '}');
+    }
+    bytes_char(b, ']');
+}
+
+static void put_answer(struct bytes *b, const struct selection_answer *a, uint64_t seq)
+{
+    const struct model *m = a->served;
+    json_kv_string(b, "decision_id", a->decision_id);
+    json_kv_string(b, "route", a->route);
+    json_kv_int(b, "seq", (int64_t)seq);
+    json_kv_string(b, "arm", a->arm);
+    json_kv_string(b, "model_id", m->entity.id);
+    json_kv_string(b, "name", m->name);
+    json_kv_string(b, "version", m->version);
+    json_kv_string(b, "status", status_name(m->status));
+    put_endpoint(b, a->endpoint);
+    json_kv_string(b, "reason", selection_reason_name(a->reason));
+    json_kv_string(b, "variant", a->variant);
+    json_kv_string(b, "strategy", a->strategy);
+    json_kv_number(b, "propensity", a->propensity);
+    json_kv_string(b, "intended_model_id", a->intended ? a->intended->entity.id : NULL);
+    json_kv_bool(b, "fallback", a->served != a->intended);
+    json_kv_string(b, "fallback_cause", a->cause);
+    put_models(b, "fallbacks", a->fallbacks, a->fallback_count);
+    put_models(b, "shadows", a->shadows, a->shadow_count);
+    json_kv_bool(b, "cached", false);
+    json_kv_time(b, "expires_at", a->expires_at);
+    if (a->candidates)
+        put_candidates(b, a);
+}
+
+static void question_of(struct call *c, const struct asked *a, const struct view *v,
+                        struct selection_question *q)
+{
+    const struct selection_body *b = &a->fields;
+    *q = (struct selection_question){.view = v,
+                                     .ns = c->ns,
+                                     .route = b->route,
+                                     .model_name = b->model_name,
+                                     .sport = b->sport,
+                                     .type = b->type,
+                                     .deployment_target = b->deployment_target,
+                                     .labels = a->labels,
+                                     .strategy = b->strategy,
+                                     .previous = b->previous_decision_id,
+                                     .at_ms = loop_wall_ms(request_loop(c->rq)),
+                                     .store_gone = !engine_available(c->api->engine),
+                                     .explain = b->explain};
+}
+
+static bool answer_one(struct call *c, const struct asked *a, struct bytes *out, struct err *e)
+{
+    struct loop_state *s = loop_state(request_loop(c->rq));
+    struct selection_question q;
+    struct selection_answer answer;
+    json_t *none = a->context ? NULL : json_object();
+    const struct view *v = view_enter(c->reader);
+    question_of(c, a, v, &q);
+    q.context = a->context ? a->context : none;
+    bool ok = may(c, a, NULL, e) && selector_ask(s->selector, &q, &answer, e) &&
+              may(c, a, answer.served->name, e);
+    if (ok) {
+        bytes_char(out, '{');
+        put_answer(out, &answer, view_seq(v));
+        bytes_char(out, '}');
+    }
+    view_leave(c->reader);
+    json_decref(none);
+    return ok;
+}
+
+void selection_post(struct request *rq)
+{
+    struct call c;
+    struct err e = {0};
+    struct asked a = {.context = NULL};
+    struct bytes out = BYTES_INIT(ANSWER_MAX);
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    if (read_body(&c, SELECTION_FIELDS, &a, &e) && answer_one(&c, &a, &out, &e)) {
+        request_reply_json(rq, 200, &out);
+    } else {
+        if (e.kind == &FORBIDDEN)
+            access_denied(rq, &e);
+        request_fail(rq, &e);
+    }
+    bytes_release(&out);
+    asked_release(&a);
+}
+
+/* ---- many ---- */
+
+static void put_refusal(struct bytes *b, const struct err *e)
+{
+    json_key(b, "error");
+    bytes_char(b, '{');
+    json_kv_string(b, "code", e->kind->code);
+    json_kv_string(b, "detail", e->detail);
+    bytes_char(b, '}');
+}
+
+/* One view for all of them. What concerns one alone stands in its place. */
+static bool answer_many(struct call *c, const struct asked *a, struct bytes *out, struct err *e)
+{
+    struct loop_state *s = loop_state(request_loop(c->rq));
+    struct selection_question q;
+    struct selection_answer answer;
+    const json_t *context;
+    size_t i;
+    const struct view *v = view_enter(c->reader);
+    bool ok = may(c, a, NULL, e);
+    question_of(c, a, v, &q);
+    bytes_text(out, "{\"decisions\":[");
+    json_array_foreach(a->contexts, i, context) {
+        struct err one = {0};
+        if (!ok)
+            break;
+        q.context = context;
+        bytes_text(out, i ? ",{" : "{");
+        bool good =
+            selector_ask(s->selector, &q, &answer, &one) && may(c, a, answer.served->name, &one);
+        if (good)
+            put_answer(out, &answer, view_seq(v));
+        else
+            put_refusal(out, &one);
+        bytes_char(out, '}');
+        if (!good && one.kind != &UNIT_MISSING) { /* as it would be for all */
+            ok = false;
+            *e = one;
+        }
+    }
+    bytes_text(out, "]}");
+    view_leave(c->reader);
+    return ok;
+}
+
+void selection_batch_post(struct request *rq)
+{
+    struct call c;
+    struct err e = {0};
+    struct asked a = {.context = NULL};
+    struct bytes out = BYTES_INIT(ANSWER_MAX);
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    if (read_body(&c, SELECTION_BATCH_FIELDS, &a, &e) && answer_many(&c, &a, &out, &e)) {
+        request_reply_json(rq, 200, &out);
+    } else {
+        if (e.kind == &FORBIDDEN)
+            access_denied(rq, &e);
+        request_fail(rq, &e);
+    }
+    bytes_release(&out);
+    asked_release(&a);
+}
+
+/* ---- decoding ---- */
+
+/* Names for what a decision knows by incarnation, as far as they are still there. */
+struct names {
+    const struct decision_facts *f;
+    const struct model *served, *intended;
+    const char *route;
+    const struct route_plan *plan;
+    struct arena *arena;
+};
+
+static bool match_model(const struct entity *e, void *ctx)
+{
+    struct names *n = ctx;
+    if (e->uid == n->f->served_uid)
+        n->served = model_of(e);
+    if (e->uid == n->f->intended_uid)
+        n->intended = model_of(e);
+    return true;
+}
+
+static bool match_route(const struct entity *e, void *ctx)
+{
+    struct names *n = ctx;
+    if (e->uid != n->f->route_uid)
+        return true;
+    n->route = e->id;
+    if (e->kind == ENTITY_ROUTE)
+        n->plan = route_plan_of(document_of(e));
+    return false;
+}
+
+static const char *arm_of(const struct names *n)
+{
+    for (size_t i = 0; n->plan && i < n->plan->arm_count; i++) {
+        const char *name = n->plan->arms[i].name;
+        if (decision_mark(name, strlen(name)) == n->f->arm)
+            return name;
+    }
+    const struct model *m = n->intended;
+    return m && decision_mark(m->entity.id, strlen(m->entity.id)) == n->f->arm ? m->entity.id
+                                                                               : NULL;
+}
+
+static void put_shadows(struct bytes *b, const struct view *v, const char *ns,
+                        const struct names *n)
+{
+    bool first = true;
+    json_key(b, "shadows");
+    bytes_char(b, '[');
+    for (size_t i = 0; n->plan && i < n->plan->shadow_count; i++) {
+        const struct model *m = route_model(v, ns, n->plan, n->plan->shadows[i].reference);
+        if (!m || !(n->f->shadows & 1u << i))
+            continue;
+        if (!first)
+            bytes_char(b, ',');
+        json_put_string(b, m->entity.id);
+        first = false;
+    }
+    bytes_char(b, ']');
+}
+
+static void put_decision(struct work *w, const struct view *v, const char *id,
+                         const struct names *n)
+{
+    const struct decision_facts *f = n->f;
+    struct bytes *b = &w->out;
+    bytes_char(b, '{');
+    json_kv_string(b, "decision_id", id);
+    json_kv_time(b, "at", f->at_ms);
+    json_kv_string(b, "route", n->route);
+    json_kv_string(b, "arm", arm_of(n));
+    json_kv_string(b, "model_id", n->served->entity.id);
+    json_kv_string(b, "intended_model_id", n->intended ? n->intended->entity.id : NULL);
+    json_kv_string(b, "reason", selection_reason_name(f->reason));
+    json_kv_number(b, "propensity", f->propensity);
+    json_kv_bool(b, "fallback", f->flags & DECISION_FALLBACK);
+    put_shadows(b, v, w->ns, n);
+    bytes_char(b, '}');
+}
+
+/* A decision on models that one may not read is not there for him. */
+static bool decode(struct work *w)
+{
+    const char *id = w->args;
+    struct decision_facts f;
+    struct names n = {.f = &f};
+    const struct view *v = view_enter(w->reader);
+    bool good = decision_id_read(w->api->selection->keys, id, strlen(id), &f) == DECISION_GOOD;
+    if (good) {
+        view_each_of(v, ENTITY_MODEL, w->ns, match_model, &n);
+        view_each_of(v, ENTITY_ROUTE, w->ns, match_route, &n);
+        if (!n.route)
+            view_each_of(v, ENTITY_REGISTERED_MODEL, w->ns, match_route, &n);
+    }
+    good =
+        good && n.served && grants_allow(w->grants, w->ns, n.served->name, ACTION_BIT(ACTION_READ));
+    if (good)
+        put_decision(w, v, id, &n);
+    view_leave(w->reader);
+    return good || fail(&w->err, &DECISION_NOT_FOUND,
+                        "this is no decision of this server on a model of namespace '%s'", w->ns);
+}
+
+void decision_get(struct request *rq)
+{
+    struct call c;
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    size_t n = view_count(view_enter(c.reader), ENTITY_MODEL);
+    view_leave(c.reader);
+    work_answer(&c, n > c.api->list_on_loop_max, decode,
+                (void *)(uintptr_t)arena_text(c.arena, request_param(rq, "decision_id")));
+}

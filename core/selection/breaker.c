@@ -1,0 +1,168 @@
+#include "selection/breaker.h"
+
+#include "base/cond.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define PLACES     16384 /* a power of two: models watched; further ones are never cut off */
+#define STEP_MS    1000
+#define SLOT_MS    5000 /* of telemetry's finest tier: what is counted together */
+#define QUERY_MAX  (4 << 20)
+#define PROBES_MAX 16 /* places looked at for one model */
+
+struct place {
+    atomic_uint_fast64_t uid;   /* 0: free; set once */
+    atomic_int state;           /* enum breaker_state, for those who ask */
+    struct breaker_model model; /* [breaker] */
+};
+
+struct breaker {
+    struct telemetry *telemetry;
+    const struct clock *clock;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping;
+    struct place places[PLACES];
+};
+
+/* ---- one model ---- */
+
+int64_t breaker_from(const struct breaker_model *m, int64_t now_ms)
+{
+    int64_t from = now_ms - BREAKER_WINDOW_MS;
+    /* Slots are counted whole: one that began before the state did says nothing of it. */
+    int64_t own = m->since_ms ? m->since_ms + SLOT_MS : 0;
+    if (m->state == BREAKER_HALF)
+        return own;
+    return from > own ? from : own;
+}
+
+static bool turn(struct breaker_model *m, enum breaker_state state, int64_t now_ms)
+{
+    m->state = state;
+    m->since_ms = now_ms;
+    return true;
+}
+
+bool breaker_step(struct breaker_model *m, uint64_t total, uint64_t failed, int64_t now_ms)
+{
+    double fails = total ? (double)failed / (double)total : 0;
+    switch (m->state) {
+    case BREAKER_CLOSED:
+        if (total < BREAKER_RECORDS || fails < BREAKER_FAILS)
+            return false;
+        m->wait_ms = BREAKER_WAIT_MS;
+        return turn(m, BREAKER_OPEN, now_ms);
+    case BREAKER_OPEN: return now_ms - m->since_ms >= m->wait_ms && turn(m, BREAKER_HALF, now_ms);
+    case BREAKER_HALF: break;
+    }
+    if (total < BREAKER_PROBES)
+        return false;
+    if (fails < BREAKER_PROBES_FAIL)
+        return turn(m, BREAKER_CLOSED, now_ms);
+    m->wait_ms = m->wait_ms > BREAKER_WAIT_MAX_MS / 2 ? BREAKER_WAIT_MAX_MS : 2 * m->wait_ms;
+    return turn(m, BREAKER_OPEN, now_ms);
+}
+
+/* ---- asking ---- */
+
+bool breaker_cuts(void *breaker, uint64_t model_uid, uint32_t bucket)
+{
+    struct breaker *b = breaker;
+    size_t at = (size_t)(model_uid * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+    for (size_t i = 0; i < PROBES_MAX; i++) {
+        struct place *p = &b->places[(at + i) & (PLACES - 1)];
+        uint64_t uid = atomic_load_explicit(&p->uid, memory_order_relaxed);
+        if (uid == 0 && atomic_compare_exchange_strong(&p->uid, &uid, model_uid))
+            return false;
+        if (uid != model_uid)
+            continue;
+        int state = atomic_load_explicit(&p->state, memory_order_relaxed);
+        return state == BREAKER_OPEN || (state == BREAKER_HALF && bucket >= BREAKER_PROBE);
+    }
+    return false;
+}
+
+/* ---- the thread ---- */
+
+static void step(struct breaker *b, struct place *p, uint64_t uid, int64_t now_ms)
+{
+    static const char *const NAMES[] = {"closed", "open", "half_open"};
+    struct metrics m = {0};
+    struct err e = {0};
+    struct arena *a = arena_new(QUERY_MAX);
+    const struct metrics_query q = {.from = breaker_from(&p->model, now_ms),
+                                    .to = now_ms + SLOT_MS};
+    bool known = q.from < now_ms && telemetry_metrics(b->telemetry, uid, &q, a, &m, &e);
+    if (breaker_step(&p->model, known ? m.total : 0, known ? m.failure : 0, now_ms)) {
+        atomic_store_explicit(&p->state, (int)p->model.state, memory_order_relaxed);
+        log_event(LOG_WARN, "circuit",
+                  "\"model_uid\":%" PRIu64 ",\"state\":\"%s\",\"records\":%" PRIu64
+                  ",\"failed\":%" PRIu64,
+                  uid, NAMES[p->model.state], m.total, m.failure);
+    }
+    arena_free(a);
+}
+
+static bool rest(struct breaker *b)
+{
+    const struct timespec until = cond_until(STEP_MS);
+    pthread_mutex_lock(&b->lock);
+    while (!b->stopping && pthread_cond_timedwait(&b->wake, &b->lock, &until) != ETIMEDOUT)
+        ;
+    bool stopping = b->stopping;
+    pthread_mutex_unlock(&b->lock);
+    return !stopping;
+}
+
+static void *breaker_main(void *ctx)
+{
+    struct breaker *b = ctx;
+    while (rest(b)) {
+        int64_t now = clock_wall_ms(b->clock);
+        for (size_t i = 0; i < PLACES; i++) {
+            uint64_t uid = atomic_load_explicit(&b->places[i].uid, memory_order_relaxed);
+            if (uid)
+                step(b, &b->places[i], uid, now);
+        }
+    }
+    return NULL;
+}
+
+struct breaker *breaker_start(struct telemetry *telemetry, const struct clock *clock, struct err *e)
+{
+    struct breaker *b = mem_zero(1, sizeof *b);
+    b->telemetry = telemetry;
+    b->clock = clock;
+    pthread_mutex_init(&b->lock, NULL);
+    cond_init(&b->wake);
+    errno = pthread_create(&b->thread, NULL, breaker_main, b);
+    if (errno == 0)
+        return b;
+    fail_errno(e, &ERR_INTERNAL, "cannot start the thread that watches for failing models");
+    pthread_cond_destroy(&b->wake);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+    return NULL;
+}
+
+void breaker_stop(struct breaker *b)
+{
+    if (!b)
+        return;
+    pthread_mutex_lock(&b->lock);
+    b->stopping = true;
+    pthread_cond_signal(&b->wake);
+    pthread_mutex_unlock(&b->lock);
+    pthread_join(b->thread, NULL);
+    pthread_cond_destroy(&b->wake);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}

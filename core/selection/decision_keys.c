@@ -1,0 +1,154 @@
+#include "selection/decision_keys.h"
+
+#include "base/hash.h"
+#include "base/ids.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_MAX 8192
+
+struct decision_keys {
+    struct decision_key list[DECISION_KEYS_MAX];
+    size_t count;
+};
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static bool read_secret(const char *hex, uint8_t out[DECISION_SECRET])
+{
+    for (size_t i = 0; i < DECISION_SECRET; i++) {
+        int high = digit(hex[2 * i]), low = high < 0 ? -1 : digit(hex[2 * i + 1]);
+        if (low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return hex[2 * DECISION_SECRET] == '\0';
+}
+
+static bool read_line(struct decision_keys *k, char *line)
+{
+    char *end;
+    line[strcspn(line, "\r")] = '\0';
+    if (*line == '\0' || *line == '#')
+        return true;
+    unsigned long id = strtoul(line, &end, 10);
+    if (k->count == DECISION_KEYS_MAX || id < 1 || id > 255 || *end != ':' ||
+        decision_keys_find(k, (uint8_t)id) || !read_secret(end + 1, k->list[k->count].secret))
+        return false;
+    k->list[k->count++].id = (uint8_t)id;
+    return true;
+}
+
+static bool parse(struct decision_keys *k, char *text, const char *path, struct err *e)
+{
+    size_t number = 1;
+    char *next;
+    for (char *line = text; line; line = next, number++) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        if (!read_line(k, line))
+            return fail(e, &ERR_CONFIG,
+                        "%s, line %zu: must be ID:HEX, a number from 1 to 255 given once and 64 "
+                        "hexadecimal digits; at most %d keys",
+                        path, number, DECISION_KEYS_MAX);
+    }
+    return k->count > 0 || fail(e, &ERR_CONFIG, "%s holds no key", path);
+}
+
+static bool write_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, text, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        text += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Whole or not at all: written beside, then linked. */
+static bool make_file(const char *path, struct err *e)
+{
+    uint8_t secret[DECISION_SECRET];
+    char text[2 * DECISION_SECRET + 8] = "1:", beside[4200];
+    random_bytes(secret, sizeof secret);
+    hex_encode(secret, sizeof secret, text + 2);
+    strncat(text, "\n", sizeof text - strlen(text) - 1);
+    snprintf(beside, sizeof beside, "%s.new", path);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool ok = fd >= 0 && write_all(fd, text, strlen(text)) && fsync(fd) == 0;
+    if (fd >= 0)
+        ok = close(fd) == 0 && ok;
+    ok = ok && rename(beside, path) == 0;
+    explicit_bzero(secret, sizeof secret);
+    explicit_bzero(text, sizeof text);
+    return ok || fail_errno(e, &ERR_CONFIG, "cannot make the file of decision keys '%s'", path);
+}
+
+static bool read_file(const char *path, char *text, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(e, &ERR_CONFIG, "cannot open the file of decision keys '%s'", path);
+    size_t len = 0;
+    ssize_t n;
+    while ((n = read(fd, text + len, FILE_MAX - len)) > 0)
+        len += (size_t)n;
+    close(fd);
+    text[len] = '\0';
+    return (n == 0 && len < FILE_MAX) ||
+           fail(e, &ERR_CONFIG,
+                "cannot read the file of decision keys '%s', or it has more than %d bytes", path,
+                FILE_MAX);
+}
+
+struct decision_keys *decision_keys_open(const char *path, bool make, struct err *e)
+{
+    char text[FILE_MAX + 1];
+    if (make && access(path, F_OK) != 0 && errno == ENOENT && !make_file(path, e))
+        return NULL;
+    struct decision_keys *k = mem_zero(1, sizeof *k);
+    bool ok = read_file(path, text, e) && parse(k, text, path, e);
+    explicit_bzero(text, sizeof text);
+    if (ok)
+        return k;
+    decision_keys_close(k);
+    return NULL;
+}
+
+void decision_keys_close(struct decision_keys *k)
+{
+    if (!k)
+        return;
+    explicit_bzero(k, sizeof *k);
+    free(k);
+}
+
+const struct decision_key *decision_keys_signing(const struct decision_keys *k)
+{
+    return &k->list[0];
+}
+
+const struct decision_key *decision_keys_find(const struct decision_keys *k, uint8_t id)
+{
+    for (size_t i = 0; i < k->count; i++)
+        if (k->list[i].id == id)
+            return &k->list[i];
+    return NULL;
+}

@@ -1,0 +1,427 @@
+/* Who serves whom, over a registry in one struct and the shipped policies. */
+#include "../registry/world.h"
+
+#include "registry/flag.h"
+#include "registry/route.h"
+#include "selection/errors.h"
+#include "selection/flag_rules.h"
+#include "selection/selector.h"
+#include "support/temp_dir.h"
+
+#include <math.h>
+
+struct fixture {
+    struct world *w;
+    char dir[TEMP_DIR_SIZE];
+    struct policies *catalog;
+    struct rollout_policies rules;
+    struct policy_set *policies;
+    struct flag_set *flags;
+    struct selector_shared shared;
+    struct selector *selector;
+    uint64_t open_circuit; /* uid; 0: none */
+    struct selection_question q;
+    struct selection_answer a;
+    struct err e;
+    json_t *context;
+};
+
+static bool circuit_open(void *self, uint64_t uid, uint32_t bucket)
+{
+    const struct fixture *x = self;
+    (void)bucket;
+    return uid == x->open_circuit;
+}
+
+static int setup(void **state)
+{
+    struct fixture *x = *state = calloc(1, sizeof *x);
+    char path[300], policies[4096];
+    struct err e = {0};
+    const char *source = getenv("PADDOCK_SOURCE");
+    temp_dir_make(x->dir);
+    snprintf(path, sizeof path, "%s/keys", x->dir);
+    snprintf(policies, sizeof policies, "%s/scripts/lua", source ? source : ".");
+    const char *const dirs[] = {policies, NULL};
+    x->w = world_new();
+    x->catalog = policies_open(dirs, &CLOCK_SYSTEM, &e);
+    assert_non_null(x->catalog);
+    x->rules = flag_rules(x->catalog);
+    x->w->rules.rollout_policies = &x->rules;
+    x->policies = policy_set_new(x->catalog);
+    x->flags = flag_set_new(x->policies);
+    x->shared = (struct selector_shared){.keys = decision_keys_open(path, true, &e),
+                                         .weights = weights_new(),
+                                         .circuit_open = circuit_open,
+                                         .circuits = x,
+                                         .ttl_max_ms = 300000};
+    assert_non_null(x->shared.keys);
+    x->selector = selector_new(&x->shared, x->flags, &e);
+    assert_non_null(x->selector);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *x = *state;
+    selector_free(x->selector);
+    selector_free(NULL);
+    weights_free(x->shared.weights);
+    decision_keys_close((struct decision_keys *)(uintptr_t)x->shared.keys);
+    flag_set_free(x->flags);
+    policy_set_free(x->policies);
+    policies_close(x->catalog);
+    world_free(x->w);
+    json_decref(x->context);
+    temp_dir_remove(x->dir);
+    free(x);
+    return 0;
+}
+
+/* ---- changing the registry ---- */
+
+static bool put_route(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    c->args = (void *)(uintptr_t)&ROUTE_TYPE;
+    return document_replace(c, h, out, e);
+}
+
+static bool put_flag(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    c->args = (void *)(uintptr_t)&FLAG_TYPE;
+    return document_replace(c, h, out, e);
+}
+
+static void route(struct fixture *x, const char *id, const char *body)
+{
+    if (!world_run(x->w, put_route, id, NULL, body))
+        fail_msg("%s: %s", x->w->c.err.detail, x->w->c.err.members ? x->w->c.err.members : "");
+}
+
+static void flag(struct fixture *x, const char *key, const char *body)
+{
+    if (!world_run(x->w, put_flag, key, NULL, body))
+        fail_msg("%s", x->w->c.err.detail);
+}
+
+static void health(struct fixture *x, const char *id, const char *status)
+{
+    struct health_change change = {id, world_model(x->w, id)->entity.uid, status, "as told"};
+    x->w->c.args = &change;
+    if (!world_run(x->w, health_changed, id, NULL, NULL))
+        fail_msg("%s", x->w->c.err.detail);
+}
+
+/* m:1 is the stable, m:2 a canary. */
+static void models(struct fixture *x)
+{
+    world_register(x->w, "m", "1");
+    world_move(x->w, "m:1", "canary");
+    world_move(x->w, "m:1", "stable");
+    world_register(x->w, "m", "2");
+    world_move(x->w, "m:2", "canary");
+}
+
+#define HALVES                                                                       \
+    "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"strategy\":\"weighted\"," \
+    "\"params\":{\"weights\":{\"new\":50,\"old\":50}}}"
+
+/* ---- asking ---- */
+
+static bool try_ask(struct fixture *x, const char *unit)
+{
+    json_decref(x->context);
+    x->context = unit ? json_pack("{s:s}", "targetingKey", unit) : json_object();
+    x->q.view = world_view(x->w);
+    x->q.ns = x->w->ns;
+    x->q.context = x->context;
+    x->q.at_ms = 1700000000000;
+    if (!x->q.route && !x->q.sport)
+        x->q.model_name = "m";
+    x->e = (struct err){0};
+    return selector_ask(x->selector, &x->q, &x->a, &x->e);
+}
+
+static const struct selection_answer *ask(struct fixture *x, const char *unit)
+{
+    if (!try_ask(x, unit))
+        fail_msg("%s", x->e.detail);
+    return &x->a;
+}
+
+static void expect(struct fixture *x, const char *unit, const char *model, enum selection_reason r,
+                   const char *cause)
+{
+    const struct selection_answer *a = ask(x, unit);
+    assert_string_equal(a->served->entity.id, model);
+    assert_string_equal(selection_reason_name(a->reason), selection_reason_name(r));
+    if (cause)
+        assert_string_equal(a->cause, cause);
+    else
+        assert_null(a->cause);
+}
+
+static size_t share(struct fixture *x, const char *model, int units)
+{
+    size_t n = 0;
+    for (int i = 0; i < units; i++) {
+        char unit[32];
+        snprintf(unit, sizeof unit, "user-%d", i);
+        n += strcmp(ask(x, unit)->served->entity.id, model) == 0;
+    }
+    return n;
+}
+
+/* ---- tests ---- */
+
+static void a_name_alone_is_served_by_its_stable(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    expect(x, "u", "m:1", SELECTION_ONLY, NULL);
+    assert_string_equal(x->a.route, "m");
+    assert_string_equal(x->a.arm, "m:1");
+    assert_int_equal(x->a.expires_at, 1700000000000 + 300000);
+    struct decision_facts f;
+    assert_int_equal(
+        decision_id_read(x->shared.keys, x->a.decision_id, strlen(x->a.decision_id), &f),
+        DECISION_GOOD);
+    assert_true(f.served_uid == world_model(x->w, "m:1")->entity.uid);
+    char first[DECISION_ID_SIZE];
+    memcpy(first, x->a.decision_id, sizeof first);
+    ask(x, "u"); /* the same, but another decision */
+    assert_string_not_equal(first, x->a.decision_id);
+    x->q.model_name = "none";
+    x->q.sport = NULL;
+    x->q.route = "none";
+    assert_false(try_ask(x, "u"));
+    assert_ptr_equal(x->e.kind, &ROUTE_NOT_FOUND);
+}
+
+static void nobody_in_service(void **state)
+{
+    struct fixture *x = *state;
+    world_register(x->w, "m", "1");
+    assert_false(try_ask(x, "u"));
+    assert_ptr_equal(x->e.kind, &NO_CANDIDATE);
+    x->q.sport = "nba";
+    x->q.model_name = NULL;
+    assert_false(try_ask(x, "u"));
+    assert_ptr_equal(x->e.kind, &NO_CANDIDATE);
+}
+
+/* Logged propensities are the shares drawn, and a unit stays where it is. */
+static void weights_are_drawn(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m", HALVES);
+    size_t n = share(x, "m:2", 20000);
+    assert_true(n > 9700 && n < 10300);
+    assert_true(x->a.propensity == 0.5 && x->a.reason == SELECTION_STRATEGY);
+    const struct model *served = ask(x, "user-7")->served;
+    for (int i = 0; i < 10; i++)
+        assert_ptr_equal(ask(x, "user-7")->served, served);
+    struct selector *other;
+    struct err e = {0};
+    assert_non_null(other = selector_new(&x->shared, x->flags, &e));
+    struct selection_answer a;
+    assert_true(selector_ask(other, &x->q, &a, &e)); /* every loop says the same */
+    assert_ptr_equal(a.served, served);
+    selector_free(other);
+}
+
+static void without_a_unit(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m", HALVES);
+    expect(x, NULL, "m:1", SELECTION_FALLBACK, "NO_UNIT");
+    route(x, "m",
+          "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"strategy\":\"weighted\","
+          "\"params\":{\"weights\":{\"new\":50,\"old\":50}},\"on_missing_unit\":\"error\"}");
+    assert_false(try_ask(x, NULL));
+    assert_ptr_equal(x->e.kind, &UNIT_MISSING);
+    ask(x, "u");
+}
+
+static void publish(struct fixture *x, enum weights_source source, double fresh, double old)
+{
+    struct err e = {0};
+    const struct weights_arm arms[] = {{"new", fresh, 0.7, NULL}, {"old", old, 0.2, NULL}};
+    const struct weights_wish wish = {
+        .ns = "default",
+        .route = "m",
+        .route_uid = view_get(world_view(x->w), ENTITY_ROUTE, "default", "m")->uid,
+        .by = source == WEIGHTS_STRATEGY ? "thompson" : "trial",
+        .arms = arms,
+        .arm_count = 2};
+    assert_true(weights_publish(x->shared.weights, source, &wish, &e));
+}
+
+#define BANDIT                                                                       \
+    "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"strategy\":\"thompson\"," \
+    "\"params\":{\"weights\":{\"new\":0,\"old\":100}}}"
+
+static void published_weights_go_before_the_routes_own(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m", BANDIT);
+    assert_int_equal(share(x, "m:2", 1000), 0); /* until there are some */
+    publish(x, WEIGHTS_STRATEGY, 100, 0);
+    assert_int_equal(share(x, "m:2", 1000), 1000);
+    x->q.explain = true;
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+    assert_int_equal(x->a.candidate_count, 2);
+    assert_true(x->a.candidates[0].score == 0.7 && x->a.candidates[0].weight == 1);
+    publish(x, WEIGHTS_EXPERIMENT, 0, 100);
+    expect(x, "u", "m:1", SELECTION_EXPERIMENT, NULL);
+    assert_string_equal(x->a.strategy, "trial");
+    weights_withdraw(x->shared.weights, WEIGHTS_EXPERIMENT, "default", "m");
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+}
+
+/* A re-weighting moves nobody who shows what he was told before. */
+static void previous_decisions_keep_a_unit(void **state)
+{
+    struct fixture *x = *state;
+    char id[DECISION_ID_SIZE];
+    models(x);
+    route(x, "m", BANDIT);
+    publish(x, WEIGHTS_STRATEGY, 100, 0);
+    memcpy(id, ask(x, "u")->decision_id, sizeof id);
+    publish(x, WEIGHTS_STRATEGY, 0, 100);
+    expect(x, "u", "m:1", SELECTION_STRATEGY, NULL);
+    x->q.previous = id;
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+    expect(x, "other", "m:1", SELECTION_STRATEGY, NULL); /* it is another unit's */
+    id[40] = id[40] == 'A' ? 'B' : 'A';
+    expect(x, "u", "m:1", SELECTION_STRATEGY, NULL); /* it is forged */
+}
+
+static void flags_name_the_arm(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    flag(x, "f",
+         "{\"variants\":{\"new\":1,\"old\":2},\"default_variant\":\"old\",\"policy\":"
+         "\"percentage\",\"params\":{\"weights\":{\"new\":50,\"old\":50}}}");
+    route(x, "m", "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"flag\":\"f\"}");
+    size_t n = share(x, "m:2", 2000);
+    assert_true(n > 850 && n < 1150);
+    assert_int_equal(x->a.reason, SELECTION_FLAG);
+    assert_string_equal(x->a.variant, x->a.arm);
+    flag(x, "f",
+         "{\"variants\":{\"new\":1,\"old\":2},\"default_variant\":\"new\",\"killed\":true,"
+         "\"fallback_variant\":\"old\"}");
+    expect(x, "u", "m:1", SELECTION_KILLED, NULL);
+    flag(x, "f", "{\"variants\":{\"x\":1},\"default_variant\":\"x\"}");
+    expect(x, "u", "m:1", SELECTION_FALLBACK, "NO_ARM");
+}
+
+static void kill_switch_and_lost_store(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m", BANDIT);
+    publish(x, WEIGHTS_STRATEGY, 100, 0);
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+    x->q.store_gone = true;
+    expect(x, "u", "m:1", SELECTION_DEGRADED, "STORE_UNAVAILABLE");
+    x->q.store_gone = false;
+    route(x, "m",
+          "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"strategy\":\"thompson\","
+          "\"killed\":true}");
+    expect(x, "u", "m:1", SELECTION_KILLED, "KILLED");
+    route(x, "m", "{\"strategy\":\"thompson\"}");
+    weights_withdraw(x->shared.weights, WEIGHTS_STRATEGY, "default", "m");
+    expect(x, "u", "m:1", SELECTION_FALLBACK, "NO_WEIGHTS");
+}
+
+static void the_ailing_are_passed_over(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m",
+          "{\"arms\":{\"new\":\"@canary\"},\"strategy\":\"weighted\","
+          "\"params\":{\"weights\":{\"new\":1}}}");
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+    x->open_circuit = world_model(x->w, "m:2")->entity.uid;
+    expect(x, "u", "m:1", SELECTION_CIRCUIT, "CIRCUIT_OPEN");
+    assert_string_equal(x->a.intended->entity.id, "m:2");
+    assert_string_equal(x->a.arm, "new");
+    x->open_circuit = 0;
+    health(x, "m:2", "unhealthy");
+    expect(x, "u", "m:1", SELECTION_FALLBACK, "UNHEALTHY");
+    health(x, "m:1", "unhealthy");
+    expect(x, "u", "m:2", SELECTION_DEGRADED, "UNHEALTHY"); /* nobody is well: as intended */
+    health(x, "m:2", "healthy");
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+    world_move(x->w, "m:2", "development"); /* the arm's reference now leads nowhere */
+    expect(x, "u", "m:1", SELECTION_DEGRADED, "NO_MODEL");
+}
+
+static void matches_without_a_route(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    world_register(x->w, "n", "1");
+    world_move(x->w, "n:1", "canary");
+    x->w->now_ms += 1000;
+    world_move(x->w, "n:1", "stable");
+    x->q = (struct selection_question){.type = "classifier"};
+    x->q.sport = NULL;
+    x->q.route = NULL;
+    json_t *labels = json_object();
+    x->q.view = world_view(x->w);
+    x->q.ns = "default";
+    x->q.labels = labels;
+    x->context = json_object();
+    x->q.context = x->context;
+    assert_true(selector_ask(x->selector, &x->q, &x->a, &x->e));
+    assert_string_equal(x->a.served->entity.id, "n:1"); /* who was promoted last */
+    assert_null(x->a.route);
+    route(x, "all", "{\"match\":{\"type\":\"classifier\"},\"fallback\":[\"m@stable\"]}");
+    x->q.view = world_view(x->w);
+    assert_true(selector_ask(x->selector, &x->q, &x->a, &x->e));
+    assert_string_equal(x->a.route, "all"); /* there is one that is about just this */
+    assert_string_equal(x->a.served->entity.id, "m:1");
+    json_decref(labels);
+}
+
+static void shadows_get_their_share(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m", "{\"shadows\":[{\"model_id\":\"@canary\",\"share_ratio\":0.25}]}");
+    size_t n = 0;
+    for (int i = 0; i < 8000; i++) {
+        char unit[32];
+        snprintf(unit, sizeof unit, "u%d", i);
+        expect(x, unit, "m:1", SELECTION_ONLY, NULL);
+        n += x->a.shadow_count;
+        assert_int_equal(x->a.facts.shadows, x->a.shadow_count);
+    }
+    assert_true(n > 1840 && n < 2160);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_name_alone_is_served_by_its_stable),
+        TEST(nobody_in_service),
+        TEST(weights_are_drawn),
+        TEST(without_a_unit),
+        TEST(published_weights_go_before_the_routes_own),
+        TEST(previous_decisions_keep_a_unit),
+        TEST(flags_name_the_arm),
+        TEST(kill_switch_and_lost_store),
+        TEST(the_ailing_are_passed_over),
+        TEST(matches_without_a_route),
+        TEST(shadows_get_their_share),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
