@@ -201,6 +201,7 @@ CALLS = [
     ("decision_get", {"decision_id": "$decision_id"}, {}),
     ("outcomes", {}, dict(status=202, body={
         "decision_id": "x", "scores": {"reward": 1}, "at": "2026-11-23T02:00:00Z"})),
+    ("outcomes", {}, dict(status=202, headers=NDJSON, body='{"decision_id":"x","scores":{"a":1}}\n')),
     ("route_delete", {"route": "q"}, dict(status=204)),
     ("route_replace", {"route": "q"}, dict(status=201, body={  # to be asked wrongly
         "match": {"sport": "s"}})),
