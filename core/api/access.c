@@ -159,7 +159,7 @@ static const char *owner_of_document(const struct asking *k, const char *ns)
         const char *id = t ? parameter(k, t->id_name) : NULL;
         const struct entity *e = id ? view_get(k->view, (enum entity_kind)kind, ns, id) : NULL;
         if (e)
-            return entity_owner(e);
+            return view_owner(k->view, e);
     }
     return NULL;
 }

@@ -108,6 +108,7 @@ static size_t items_that_fit(const struct document_page *page)
 /* Who looks, at what. */
 struct looking {
     const struct work *w;
+    const struct view *v;
     bool stale;
     int64_t now_ms;
 };
@@ -116,8 +117,8 @@ static bool is_wanted(const struct document *d, void *ctx)
 {
     const struct looking *l = ctx;
     const struct work *w = l->w;
-    if (w->grants &&
-        !grants_allow(w->grants, d->entity.ns, entity_owner(&d->entity), ACTION_BIT(ACTION_READ)))
+    if (w->grants && !grants_allow(w->grants, d->entity.ns, view_owner(l->v, &d->entity),
+                                   ACTION_BIT(ACTION_READ)))
         return false;
     return !l->stale ||
            flag_is_stale(flag_of(d), token_usage_last(w->api->usage, d->entity.uid), l->now_ms);
@@ -129,7 +130,7 @@ static bool page_render(struct work *w, const struct view *v)
     struct document_query q = l->query;
     struct document_page page;
     q.ns = w->ns;
-    struct looking looking = {w, l->stale, clock_wall_ms(w->api->clock)};
+    struct looking looking = {w, v, l->stale, clock_wall_ms(w->api->clock)};
     q.may_see = w->grants || l->stale ? is_wanted : NULL;
     q.ctx = &looking;
     if (!query_documents(v, &q, w->arena, &page, &w->err))

@@ -159,7 +159,7 @@ struct bulk {
 /* May who asks ask this flag? What he may not is left out, as if it were not there. */
 static bool may_ask(const struct bulk *b, const struct entity *e)
 {
-    return !b->grants || grants_allow(b->grants, e->ns, entity_owner(e), ACTION_BIT(ACTION_SELECT));
+    return !b->grants || grants_allow(b->grants, e->ns, e->id, ACTION_BIT(ACTION_SELECT));
 }
 
 static bool tag_entity(const struct entity *e, void *ctx)

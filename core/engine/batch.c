@@ -107,7 +107,8 @@ static bool put_change(struct engine *en, const struct command *c, const struct 
     if (!chain)
         return false;
     struct journal_entry *entry = ONE_MORE(b, entries);
-    journal_entry_make(c, ch, ++b->seq, b->now_ms, chain->hash, b->arena, entry);
+    journal_entry_make(c, state_head(en->state), ch,
+                       (struct journal_place){++b->seq, b->now_ms, chain->hash}, b->arena, entry);
     chains_move(&en->chains, chain, entry->hash);
     put_row(b, ch);
     state_apply(en->state, ch->before, ch->after);

@@ -32,6 +32,7 @@ const struct document_type BASELINE_TYPE = {
     .path = "/api/models/enterprise/validation/baseline/",
     .fields = BASELINE_FIELDS,
     .size = sizeof(struct baseline),
+    .model = document_model,
     .not_found = &BASELINE_NOT_FOUND,
     .exists = &BASELINE_NOT_FOUND, /* PUT replaces */
     .created = "baseline.pinned",

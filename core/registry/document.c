@@ -38,6 +38,20 @@ const char *identifier_fault(const char *text)
                             "A-Z a-z 0-9 . _ : -";
 }
 
+const char *document_model(const void *fields)
+{
+    return ((const struct document_head *)fields)->id;
+}
+
+const char *document_owner(const struct view *v, const struct document_type *t, const char *ns,
+                           const void *fields)
+{
+    const char *name = t->owner ? t->owner(fields) : NULL;
+    const char *id = !name && t->model ? t->model(fields) : NULL;
+    const struct model *m = id ? view_resolve(v, ns, id, NULL) : NULL;
+    return m ? m->name : name;
+}
+
 const struct document *view_document(const struct view *v, const struct document_type *t,
                                      const char *ns, const char *id)
 {

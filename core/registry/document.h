@@ -73,9 +73,12 @@ struct document_type {
      * May be NULL: there never is. */
     const struct document *(*implied)(const struct view *v, const char *ns, const char *id,
                                       struct arena *a);
-    /* The name of the registered model it belongs to, which grants go by; NULL: to none, and it
-     * counts by its own id. May be NULL: never to one. */
+    /* The name of the registered model it belongs to, which grants go by; NULL: it does not tell.
+     * May be NULL: never. */
     const char *(*owner)(const void *fields);
+    /* Else the id of (or a reference to) the model it belongs to; NULL: to none, and it counts by
+     * its own id. May be NULL: never to one. */
+    const char *(*model)(const void *fields);
 };
 
 /* Rows of a field table whose struct begins with struct document_head. */
@@ -112,8 +115,14 @@ const char *identifier_fault(const char *text);
 /* By entity kind; NULL for kinds that are no documents. */
 extern const struct document_type *const DOCUMENT_TYPES[ENTITY_KIND_COUNT];
 
+/* A model() for kinds whose id is the model's. */
+const char *document_model(const void *fields);
+
 /* --- reading --- */
 
+/* The name of the registered model that a document with these fields belongs to, or NULL. */
+const char *document_owner(const struct view *v, const struct document_type *t, const char *ns,
+                           const void *fields);
 const struct document *view_document(const struct view *v, const struct document_type *t,
                                      const char *ns, const char *id);
 /* The same, those that are there without being stored included: `is_implied` says so. */

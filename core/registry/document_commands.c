@@ -46,11 +46,11 @@ static const struct document *addressed(const struct document_type *t, const str
                                         const struct head *h, bool *implied, struct err *e)
 {
     const struct document *d = document_find(h->view, t, c->ns, c->id, c->arena, implied);
-    if (!d || !command_sees(c, entity_owner(&d->entity))) {
+    if (!d || !command_sees(c, view_owner(h->view, &d->entity))) {
         fail(e, t->not_found, "no %s with id '%.200s'", t->noun, c->id);
         return NULL;
     }
-    return command_may(c, entity_owner(&d->entity), c->actions, e) &&
+    return command_may(c, view_owner(h->view, &d->entity), c->actions, e) &&
                    if_match_fits(c, &d->entity, e)
                ? d
                : NULL;
@@ -70,7 +70,7 @@ const struct document *addressed_document(const struct document_type *t, const s
 static bool owner_allowed(const struct document_write *w, struct err *e)
 {
     const struct document_head *head = w->want;
-    const char *owner = w->type->owner ? w->type->owner(w->want) : NULL;
+    const char *owner = document_owner(w->h->view, w->type, w->c->ns, w->want);
     owner = owner ? owner : head->id;
     return command_may(w->c, owner, w->c->actions, e);
 }

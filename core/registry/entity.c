@@ -39,15 +39,6 @@ struct entity *entity_parse(enum entity_kind kind, const struct entity_source *f
                                     e);
 }
 
-const char *entity_owner(const struct entity *e)
-{
-    const struct document_type *t = DOCUMENT_TYPES[e->kind];
-    const char *name = e->kind == ENTITY_MODEL ? model_of(e)->name
-                       : t && t->owner         ? t->owner(document_of(e)->fields)
-                                               : NULL;
-    return name ? name : e->id;
-}
-
 int entity_kind_of(const char *name)
 {
     for (int i = 0; i < ENTITY_KIND_COUNT; i++)

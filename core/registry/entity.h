@@ -76,9 +76,6 @@ struct entity *entity_parse(enum entity_kind kind, const struct entity_source *f
 
 extern const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT];
 
-/* What an entity belongs to, for grants: the registered model's name, or its own id. */
-const char *entity_owner(const struct entity *e);
-
 /* Kind of a stored name, or -1. */
 int entity_kind_of(const char *name);
 void entity_free(void *entity);

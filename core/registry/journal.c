@@ -45,17 +45,6 @@ static void put_text(struct bytes *b, const struct command *c, const struct chan
     bytes_char(b, '}');
 }
 
-static const char *name_of(const struct entity *e)
-{
-    switch (e->kind) {
-    case ENTITY_MODEL: return model_of(e)->name;
-    case ENTITY_REGISTERED_MODEL: return e->id;
-    default: break;
-    }
-    const struct document_type *t = DOCUMENT_TYPES[e->kind];
-    return t && t->owner ? t->owner(document_of(e)->fields) : NULL;
-}
-
 static const char *to_status(const struct change *ch)
 {
     if (!ch->after || ch->after->kind != ENTITY_MODEL)
@@ -66,24 +55,24 @@ static const char *to_status(const struct change *ch)
     return status_name(now->status);
 }
 
-void journal_entry_make(const struct command *c, const struct change *ch, uint64_t seq, int64_t at,
-                        const char *prev_hash, struct arena *a, struct journal_entry *out)
+void journal_entry_make(const struct command *c, const struct view *v, const struct change *ch,
+                        struct journal_place at, struct arena *a, struct journal_entry *out)
 {
     const struct entity *e = ch->after ? ch->after : ch->before;
     *out = (struct journal_entry){
-        .seq = seq,
-        .at = at,
+        .seq = at.seq,
+        .at = at.ms,
         .ns = arena_text(a, e->ns),
         .action = ch->action,
         .entity = ENTITY_TYPES[e->kind].name,
         .entity_id = arena_text(a, e->id),
-        .name = arena_text(a, name_of(e)),
+        .name = arena_text(a, view_name_of(v, e)),
         .actor_id = arena_text(a, c->actor.id),
         .request_id = arena_text(a, c->request_id),
         .to_status = to_status(ch),
     };
     struct bytes b = BYTES_INIT(TEXT_MAX);
-    put_text(&b, c, ch, out, prev_hash);
+    put_text(&b, c, ch, out, at.prev_hash);
     out->text = arena_copy(a, b.data, b.len);
     out->text_len = b.len;
     sha256_hex(out->text, out->text_len, out->hash);

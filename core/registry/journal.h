@@ -28,9 +28,17 @@ struct journal_entry {
     char hash[SHA256_HEX_SIZE];
 };
 
-/* Fill an entry from a change: renders the text (into `a`) and hashes it after `prev_hash`. */
-void journal_entry_make(const struct command *c, const struct change *ch, uint64_t seq, int64_t at,
-                        const char *prev_hash, struct arena *a, struct journal_entry *out);
+/* Where in its chain an entry stands. */
+struct journal_place {
+    uint64_t seq;
+    int64_t ms; /* since 1970 */
+    const char *prev_hash;
+};
+
+/* Fill an entry from a change: renders the text (into `a`) and hashes it after the one before. `v`
+ * is what the change is to be made to, and tells to which name it belongs. */
+void journal_entry_make(const struct command *c, const struct view *v, const struct change *ch,
+                        struct journal_place at, struct arena *a, struct journal_entry *out);
 /* What an entry belongs to, for grants: its registered model, else the entity itself. */
 const char *journal_entry_subject(const struct journal_entry *entry);
 /* Append the entry as the API shows it: the text with `"hash":"..."` as last member. */

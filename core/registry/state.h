@@ -41,6 +41,10 @@ struct intern *state_names(struct state *s);
 uint64_t view_seq(const struct view *v);
 const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns,
                               const char *id);
+/* The registered model that an entity belongs to, by its name; NULL: to none, or it is gone. */
+const char *view_name_of(const struct view *v, const struct entity *e);
+/* The same for grants: where it belongs to none, its own id. */
+const char *view_owner(const struct view *v, const struct entity *e);
 const struct model *view_model(const struct view *v, const char *ns, const char *model_id);
 const struct registered_model *view_registered_model(const struct view *v, const char *ns,
                                                      const char *name);

@@ -164,8 +164,12 @@ static bool check(struct document_write *w, struct err *e)
 
 static const char *owner(const void *fields)
 {
-    const struct test_case *t = fields;
-    return t->model_name ? t->model_name : t->model_id;
+    return ((const struct test_case *)fields)->model_name;
+}
+
+static const char *model(const void *fields)
+{
+    return ((const struct test_case *)fields)->model_id;
 }
 
 const struct document_type TEST_CASE_TYPE = {
@@ -184,6 +188,7 @@ const struct document_type TEST_CASE_TYPE = {
     .init = init,
     .check = check,
     .owner = owner,
+    .model = model,
 };
 
 /* --- reading --- */

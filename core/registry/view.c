@@ -1,5 +1,6 @@
 #include "registry/view.h"
 
+#include "registry/health.h"
 #include "registry/token.h"
 
 #include <string.h>
@@ -76,6 +77,26 @@ const struct model *view_model(const struct view *v, const char *ns, const char 
 {
     const struct entity *e = view_get(v, ENTITY_MODEL, ns, model_id);
     return e ? model_of(e) : NULL;
+}
+
+const char *view_name_of(const struct view *v, const struct entity *e)
+{
+    const struct model *m = NULL;
+    if (e->kind == ENTITY_MODEL)
+        m = model_of(e);
+    else if (e->kind == ENTITY_HEALTH)
+        m = view_model(v, e->ns, e->id);
+    else if (DOCUMENT_TYPES[e->kind])
+        return document_owner(v, DOCUMENT_TYPES[e->kind], e->ns, document_of(e)->fields);
+    else
+        return e->id;
+    return m ? m->name : NULL;
+}
+
+const char *view_owner(const struct view *v, const struct entity *e)
+{
+    const char *name = view_name_of(v, e);
+    return name ? name : e->id;
 }
 
 const struct registered_model *view_registered_model(const struct view *v, const char *ns,

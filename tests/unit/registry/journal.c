@@ -29,7 +29,8 @@ static int setup(void **state)
                         .request_id = "r\"1",
                         .reason = "of the command"};
     for (int i = 0; i < 3; i++) {
-        journal_entry_make(&c, &changes[i], (uint64_t)(41 + i), 1700000000123, prev, f->a,
+        journal_entry_make(&c, world_view(w), &changes[i],
+                           (struct journal_place){(uint64_t)(41 + i), 1700000000123, prev}, f->a,
                            &f->entries[i]);
         prev = f->entries[i].hash;
     }

@@ -166,7 +166,8 @@ static void world_journal(struct world *w, const struct change *ch)
     struct err e = {0};
     size_t len = strlen(w->actions);
     assert_true(world_action_known(ch->action));
-    journal_entry_make(&w->c, ch, ++w->seq, w->now_ms, w->prev_hash, w->arena, &entry);
+    journal_entry_make(&w->c, state_head(w->state), ch,
+                       (struct journal_place){++w->seq, w->now_ms, w->prev_hash}, w->arena, &entry);
     assert_true(journal_entry_verify(&entry, w->prev_hash, &e));
     memcpy(w->prev_hash, entry.hash, sizeof w->prev_hash);
     snprintf(w->actions + len, sizeof w->actions - len, "%s%s", len ? "," : "", ch->action);
