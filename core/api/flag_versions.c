@@ -89,7 +89,8 @@ static bool render_versions(struct work *w)
     for (size_t i = 0; i < page.n && more && !next; i++) {
         struct bytes item = BYTES_INIT(8 << 20);
         json_t *text = json_read(page.entries[i].text, page.entries[i].text_len, &w->err);
-        more = text && put_version(&item, text) && strcmp(page.entries[i].action, "flag.created");
+        more =
+            text && put_version(&item, text) && strcmp(page.entries[i].action, "flag.created") != 0;
         if (item.len)
             items_add(&w->out, item.data, item.len);
         json_decref(text);
