@@ -333,17 +333,17 @@ static bool install(const struct decision *d, const struct policy_draft_text *t,
         return fail(e, &REVISION_MISMATCH, "no policy '%s/%s' is stored yet", t->kind, t->name);
     const struct stored_policy *p = before ? stored_policy_of(before) : NULL;
     const struct policy_version *now =
-        p ? view_policy_version(d->h->view, d->c->ns, t->kind, t->name, p->version) : NULL;
+        before ? view_policy_version(d->h->view, d->c->ns, t->kind, t->name, p->version) : NULL;
     if (now && strcmp(now->sha256, t->sha256) == 0)
         return answer(d, &policy, 200, &before->entity, e);
-    int64_t version = p ? p->last_version + 1 : 1;
+    int64_t version = before ? p->last_version + 1 : 1;
     if (!flags_agree(d, &policy, t->params, e) || !put_version(d, t, version, e))
         return false;
     const struct entity *after =
         point_at(d, before, &policy, version, version, "policy.installed", e);
     if (!after)
         return false;
-    if (p)
+    if (before)
         forget_oldest(d, p, version);
     return answer(d, &policy, now ? 200 : 201, after, e);
 }

@@ -105,8 +105,8 @@ static const char *key_of(struct arena *a, const char *ns, const char *route, si
     size_t ns_len = strlen(ns);
     *len = ns_len + 1 + strlen(route);
     char *key = arena_zero(a, *len + 1);
-    memcpy(key, ns, ns_len);
-    memcpy(key + ns_len + 1, route, *len - ns_len - 1);
+    memcpy(key, ns, ns_len + 1);
+    memcpy(key + ns_len + 1, route, *len - ns_len);
     return key;
 }
 

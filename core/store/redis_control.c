@@ -11,11 +11,11 @@
 static void add_id(struct ask *c, const char *kind, const char *ns, const char *id)
 {
     size_t k = strlen(kind) + 1, n = strlen(ns) + 1, i = strlen(id);
-    char *to = arena_alloc(c->arena, k + n + i);
+    char *to = arena_alloc(c->arena, k + n + i + 1);
     if (to) {
         memcpy(to, kind, k);
         memcpy(to + k, ns, n);
-        memcpy(to + k + n, id, i);
+        memcpy(to + k + n, id, i + 1);
     }
     ask_add(c, to, to ? k + n + i : 0);
 }
