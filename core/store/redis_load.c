@@ -118,7 +118,7 @@ static bool scan(struct redis *s, struct rows *rows, struct store_head *head, st
 {
     for (int attempt = 0; attempt < 10; attempt++) {
         char cursor[32] = "0";
-        int64_t seq, next_uid, commits, again;
+        int64_t seq = 0, next_uid = 0, commits = 0, again = 0;
         rows_release(rows);
         if (!meta(s, &seq, &next_uid, &commits, e))
             return false;
