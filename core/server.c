@@ -56,9 +56,12 @@ static void stop(struct server *s)
     pool_close(s->readers);      /* while the loops still take their answers */
     if (s->http)
         http_join(s->http);
-    pool_stop(s->readers); /* nobody asks it any more */
+    pool_stop(s->readers);          /* nobody asks it any more */
+    strategies_stop(s->strategies); /* what was learned is kept */
+    strategy_routes_release(&s->strategy_routes);
     outcomes_close(s->outcomes);
     breaker_stop(s->breaker);
+    strategy_log_free(s->strategy_log);
     if (s->judge)
         health_judge_stop(s->judge);
     if (s->telemetry)

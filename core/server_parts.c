@@ -242,6 +242,8 @@ bool server_open_plugins(struct server *s, struct err *e)
         .clock = &CLOCK_SYSTEM,
     };
     s->plugins = catalog_open(&config, e);
+    s->strategy_rules = strategy_rules(s->plugins);
+    s->rules.strategies = &s->strategy_rules;
     return s->plugins != NULL;
 }
 
@@ -281,6 +283,20 @@ bool server_start_telemetry(struct server *s, struct err *e)
     return s->judge != NULL;
 }
 
+static bool start_strategies(struct server *s, struct err *e)
+{
+    if (!strategy_routes_init(&s->strategy_routes, s->engine, s->telemetry, s->strategy_log, e))
+        return false;
+    const struct strategies_config config = {.catalog = s->plugins,
+                                             .worker = &s->worker,
+                                             .store = s->store,
+                                             .clock = &CLOCK_SYSTEM,
+                                             .weights = s->selection.weights,
+                                             .source = &s->strategy_routes.source};
+    s->strategies = strategies_start(&config, e);
+    return s->strategies != NULL;
+}
+
 bool server_open_selection(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -298,12 +314,17 @@ bool server_open_selection(struct server *s, struct err *e)
                                             .circuit_open = breaker_cuts,
                                             .circuits = s->breaker,
                                             .ttl_max_ms = c->selection_ttl_ms};
+    s->strategy_log = strategy_log_open(s->store, e);
+    if (!s->strategy_log)
+        return false;
     const struct outcomes_config outcomes = {.dir = c->data_dir,
                                              .clock = &CLOCK_SYSTEM,
                                              .window_ms = c->outcome_window_ms,
-                                             .accept_damage = c->accept_record_damage};
+                                             .accept_damage = c->accept_record_damage,
+                                             .followers = {strategy_log_follower(s->strategy_log)},
+                                             .follower_count = 1};
     s->outcomes = outcomes_open(&outcomes, e);
-    return s->outcomes != NULL;
+    return s->outcomes && start_strategies(s, e);
 }
 
 bool server_open_tls(struct server *s, struct err *e)
@@ -335,6 +356,7 @@ bool server_start_http(struct server *s, struct err *e)
         .plugins = s->plugins,
         .validation = s->validation,
         .selection = &s->selection,
+        .strategies = s->strategies,
         .outcomes = s->outcomes,
         .gate = validation_gate(s->validation),
         .readers = s->readers,

@@ -13,6 +13,8 @@
 #include "selection/flag_rules.h"
 #include "selection/outcomes.h"
 #include "selection/selector.h"
+#include "selection/strategy_routes.h"
+#include "selection/strategy_rules.h"
 #include "validation/validation.h"
 
 /* Everything that runs, in the order in which it is built. */
@@ -39,7 +41,11 @@ struct server {
     struct decision_keys *decision_keys;
     struct selector_shared selection;
     struct breaker *breaker;
+    struct strategy_types strategy_rules;
+    struct strategy_log *strategy_log;
     struct outcomes *outcomes;
+    struct strategy_routes strategy_routes;
+    struct strategies *strategies;
     struct pool *readers;
     struct tls *tls;
     struct api api;

@@ -38,6 +38,7 @@ struct api {
     struct feed *feed;
     struct deliveries *deliveries;
     struct validation *validation;
+    struct strategies *strategies;
     const struct selector_shared *selection;
     struct outcomes *outcomes;
     struct token_usage *usage;

@@ -251,7 +251,8 @@ const struct schema SCHEMAS[] = {
     {"Plugin",
      "A file found in a directory of plugins. What is not known of one that is out is null.", NULL,
      "{kind:(test|strategy|runtime)? id:s? version:s? summary:s? config_schema:{*:any}? file:s "
-     "sha256:s? bundled:b state:(loaded|out) why:s? calls:i failures:i}",
+     "sha256:s? bundled:b state:(loaded|out) why:s? calls:i failures:i "
+     "routes:{waiting:i fresh:i stale:i silent:i error:s?}?}",
      NULL},
     {"PluginList", NULL, NULL, NULL, "Plugin"},
 

@@ -34,6 +34,13 @@ struct test_types {
     void *self;
 };
 
+/* What the strategies that the server knows demand of a route's parameters; as test_types. */
+struct strategy_types {
+    /* Add faults: at /strategy if nobody knows it, below /params for what does not fit. */
+    void (*check)(void *self, const char *strategy, const json_t *params, struct faults *f);
+    void *self;
+};
+
 /* Who may be what: the configuration that decisions need. */
 struct rules {
     const char *const *types;             /* model types, NULL-terminated */
@@ -44,6 +51,7 @@ struct rules {
     const char *gate_max_severity; /* default "medium" */
     int64_t nightly_hour_utc;      /* 0..23: what a new registered model gets */
     const struct test_types *test_types;             /* NULL: any type, any configuration */
+    const struct strategy_types *strategies;         /* NULL: any strategy, any parameters */
     const struct rollout_policies *rollout_policies; /* flag.h; NULL: any policy, any params */
     const char *const *dataset_dirs; /* where file: URIs of datasets may lie, NULL-terminated */
 };

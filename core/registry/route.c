@@ -305,6 +305,18 @@ static void check_flag(struct document_write *w)
                   "must be null where a flag says who gets what");
 }
 
+/* The plugin's own schema, where the server knows plugins. */
+static void check_strategy(struct document_write *w)
+{
+    const struct model_route *r = w->want;
+    const struct strategy_types *known = w->h->rules->strategies;
+    if (!known || !r->strategy || strcmp(r->strategy, STRATEGY_WEIGHTED) == 0)
+        return;
+    json_t *params = read_text(r->params);
+    known->check(known->self, r->strategy, params, &w->faults);
+    json_decref(params);
+}
+
 /* ---- the route's own weights ---- */
 
 /* In the order of the plan's arms; false: a fault was added. */
@@ -413,6 +425,7 @@ static bool check(struct document_write *w, struct err *e)
     check_name(w, p);
     check_references(w, p);
     check_flag(w);
+    check_strategy(w);
     allocate(w, p);
     return true;
 }

@@ -1,5 +1,6 @@
 #include "selection/selector_impl.h"
 
+#include "base/arena.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/map.h"
@@ -11,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READY_MAX 20000 /* routes a thread keeps ready; past it all are made ready anew */
-#define UNIT_MAX  1024  /* bytes of a unit that is a number or a text; longer ones are cut */
+#define READY_MAX 20000      /* routes a thread keeps ready; past it all are made ready anew */
+#define PARTS_MAX (4u << 20) /* of all scores of one explanation; past it some have none */
+#define UNIT_MAX  1024       /* bytes of a unit that is a number or a text; longer ones are cut */
 
 struct selector {
     const struct selector_shared *shared;
@@ -25,6 +27,7 @@ struct selector {
     struct selection_candidate candidates[ARMS_MAX];
     char text[256]; /* of the answer: names that a published set owns */
     char text2[256];
+    struct arena *parts; /* of explained scores, likewise */
 };
 
 static const char *const REASONS[SELECTION_REASONS] = {
@@ -56,6 +59,7 @@ struct selector *selector_new(const struct selector_shared *shared, struct flag_
     s->flags = flags;
     s->weights = reader;
     s->ready = map_new();
+    s->parts = arena_new(PARTS_MAX);
     random_bytes(&s->nonce, sizeof s->nonce);
     return s;
 }
@@ -80,6 +84,7 @@ void selector_free(struct selector *s)
     forget_all(s);
     ready_route_release(&s->nowhere);
     weights_part(s->weights);
+    arena_free(s->parts);
     free(s);
 }
 
@@ -277,12 +282,25 @@ static void ask_flag(struct deciding *d)
     d->out->variant = keep_text(d->s->text2, sizeof d->s->text2, a.variant ? a.variant : "");
 }
 
+static const char *strategy_of(const struct deciding *d)
+{
+    return d->q->strategy ? d->q->strategy : d->r->strategy;
+}
+
+/* What this strategy has published; NULL: nothing, or the route's own weights are asked for. */
+static const struct weights_set *published_by(const struct deciding *d, const char *strategy)
+{
+    const struct weights_set *set = strategy && strcmp(strategy, STRATEGY_WEIGHTED) != 0
+                                        ? published(d, WEIGHTS_STRATEGY)
+                                        : NULL;
+    return set && strcmp(set->by, strategy) == 0 ? set : NULL;
+}
+
 static void ask_strategy(struct deciding *d, const char *strategy)
 {
-    const struct weights_set *set =
-        strcmp(strategy, STRATEGY_WEIGHTED) == 0 ? NULL : published(d, WEIGHTS_STRATEGY);
+    const struct weights_set *set = published_by(d, strategy);
     d->out->strategy = strategy;
-    if (set && strcmp(set->by, strategy) == 0)
+    if (set)
         draw_published(d, SELECTION_STRATEGY, set);
     else if (d->r->plan && d->r->plan->share_count > 0)
         draw_own(d);
@@ -307,7 +325,7 @@ static void choose_stable(struct deciding *d)
 static void decide(struct deciding *d)
 {
     const struct ready_route *r = d->r;
-    const char *strategy = d->q->strategy ? d->q->strategy : r->strategy;
+    const char *strategy = strategy_of(d);
     if (d->q->store_gone) {
         choose_none(d, SELECTION_DEGRADED, "STORE_UNAVAILABLE");
         return;
@@ -376,27 +394,6 @@ static bool serve(struct deciding *d, struct err *e)
     return true;
 }
 
-static void name_endpoint(struct deciding *d)
-{
-    const struct ready_route *r = d->r;
-    struct selection_answer *out = d->out;
-    for (size_t i = 0; i < r->arm_count; i++)
-        if (r->arms[i].model == out->served)
-            out->endpoint = r->arms[i].endpoint;
-    for (size_t i = 0; !out->endpoint.at && i < r->fallback_count; i++)
-        if (r->fallbacks[i] == out->served)
-            out->endpoint = r->fallback_endpoints[i];
-}
-
-static void name_fallbacks(struct deciding *d)
-{
-    const struct ready_route *r = d->r;
-    struct selection_answer *out = d->out;
-    for (size_t i = 0; i < r->fallback_count; i++)
-        if (r->fallbacks[i] != out->served)
-            out->fallbacks[out->fallback_count++] = r->fallbacks[i];
-}
-
 static void name_shadows(struct deciding *d)
 {
     const struct ready_route *r = d->r;
@@ -414,12 +411,21 @@ static void name_shadows(struct deciding *d)
 
 /* ---- explaining ---- */
 
+/* NULL gives NULL, and so does a lack of room. */
+static const char *keep_parts(struct selector *s, const char *parts)
+{
+    size_t size = parts ? strlen(parts) + 1 : 0;
+    char *copy = size ? arena_alloc(s->parts, size) : NULL;
+    return copy ? memcpy(copy, parts, size) : NULL;
+}
+
 static void explain(struct deciding *d)
 {
     const struct ready_route *r = d->r;
+    arena_reset(d->s->parts);
     const struct weights_set *set = published(d, WEIGHTS_EXPERIMENT);
     if (!set)
-        set = published(d, WEIGHTS_STRATEGY);
+        set = published_by(d, strategy_of(d));
     for (size_t i = 0; i < r->arm_count; i++) {
         struct selection_candidate *c = &d->s->candidates[i];
         *c = (struct selection_candidate){
@@ -434,6 +440,7 @@ static void explain(struct deciding *d)
             if (strcmp(set->arms[k].arm, c->arm) == 0) {
                 c->weight = weights_propensity(set, &set->arms[k]);
                 c->score = set->arms[k].score;
+                c->parts = keep_parts(d->s, set->arms[k].parts);
             }
     }
     d->out->candidates = d->s->candidates;
@@ -481,8 +488,8 @@ bool selector_ask(struct selector *s, const struct selection_question *q,
         return fail(e, &UNIT_MISSING, "the context has no member '%.128s'", r->unit);
     if (!serve(&d, e))
         return false;
-    name_endpoint(&d);
-    name_fallbacks(&d);
+    out->endpoint = ready_route_endpoint(r, out->served);
+    out->fallback_count = ready_route_fallbacks(r, out->served, out->fallbacks);
     name_shadows(&d);
     finish(&d);
     return true;

@@ -40,5 +40,10 @@ size_t ready_route_key(const struct selection_question *q, char out[READY_KEY_MA
 bool ready_route_make(struct ready_route *r, const struct selection_question *q, struct err *e)
     MUST_CHECK;
 void ready_route_release(struct ready_route *r);
+/* Where a model of the route is reached. */
+struct slice ready_route_endpoint(const struct ready_route *r, const struct model *served);
+/* Who would serve next, in order; how many. */
+size_t ready_route_fallbacks(const struct ready_route *r, const struct model *served,
+                             const struct model *out[ROUTE_FALLBACK_MAX]);
 
 #endif

@@ -299,3 +299,25 @@ void ready_route_release(struct ready_route *r)
     arena_free(r->arena);
     r->arena = NULL;
 }
+
+struct slice ready_route_endpoint(const struct ready_route *r, const struct model *served)
+{
+    struct slice endpoint = {0};
+    for (size_t i = 0; i < r->arm_count; i++)
+        if (r->arms[i].model == served)
+            endpoint = r->arms[i].endpoint;
+    for (size_t i = 0; !endpoint.at && i < r->fallback_count; i++)
+        if (r->fallbacks[i] == served)
+            endpoint = r->fallback_endpoints[i];
+    return endpoint;
+}
+
+size_t ready_route_fallbacks(const struct ready_route *r, const struct model *served,
+                             const struct model *out[ROUTE_FALLBACK_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->fallback_count; i++)
+        if (r->fallbacks[i] != served)
+            out[n++] = r->fallbacks[i];
+    return n;
+}

@@ -131,9 +131,11 @@ static void follow(struct strategies *s, struct asked *a, const struct strategy_
 {
     if (strcmp(a->strategy, r->strategy) != 0 || a->uid != r->uid) {
         strategies_close(s, a);
+        pthread_mutex_lock(&s->lock); /* others read the name */
         free(a->strategy);
-        free(a->state);
         a->strategy = mem_text(r->strategy);
+        pthread_mutex_unlock(&s->lock);
+        free(a->state);
         a->state = NULL;
         a->uid = r->uid;
         a->state_offset = a->offset = 0;
@@ -247,7 +249,11 @@ static bool ask_once(struct strategies *s, struct asked *a, const struct strateg
     if (!keep || a->more)
         return true;
     a->kept_ns = now_ns();
-    return strategies_keep(s, a, e);
+    if (!strategies_keep(s, a, e))
+        return false;
+    if (s->config.source->kept)
+        s->config.source->kept(s->config.source->ctx, a->ns, a->route, a->uid, a->state_offset);
+    return true;
 }
 
 static void ask_in(struct strategies *s, struct asked *a, const struct strategy_route *r,
@@ -409,6 +415,24 @@ void strategies_wake(struct strategies *s)
     pthread_mutex_lock(&s->lock);
     s->woken = true;
     pthread_cond_signal(&s->call);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void strategies_summary(struct strategies *s, const char *strategy, struct strategy_summary *out)
+{
+    size_t at = 0, len;
+    const void *key;
+    void *value;
+    *out = (struct strategy_summary){.error = ""};
+    pthread_mutex_lock(&s->lock);
+    while (map_next(s->routes, &at, &key, &len, &value)) {
+        const struct asked *a = value;
+        if (strcmp(a->strategy, strategy) != 0)
+            continue;
+        out->routes[a->status.freshness]++;
+        if (a->status.freshness == STRATEGY_STALE)
+            memcpy(out->error, a->status.error, sizeof out->error);
+    }
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -30,6 +30,7 @@
 #define STRATEGIES_TURN_MS  2000  /* a turn that takes longer has hung */
 #define STRATEGIES_WAIT_MS  1000  /* of a route whose turn ended its process; then 2, 4 ... times */
 #define STRATEGIES_WAIT_MAX 60000 /* at most */
+#define STRATEGY_ROUTES_MAX 10000 /* that strategies weigh */
 
 /* A score of outcomes, as paddock_score. */
 struct strategy_score {
@@ -38,12 +39,16 @@ struct strategy_score {
     double mean, variance;
 };
 
+/* As enum paddock_health: these numbers are spoken. */
+enum strategy_health { STRATEGY_UNKNOWN, STRATEGY_HEALTHY, STRATEGY_DEGRADED, STRATEGY_UNHEALTHY };
+
 /* One that may serve, with its live figures: as paddock_candidate. */
 struct strategy_candidate {
     const char *arm; /* what is published: the route's name of it, or the model's id */
     const char *model_id, *name, *version, *status;
     double configured; /* 0..1; NAN: none */
-    unsigned health;   /* PADDOCK_HEALTHY ... */
+    enum strategy_health health;
+    uint64_t model_uid;
     uint64_t window_ms, requests, errors;
     double mean_ms, p50_ms, p95_ms, p99_ms; /* NAN: unknown */
     const struct strategy_score *scores;
@@ -68,14 +73,21 @@ struct strategy_outcome {
     int64_t at_ms;
 };
 
+struct strategy_outcomes {
+    const struct strategy_outcome *list; /* in the order of the log */
+    size_t n;
+    uint64_t upto; /* there are no others up to this offset */
+};
+
 /* Where routes and outcomes come from. [strategies]; results live in the arena. False leaves
  * everything as it is for this time. */
 struct strategy_source {
     bool (*routes)(void *ctx, struct arena *a, const struct strategy_route **list, size_t *n);
-    /* The outcomes of the route behind `after`, in the order of the log, at most `max`. NULL: there
-     * are none. */
+    /* The outcomes of the route behind `after`, at most `max`. NULL: there are none at all. */
     bool (*outcomes)(void *ctx, const struct strategy_route *route, uint64_t after, size_t max,
-                     struct arena *a, const struct strategy_outcome **list, size_t *n);
+                     struct arena *a, struct strategy_outcomes *out);
+    /* What was learned up to this offset is kept for good. NULL: nobody wants to know. */
+    void (*kept)(void *ctx, const char *ns, const char *route, uint64_t uid, uint64_t offset);
     void *ctx;
 };
 
@@ -118,6 +130,12 @@ struct strategy_status {
     bool restored;   /* it goes on with a state that was kept */
     int pid;         /* of its process, 0: none */
 };
+/* How the routes of one strategy do. */
+struct strategy_summary {
+    uint64_t routes[STRATEGY_SILENT + 1]; /* by freshness */
+    char error[512];                      /* of one that is stale; "": none is */
+};
+void strategies_summary(struct strategies *s, const char *strategy, struct strategy_summary *out);
 /* False: no strategy weighs this route. */
 bool strategies_status(struct strategies *s, const char *ns, const char *route,
                        struct strategy_status *out);

@@ -251,31 +251,30 @@ static void take_state(struct asked *a, const json_t *state)
 /* Those that are not told yet. While there are more than fit into one turn nobody is weighed: what
  * would come of it is older than what is published. */
 static bool read_outcomes(struct strategies *s, struct asked *a, const struct strategy_route *route,
-                          const struct strategy_outcome **list, size_t *n, struct err *e)
+                          struct strategy_outcomes *out, struct err *e)
 {
     const struct strategy_source *source = s->config.source;
-    *n = 0;
+    *out = (struct strategy_outcomes){.upto = a->offset};
     a->more = false;
     if (!source->outcomes)
         return true;
-    if (!source->outcomes(source->ctx, route, a->offset, STRATEGY_OUTCOMES, s->arena, list, n))
+    if (!source->outcomes(source->ctx, route, a->offset, STRATEGY_OUTCOMES, s->arena, out))
         return fail(e, &ERR_IO, "the outcomes cannot be read just now");
-    a->more = *n == STRATEGY_OUTCOMES;
+    a->more = out->n == STRATEGY_OUTCOMES;
     return true;
 }
 
 bool strategies_turn(struct strategies *s, struct asked *a, const struct strategy_route *route,
                      bool keep, bool *answered, struct err *e)
 {
-    const struct strategy_outcome *outcomes = NULL;
-    size_t n;
+    struct strategy_outcomes outcomes;
     struct bytes q;
     *answered = false;
-    if (!open_instance(s, a, e) || !read_outcomes(s, a, route, &outcomes, &n, e))
+    if (!open_instance(s, a, e) || !read_outcomes(s, a, route, &outcomes, e))
         return false;
     begin("turn", a, &q);
     json_kv_int(&q, "now_ms", clock_wall_ms(s->config.clock));
-    put_outcomes(outcomes, n, &q);
+    put_outcomes(outcomes.list, outcomes.n, &q);
     if (!a->more)
         put_candidates(s, route, &q);
     json_kv_bool(&q, "save", keep && !a->more);
@@ -284,8 +283,7 @@ bool strategies_turn(struct strategies *s, struct asked *a, const struct strateg
         let_go(s, a); /* what it took in is not sure: it begins anew from what was kept */
         return false;
     }
-    if (n)
-        a->offset = outcomes[n - 1].offset;
+    a->offset = outcomes.upto;
     if (keep && !a->more)
         take_state(a, json_object_get(answer, "state"));
     bool good = a->more || publish(s, route, json_object_get(answer, "weights"), answered, e);

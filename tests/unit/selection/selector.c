@@ -248,7 +248,7 @@ static void without_a_unit(void **state)
 static void publish(struct fixture *x, enum weights_source source, double fresh, double old)
 {
     struct err e = {0};
-    const struct weights_arm arms[] = {{"new", fresh, 0.7, NULL}, {"old", old, 0.2, NULL}};
+    const struct weights_arm arms[] = {{"new", fresh, 0.7, "{\"n\":3}"}, {"old", old, 0.2, NULL}};
     const struct weights_wish wish = {
         .ns = "default",
         .route = "m",
@@ -275,6 +275,13 @@ static void published_weights_go_before_the_routes_own(void **state)
     expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
     assert_int_equal(x->a.candidate_count, 2);
     assert_true(x->a.candidates[0].score == 0.7 && x->a.candidates[0].weight == 1);
+    assert_string_equal(x->a.candidates[0].parts, "{\"n\":3}");
+    assert_null(x->a.candidates[1].parts);
+    x->q.strategy = STRATEGY_WEIGHTED; /* the route's own, whatever is published */
+    expect(x, "u", "m:1", SELECTION_STRATEGY, NULL);
+    assert_true(x->a.candidates[0].weight == 0 && isnan(x->a.candidates[0].score));
+    assert_null(x->a.candidates[0].parts);
+    x->q.strategy = NULL;
     publish(x, WEIGHTS_EXPERIMENT, 0, 100);
     expect(x, "u", "m:1", SELECTION_EXPERIMENT, NULL);
     assert_string_equal(x->a.strategy, "trial");

@@ -78,15 +78,16 @@ static bool give_routes(void *ctx, struct arena *a, const struct strategy_route 
 }
 
 static bool give_outcomes(void *ctx, const struct strategy_route *route, uint64_t after, size_t max,
-                          struct arena *a, const struct strategy_outcome **list, size_t *n)
+                          struct arena *a, struct strategy_outcomes *out)
 {
     struct place *p = ctx;
     (void)route;
     pthread_mutex_lock(&p->lock);
     size_t from = after < p->n_outcomes ? (size_t)after : p->n_outcomes;
-    *n = p->n_outcomes - from < max ? p->n_outcomes - from : max;
-    *list = (const struct strategy_outcome *)(void *)arena_copy(a, p->outcomes + from,
-                                                                *n * sizeof *p->outcomes);
+    out->n = p->n_outcomes - from < max ? p->n_outcomes - from : max;
+    out->list = (const struct strategy_outcome *)(void *)arena_copy(a, p->outcomes + from,
+                                                                    out->n * sizeof *p->outcomes);
+    out->upto = after > from + out->n ? after : from + out->n;
     pthread_mutex_unlock(&p->lock);
     return true;
 }
@@ -132,7 +133,7 @@ static void place_make(struct place *p, const char *dir)
         fail_msg("%s", e.detail);
     p->weights = weights_new();
     p->outcomes = mem_zero(OUTCOMES_MAX, sizeof *p->outcomes);
-    p->source = (struct strategy_source){give_routes, give_outcomes, p};
+    p->source = (struct strategy_source){give_routes, give_outcomes, NULL, p};
     p->config = (struct strategies_config){.catalog = p->catalog,
                                            .worker = &p->worker,
                                            .store = p->store,
