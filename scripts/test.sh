@@ -14,7 +14,7 @@ passed=0 failed=0 skipped=0
 failures=()
 logs=build/logs
 mkdir -p $logs
-jobs=$(($(nproc) + 1)) # most tests wait now and then
+jobs=$(nproc)
 
 # report <seconds> <name> <outcome>: one line per step.
 report() {
