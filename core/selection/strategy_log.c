@@ -172,7 +172,7 @@ static struct route_log *unwanted(struct strategy_log *log, const uint64_t *uids
     void *value;
     while (map_next(log->routes, &at, &key, &len, &value)) {
         struct route_log *r = value;
-        if (!bsearch(&r->uid, uids, n, sizeof *uids, by_number))
+        if (!n || !bsearch(&r->uid, uids, n, sizeof *uids, by_number))
             return r;
     }
     return NULL;

@@ -202,12 +202,12 @@ static void crashes_name_their_signal(void **state)
 static void deadlines_hold(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("misbehave_loop", 200);
+    struct worker *w = run_plugin("misbehave_loop", 2000);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_TIMEOUT);
-    assert_string_equal(r->message, "it was not over after 200 ms");
+    assert_string_equal(r->message, "it was not over after 2000 ms");
     assert_int_equal(r->n_checks, 1);
-    assert_true(r->duration_ms >= 200);
+    assert_true(r->duration_ms >= 2000);
     worker_free(w);
     expect("misbehave_sigterm", 200, WORKER_TIMEOUT, "200 ms");
 }
@@ -215,12 +215,18 @@ static void deadlines_hold(void **state)
 static void a_fork_bomb_is_over_at_the_deadline(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("misbehave_forkbomb", 500);
-    const struct worker_result *r = worker_result(w);
-    assert_int_equal(r->status, WORKER_TIMEOUT);
+    int left_behind = 0;
+    /* On a busy machine half a second may end before it has begun to fork. */
+    for (unsigned ms = 500; ms <= 32000 && left_behind == 0; ms *= 4) {
+        struct worker *w = run_plugin("misbehave_forkbomb", ms);
+        assert_int_equal(worker_result(w)->status, WORKER_TIMEOUT);
+        left_behind = (int)worker_result(w)->left_behind;
+        worker_free(w);
+        if (!has_own_users())
+            break;
+    }
     if (has_own_users())
-        assert_in_range(r->left_behind, 1, 200); /* held by the limit of 128 */
-    worker_free(w);
+        assert_in_range(left_behind, 1, 200); /* held by the limit of 128 */
     expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
 }
 
