@@ -26,11 +26,11 @@ static int64_t at_get(const char *place)
 static void add_place(struct ask *c, const char *mark, int64_t at, const char *id)
 {
     size_t m = strlen(mark), len = strlen(id);
-    char *to = arena_alloc(c->arena, m + AT_SIZE + len);
+    char *to = arena_alloc(c->arena, m + AT_SIZE + len + 1);
     if (to) {
-        memcpy(to, mark, m);
+        memcpy(to, mark, m + 1);
         at_put(at, to + m);
-        memcpy(to + m + AT_SIZE, id, len);
+        memcpy(to + m + AT_SIZE, id, len + 1);
     }
     ask_add(c, to, to ? m + AT_SIZE + len : 0);
 }
