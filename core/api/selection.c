@@ -1,4 +1,5 @@
 /* Which model serves whom: one, or many at once; what a decision's id says. */
+#include "api/body.h"
 #include "api/call.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
@@ -95,16 +96,10 @@ static void check_question(const struct asked *a, struct faults *f)
 
 static bool read_body(struct call *c, const struct field *table, struct asked *a, struct err *e)
 {
-    size_t len;
-    const char *text = request_body(c->rq, &len);
     struct faults faults;
-    json_t *body = json_read(text, len, e);
+    json_t *body = call_object(c, e);
     if (!body)
         return false;
-    if (!json_is_object(body)) {
-        json_decref(body);
-        return call_fault(c->arena, "", e, "must be an object");
-    }
     faults_init(&faults, c->arena);
     if (table == SELECTION_FIELDS)
         check_context(a->context = take(body, "context"), "/context", &faults);
@@ -247,25 +242,6 @@ static bool answer_one(struct call *c, const struct asked *a, struct bytes *out,
     return ok;
 }
 
-void selection_post(struct request *rq)
-{
-    struct call c;
-    struct err e = {0};
-    struct asked a = {.context = NULL};
-    struct bytes out = BYTES_INIT(ANSWER_MAX);
-    if (!call_begin(rq, ONE_NAMESPACE, &c))
-        return;
-    if (read_body(&c, SELECTION_FIELDS, &a, &e) && answer_one(&c, &a, &out, &e)) {
-        request_reply_json(rq, 200, &out);
-    } else {
-        if (e.kind == &FORBIDDEN)
-            access_denied(rq, &e);
-        request_fail(rq, &e);
-    }
-    bytes_release(&out);
-    asked_release(&a);
-}
-
 /* ---- many ---- */
 
 static void put_refusal(struct bytes *b, const struct err *e)
@@ -312,7 +288,11 @@ static bool answer_many(struct call *c, const struct asked *a, struct bytes *out
     return ok;
 }
 
-void selection_batch_post(struct request *rq)
+/* ---- operations ---- */
+
+static void post(struct request *rq, const struct field *table,
+                 bool (*answer)(struct call *c, const struct asked *a, struct bytes *out,
+                                struct err *e))
 {
     struct call c;
     struct err e = {0};
@@ -320,7 +300,7 @@ void selection_batch_post(struct request *rq)
     struct bytes out = BYTES_INIT(ANSWER_MAX);
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    if (read_body(&c, SELECTION_BATCH_FIELDS, &a, &e) && answer_many(&c, &a, &out, &e)) {
+    if (read_body(&c, table, &a, &e) && answer(&c, &a, &out, &e)) {
         request_reply_json(rq, 200, &out);
     } else {
         if (e.kind == &FORBIDDEN)
@@ -329,6 +309,16 @@ void selection_batch_post(struct request *rq)
     }
     bytes_release(&out);
     asked_release(&a);
+}
+
+void selection_post(struct request *rq)
+{
+    post(rq, SELECTION_FIELDS, answer_one);
+}
+
+void selection_batch_post(struct request *rq)
+{
+    post(rq, SELECTION_BATCH_FIELDS, answer_many);
 }
 
 /* ---- decoding ---- */

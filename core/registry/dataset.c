@@ -75,12 +75,7 @@ const struct field DATASET_FIELDS[] = {
      .offset = REF(rows),
      .max = 9007199254740992.0,
      .doc = "How many there are, for people."},
-    {.name = "description",
-     .type = FIELD_STRING,
-     .offset = REF(description),
-     .max = 65536,
-     .check = text64k_fault,
-     .doc = "For people; at most 64 KiB."},
+    DOCUMENT_DESCRIPTION(REF(description)),
     DOCUMENT_STAMPS,
     {0},
 };
@@ -117,35 +112,22 @@ static bool check(struct document_write *w, struct err *e)
     return true;
 }
 
-struct users {
-    const char *quoted; /* the id as it stands in a test case's list */
-    struct bytes list;
-    size_t n;
-};
-
-static bool note_user(const struct entity *e, void *ctx)
+static bool is_user(const struct document *d, const char *quoted)
 {
-    struct users *u = ctx;
-    if (!strstr(test_case_of(document_of(e))->datasets, u->quoted))
-        return true;
-    if (u->n++)
-        bytes_char(&u->list, ',');
-    json_put_string(&u->list, e->id);
-    return u->n < 100;
+    return strstr(test_case_of(d)->datasets, quoted) != NULL;
 }
 
 static bool remove_unused(struct document_write *w, struct err *e)
 {
-    const char *id = w->before->entity.id;
-    struct users u = {arena_printf(w->c->arena, "\"%s\"", id), BYTES_INIT(65536), 0};
-    view_each_of(w->h->view, ENTITY_TEST_CASE, w->c->ns, note_user, &u);
-    if (u.n) {
-        fail(e, &DATASET_IN_USE, "%zu test cases use '%.200s'", u.n, id);
-        if (e)
-            e->members = arena_printf(w->c->arena, "\"in_use\":[%s]", u.list.data);
-    }
-    bytes_release(&u.list);
-    return u.n == 0;
+    const char *id = w->before->entity.id, *list;
+    const char *quoted = arena_printf(w->c->arena, "\"%s\"", id); /* as in a test case's list */
+    size_t n = document_users(w, ENTITY_TEST_CASE, is_user, quoted, &list);
+    if (!n)
+        return true;
+    fail(e, &DATASET_IN_USE, "%zu test cases use '%.200s'", n, id);
+    if (e)
+        e->members = list;
+    return false;
 }
 
 const struct document_type DATASET_TYPE = {

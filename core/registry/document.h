@@ -93,6 +93,11 @@ struct document_type {
         .offset = offsetof(struct document_head, id), .min = 1, .max = 193, .check = check_, \
         .doc = doc_                                                                          \
     }
+#define DOCUMENT_DESCRIPTION(offset_)                                                 \
+    {                                                                                 \
+        .name = "description", .type = FIELD_STRING, .offset = offset_, .max = 65536, \
+        .check = text64k_fault, .doc = "For people; at most 64 KiB."                  \
+    }
 #define DOCUMENT_STAMPS                                                                          \
     {.name = "created_at",                                                                       \
      .type = FIELD_TIME,                                                                         \
@@ -159,5 +164,11 @@ const struct document *addressed_document(const struct document_type *t, const s
  * `e` when it is too long. `fields` may be a copy of before->fields with some members changed. */
 const struct entity *document_put(struct document_write *w, const char *action,
                                   const char *evidence, struct err *e);
+
+/* For remove(): how many documents of a kind in the namespace use what is to be deleted; counting
+ * ends at 100. `*members`: `"in_use":[ids]`, a member for the problem, in the arena. */
+size_t document_users(const struct document_write *w, enum entity_kind kind,
+                      bool (*uses)(const struct document *d, const char *what), const char *what,
+                      const char **members);
 
 #endif

@@ -254,3 +254,34 @@ bool document_delete(struct command *c, struct head *h, struct changes *out, str
     changes_put(out, c->arena, t->deleted, &w.before->entity, NULL, NULL);
     return answer_nothing(c);
 }
+
+/* --- users --- */
+
+struct users {
+    bool (*uses)(const struct document *d, const char *what);
+    const char *what;
+    struct bytes list;
+    size_t n;
+};
+
+static bool note_user(const struct entity *e, void *ctx)
+{
+    struct users *u = ctx;
+    if (!u->uses(document_of(e), u->what))
+        return true;
+    if (u->n++)
+        bytes_char(&u->list, ',');
+    json_put_string(&u->list, e->id);
+    return u->n < 100;
+}
+
+size_t document_users(const struct document_write *w, enum entity_kind kind,
+                      bool (*uses)(const struct document *d, const char *what), const char *what,
+                      const char **members)
+{
+    struct users u = {uses, what, BYTES_INIT(65536), 0};
+    view_each_of(w->h->view, kind, w->c->ns, note_user, &u);
+    *members = u.n ? arena_printf(w->c->arena, "\"in_use\":[%s]", u.list.data) : NULL;
+    bytes_release(&u.list);
+    return u.n;
+}

@@ -64,12 +64,7 @@ static void check_holdout(const json_t *value, const char *pointer, struct fault
 const struct field LAYER_FIELDS[] = {
     DOCUMENT_NAMESPACE,
     DOCUMENT_ID("layer", identifier_fault, "Unique in the namespace."),
-    {.name = "description",
-     .type = FIELD_STRING,
-     .offset = REF(description),
-     .max = 65536,
-     .check = text64k_fault,
-     .doc = "For people; at most 64 KiB."},
+    DOCUMENT_DESCRIPTION(REF(description)),
     {.name = "salt",
      .type = FIELD_STRING,
      .flags = FIELD_NULLABLE,
@@ -176,35 +171,22 @@ static bool check(struct document_write *w, struct err *e)
     return true;
 }
 
-struct members {
-    const char *layer;
-    struct bytes list;
-    size_t n;
-};
-
-static bool note_member(const struct entity *e, void *ctx)
+static bool is_member(const struct document *d, const char *id)
 {
-    struct members *m = ctx;
-    const char *layer = flag_of(document_of(e))->layer;
-    if (!layer || strcmp(layer, m->layer) != 0)
-        return true;
-    if (m->n++)
-        bytes_char(&m->list, ',');
-    json_put_string(&m->list, e->id);
-    return m->n < 100;
+    const char *layer = flag_of(d)->layer;
+    return layer && strcmp(layer, id) == 0;
 }
 
 static bool remove_unused(struct document_write *w, struct err *e)
 {
-    struct members m = {w->before->entity.id, BYTES_INIT(65536), 0};
-    view_each_of(w->h->view, ENTITY_FLAG, w->c->ns, note_member, &m);
-    if (m.n) {
-        fail(e, &LAYER_IN_USE, "%zu flags are in the layer '%.200s'", m.n, m.layer);
-        if (e)
-            e->members = arena_printf(w->c->arena, "\"in_use\":[%s]", m.list.data);
-    }
-    bytes_release(&m.list);
-    return m.n == 0;
+    const char *id = w->before->entity.id, *list;
+    size_t n = document_users(w, ENTITY_FLAG, is_member, id, &list);
+    if (!n)
+        return true;
+    fail(e, &LAYER_IN_USE, "%zu flags are in the layer '%.200s'", n, id);
+    if (e)
+        e->members = list;
+    return false;
 }
 
 const struct document_type LAYER_TYPE = {

@@ -30,12 +30,7 @@ static void check_units(const json_t *value, const char *pointer, struct faults 
 const struct field SEGMENT_FIELDS[] = {
     DOCUMENT_NAMESPACE,
     DOCUMENT_ID("segment", identifier_fault, "Unique in the namespace."),
-    {.name = "description",
-     .type = FIELD_STRING,
-     .offset = REF(description),
-     .max = 65536,
-     .check = text64k_fault,
-     .doc = "For people; at most 64 KiB."},
+    DOCUMENT_DESCRIPTION(REF(description)),
     {.name = "units",
      .type = FIELD_ANY,
      .offset = REF(units),
