@@ -14,7 +14,7 @@ passed=0 failed=0 skipped=0
 failures=()
 logs=build/logs
 mkdir -p $logs
-jobs=$(nproc)
+jobs=$(($(nproc) + 1)) # tests wait now and then
 
 # report <seconds> <name> <outcome>: one line per step.
 report() {

@@ -1,4 +1,5 @@
-/* crowd: how many connections each client address has. Room: http. Threads: [loop], lock-free.
+/* crowd: how many connections each client address has. Room: http. Threads: any; a lock for a
+ * few instructions, once a connection.
  *
  * Counted in a fixed memory (two rows of counters, of which an address has one each, by a secret
  * hash; the smaller is its number), so it may be too high for one address in many thousands that

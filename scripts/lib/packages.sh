@@ -9,7 +9,7 @@ PACKAGES_bench="wrk nginx-light redis-server python3 python3-fastapi python3-uvi
 PACKAGES_e2e="python3 python3-scipy python3-jsonschema python3-prometheus-client prometheus curl openssl binutils"
 PACKAGES_openfeature="python3 nodejs npm"
 PACKAGES_webhooks="python3 nodejs npm openssl"
-PACKAGES_check="clang libclang-rt-14-dev llvm clang-format clang-tidy util-linux curl
+PACKAGES_check="clang lld libclang-rt-14-dev llvm clang-format clang-tidy util-linux curl
     redis-server"
 
 # need_packages <group>...: install what is missing of PACKAGES_<group>. Quick when nothing is.

@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #define CASES_MAX 4096
-#define CODES_MAX 256
 #define WHY_MAX   16384
 
 struct file {
@@ -41,36 +40,8 @@ struct test_case {
     size_t len;
 };
 
-/* Codes of the problems that the cases met. */
-static struct {
-    char code[CODES_MAX][64];
-    size_t n;
-} met;
-
-/* Kinds of problems that no case here can provoke, and who does. */
-static const char *const ELSEWHERE[][2] = {
-    {"IDEMPOTENCY_KEY_IN_USE", "api/bounds"},
-    {"IDEMPOTENCY_KEYS_FULL", "api/bounds"},
-    {"OVERLOADED", "api/bounds"},
-    {"STORE_UNAVAILABLE", "api/bounds"},
-    {"TOO_MANY_CHANGES", "api/bounds"},
-    {"OUT_OF_MEMORY", "cannot be provoked from outside"},
-    {"DATA_CORRUPT", "unit/telemetry and unit/store damage what is stored"},
-    {"INTERNAL_ERROR", "cannot be provoked: it would be a bug"},
-};
-
 static json_t *openapi;
 static struct test_redis redis; /* runs if the tests are on it */
-
-static void meet(const json_t *reply)
-{
-    const char *code = json_string_value(json_object_get(reply, "code"));
-    for (size_t i = 0; code && i < met.n; i++)
-        if (strcmp(met.code[i], code) == 0)
-            return;
-    if (code && met.n < CODES_MAX)
-        snprintf(met.code[met.n++], sizeof met.code[0], "%s", code);
-}
 
 /* --- demands: each returns false with `why` --- */
 
@@ -203,7 +174,6 @@ static bool try_case(struct file *f, const struct http_case *c, char *why)
                                               c->target, c->status, reply.status, reply.body)) &&
         check_announced(c, &reply, json, why) && check_headers(c, &reply, why) &&
         (!*c->body_in || check_body(c, &reply, json, why)) && keep(f, c, &reply, json, why);
-    meet(json);
     json_decref(json);
     client_reply_release(&reply);
     return good;
@@ -298,44 +268,6 @@ static int end_case(void **state)
     return status; /* a server that does not end well (sanitizers!) fails its last case */
 }
 
-/* --- all kinds of problems --- */
-
-static bool provoked(const char *code)
-{
-    for (size_t i = 0; i < met.n; i++)
-        if (strcmp(met.code[i], code) == 0)
-            return true;
-    for (size_t i = 0; i < sizeof ELSEWHERE / sizeof *ELSEWHERE; i++)
-        if (strcmp(ELSEWHERE[i][0], code) == 0)
-            return true;
-    return false;
-}
-
-static void every_problem_was_provoked(void **state)
-{
-    (void)state;
-    struct test_server server;
-    struct client_reply reply;
-    size_t i, missing = 0;
-    json_t *kind;
-    test_server_init(&server);
-    assert_true(test_server_start(&server));
-    assert_true(client_call(server.port, "GET", "/problems", "", NULL, 0, &reply));
-    json_t *list = json_loads(reply.body, 0, NULL), *items = json_object_get(list, "items");
-    assert_true(json_array_size(items) > 40);
-    json_array_foreach(items, i, kind) {
-        const char *code = json_string_value(json_object_get(kind, "code"));
-        if (!provoked(code)) {
-            print_error("no case provoked %s\n", code);
-            missing++;
-        }
-    }
-    json_decref(list);
-    client_reply_release(&reply);
-    test_server_release(&server);
-    assert_int_equal(missing, 0);
-}
-
 /* --- reading the files --- */
 
 static char *read_file(const char *path)
@@ -425,9 +357,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < files.gl_pathc; i++)
         n = load(files.gl_pathv[i], tests, n);
     globfree(&files);
-    if (argc == 1)
-        tests[n++] = (struct CMUnitTest){"every kind of problem was provoked",
-                                         every_problem_was_provoked, NULL, NULL, NULL};
     int failed = _cmocka_run_group_tests("contract", tests, n, NULL, NULL);
     json_decref(openapi);
     if (redis.pid)
