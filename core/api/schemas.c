@@ -44,7 +44,7 @@
     "status:(development|canary|stable|deprecated|retired) endpoint:s? "                      \
     "reason:(KILLED|EXPERIMENT|FLAG|STRATEGY|ONLY_CANDIDATE|FALLBACK|CIRCUIT_OPEN|DEGRADED) " \
     "variant:s? strategy:s? propensity:n intended_model_id:s? fallback:b fallback_cause:s? "  \
-    "fallbacks:[s] shadows:[s] cached:b expires_at:t "                                        \
+    "fallbacks:[s] shadows:[s] cached:b degraded:b expires_at:t "                             \
     "candidates~:[{arm:s model_id:s? share_ratio:n? score:n? parts:{*:any}? cause:s?}]"
 #define OFREP_SUCCESS                     \
     "key:s value:any variant:s reason:s " \

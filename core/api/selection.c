@@ -197,6 +197,7 @@ static void put_answer(struct bytes *b, const struct selection_answer *a, uint64
     put_models(b, "fallbacks", a->fallbacks, a->fallback_count);
     put_models(b, "shadows", a->shadows, a->shadow_count);
     json_kv_bool(b, "cached", false);
+    json_kv_bool(b, "degraded", a->degraded);
     json_kv_time(b, "expires_at", a->expires_at);
     if (a->candidates)
         put_candidates(b, a);

@@ -26,7 +26,7 @@ enum selection_reason {
     SELECTION_ONLY, /* ONLY_CANDIDATE */
     SELECTION_FALLBACK,
     SELECTION_CIRCUIT,  /* CIRCUIT_OPEN */
-    SELECTION_DEGRADED, /* the store is gone, or nobody healthy is left */
+    SELECTION_DEGRADED, /* nobody healthy is left, or without the store it cannot be known */
     SELECTION_REASONS
 };
 const char *selection_reason_name(enum selection_reason reason);
@@ -56,7 +56,7 @@ struct selection_question {
     const char *previous;  /* a decision id: keep the unit there if it may stay; or NULL */
     uint64_t context_id;   /* as for flags */
     int64_t at_ms;
-    bool store_gone;
+    bool store_gone; /* the view may be behind: answers go on from it, and say so */
     bool explain;
 };
 
@@ -80,6 +80,7 @@ struct selection_answer {
     double propensity;
     int64_t expires_at;
     enum decision_log log;
+    bool degraded;                                /* the store was gone */
     const char *unit;                             /* or NULL */
     const struct selection_candidate *candidates; /* with explain */
     size_t candidate_count;

@@ -46,4 +46,32 @@ struct slice ready_route_endpoint(const struct ready_route *r, const struct mode
 size_t ready_route_fallbacks(const struct ready_route *r, const struct model *served,
                              const struct model *out[ROUTE_FALLBACK_MAX]);
 
+/* Names in an answer that a published set owns, kept for after it has been left. */
+#define CHOICE_TEXT_MAX 256
+struct choice_text {
+    char strategy[CHOICE_TEXT_MAX], variant[CHOICE_TEXT_MAX];
+};
+
+/* One question on its way through a selector's files. */
+struct deciding {
+    const struct selector_shared *shared;
+    struct flag_set *flags;
+    struct weights_reader *weights; /* entered */
+    struct choice_text *text;
+    const struct selection_question *q;
+    const struct ready_route *r;
+    struct selection_answer *out;
+    size_t unit_len;
+    uint32_t bucket; /* of the unit, for draws */
+    bool drawn;
+};
+
+/* Who is intended, and why: kill switch, experiment, flag, strategy, else the stable. What is still
+ * wanting is said as a cause; who serves then is the selector's to find. */
+void selector_choose(struct deciding *d);
+/* What an experiment publishes for the route, else the strategy that is asked; NULL: neither. */
+const struct weights_set *selector_shares(const struct deciding *d);
+/* An arm's share of the route's own weights. */
+double selector_own_share(const struct route_plan *p, uint32_t arm);
+
 #endif

@@ -238,8 +238,47 @@ static int record(const char *code)
     return call("POST", REGISTRY "/m:1/inference", "", "{\"latency_ms\":1}", code);
 }
 
-/* Changes are refused and say so, reads go on; when there is room again so do changes, and nothing
- * that was acknowledged is lost, nothing that was refused is there. */
+/* A name with a stable and a canary that share its traffic. */
+static void begin_rollout(void)
+{
+    static const struct {
+        const char *method, *path, *body;
+    } STEPS[] = {
+        {"POST", REGISTRY, "{\"name\":\"n\",\"version\":\"1\",\"type\":\"other\"}"},
+        {"POST", REGISTRY "/n:1/status", "{\"status\":\"canary\"}"},
+        {"POST", REGISTRY "/n:1/status", "{\"status\":\"stable\"}"},
+        {"POST", REGISTRY, "{\"name\":\"n\",\"version\":\"2\",\"type\":\"other\"}"},
+        {"POST", REGISTRY "/n:2/status", "{\"status\":\"canary\"}"},
+        {"PATCH", "/api/models/enterprise/routes/n",
+         "{\"strategy\":\"weighted\",\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},"
+         "\"params\":{\"weights\":{\"new\":50,\"old\":50}}}"},
+    };
+    for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++)
+        assert_in_range(call(STEPS[i].method, STEPS[i].path, "", STEPS[i].body, NULL), 200, 201);
+}
+
+/* How many of twenty units the canary serves; each answer says that the store is gone, or not. */
+static int canary_serves(bool degraded)
+{
+    int n = 0;
+    for (int i = 0; i < 20; i++) {
+        char body[128];
+        struct client_reply reply;
+        int len = snprintf(body, sizeof body,
+                           "{\"model_name\":\"n\",\"context\":{\"targetingKey\":\"u%d\"}}", i);
+        assert_true(client_call(server.port, "POST", "/api/models/enterprise/selection",
+                                "Content-Type: application/json\r\n", body, (size_t)len, &reply));
+        assert_int_equal(reply.status, 200);
+        assert_non_null(strstr(reply.body, "\"reason\":\"STRATEGY\""));
+        assert_non_null(strstr(reply.body, degraded ? "\"degraded\":true" : "\"degraded\":false"));
+        n += strstr(reply.body, "\"model_id\":\"n:2\"") != NULL;
+        client_reply_release(&reply);
+    }
+    return n;
+}
+
+/* Changes are refused and say so, reads and selections go on; when there is room again so do
+ * changes, and nothing that was acknowledged is lost, nothing that was refused is there. */
 static void a_full_disk(void **state)
 {
     (void)state;
@@ -249,12 +288,16 @@ static void a_full_disk(void **state)
         201);
     assert_int_equal(patch("before"), 200);
     assert_int_equal(record(NULL), 202);
+    begin_rollout();
+    int canary = canary_serves(false);
+    assert_in_range(canary, 1, 19);
     limit_files(1);
     assert_int_equal(
         call("PATCH", REGISTRY "/m:1", "", "{\"description\":\"full\"}", "STORE_UNAVAILABLE"), 503);
     assert_int_equal(call("GET", REGISTRY "/m:1", "", NULL, NULL), 200);
     assert_int_equal(record("STORE_UNAVAILABLE"), 503);
     assert_int_equal(ready("STORE_UNAVAILABLE"), 503);
+    assert_int_equal(canary_serves(true), canary);
     assert_int_equal(call("GET", "/healthz", "", NULL, NULL), 200);
     limit_files(RLIM_INFINITY);
     assert_int_equal(until_works(patch, "after"), 200);

@@ -334,8 +334,10 @@ static void kill_switch_and_lost_store(void **state)
     route(x, "m", BANDIT);
     publish(x, WEIGHTS_STRATEGY, 100, 0);
     expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
-    x->q.store_gone = true;
-    expect(x, "u", "m:1", SELECTION_DEGRADED, "STORE_UNAVAILABLE");
+    assert_false(x->a.degraded);
+    x->q.store_gone = true; /* what is known goes on, and says so */
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+    assert_true(x->a.degraded);
     x->q.store_gone = false;
     route(x, "m",
           "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"strategy\":\"thompson\","
@@ -344,6 +346,31 @@ static void kill_switch_and_lost_store(void **state)
     route(x, "m", "{\"strategy\":\"thompson\"}");
     weights_withdraw(x->shared.weights, WEIGHTS_STRATEGY, "default", "m");
     expect(x, "u", "m:1", SELECTION_FALLBACK, "NO_WEIGHTS");
+    x->q.store_gone = true; /* what was learned is in the store */
+    expect(x, "u", "m:1", SELECTION_DEGRADED, "STORE_UNAVAILABLE");
+    assert_true(x->a.degraded);
+}
+
+/* A rollout at a half is a half, for the same units, whether the store is there or not. */
+static void nobody_moves_while_the_store_is_gone(void **state)
+{
+    struct fixture *x = *state;
+    char was[200][64];
+    models(x);
+    route(x, "m", HALVES);
+    for (int round = 0; round < 2; round++) {
+        x->q.store_gone = round == 1;
+        for (int i = 0; i < 200; i++) {
+            char unit[32];
+            snprintf(unit, sizeof unit, "user-%d", i);
+            const struct selection_answer *a = ask(x, unit);
+            assert_int_equal(a->reason, SELECTION_STRATEGY);
+            if (round == 0)
+                snprintf(was[i], sizeof was[i], "%s", a->served->entity.id);
+            else
+                assert_string_equal(was[i], a->served->entity.id);
+        }
+    }
 }
 
 static void the_ailing_are_passed_over(void **state)
@@ -426,6 +453,7 @@ int main(void)
         TEST(previous_decisions_keep_a_unit),
         TEST(flags_name_the_arm),
         TEST(kill_switch_and_lost_store),
+        TEST(nobody_moves_while_the_store_is_gone),
         TEST(the_ailing_are_passed_over),
         TEST(matches_without_a_route),
         TEST(shadows_get_their_share),
