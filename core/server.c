@@ -56,7 +56,8 @@ static void stop(struct server *s)
     pool_close(s->readers);      /* while the loops still take their answers */
     if (s->http)
         http_join(s->http);
-    pool_stop(s->readers);          /* nobody asks it any more */
+    pool_stop(s->readers); /* nobody asks it any more */
+    decisions_close(s->decisions);
     strategies_stop(s->strategies); /* what was learned is kept */
     strategy_routes_release(&s->strategy_routes);
     outcomes_close(s->outcomes);
@@ -75,6 +76,7 @@ static void stop(struct server *s)
     validation_close(s->validation);
     weights_free(s->selection.weights);
     decision_keys_close(s->decision_keys);
+    selection_counts_free(s->selections);
     catalog_close(s->plugins);
     policies_close(s->policies);
     token_usage_close(s->usage);

@@ -314,6 +314,14 @@ bool server_open_selection(struct server *s, struct err *e)
                                             .circuit_open = breaker_cuts,
                                             .circuits = s->breaker,
                                             .ttl_max_ms = c->selection_ttl_ms};
+    const struct decisions_config log = {.store = s->store,
+                                         .clock = &CLOCK_SYSTEM,
+                                         .keep_ms = INT64_C(86400000) * c->decision_log_days,
+                                         .max_bytes = (uint64_t)c->decision_log_max_bytes};
+    s->selections = selection_counts_new();
+    s->decisions = decisions_open(&log, e);
+    if (!s->decisions)
+        return false;
     s->strategy_log = strategy_log_open(s->store, e);
     if (!s->strategy_log)
         return false;
@@ -358,6 +366,10 @@ bool server_start_http(struct server *s, struct err *e)
         .selection = &s->selection,
         .strategies = s->strategies,
         .outcomes = s->outcomes,
+        .decisions = s->decisions,
+        .selections = s->selections,
+        .strategy_log = s->strategy_log,
+        .breaker = s->breaker,
         .gate = validation_gate(s->validation),
         .readers = s->readers,
         .policies = s->policies,

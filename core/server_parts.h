@@ -10,8 +10,10 @@
 #include "feed/deliver.h"
 #include "http/tls.h"
 #include "selection/breaker.h"
+#include "selection/decisions.h"
 #include "selection/flag_rules.h"
 #include "selection/outcomes.h"
+#include "selection/selection_counts.h"
 #include "selection/selector.h"
 #include "selection/strategy_routes.h"
 #include "selection/strategy_rules.h"
@@ -44,6 +46,8 @@ struct server {
     struct strategy_types strategy_rules;
     struct strategy_log *strategy_log;
     struct outcomes *outcomes;
+    struct decisions *decisions;
+    struct selection_counts *selections;
     struct strategy_routes strategy_routes;
     struct strategies *strategies;
     struct pool *readers;

@@ -28,6 +28,10 @@ struct catalog;
 struct validation;
 struct selector_shared;
 struct outcomes;
+struct decisions;
+struct selection_counts;
+struct strategy_log;
+struct breaker;
 
 struct api {
     struct store *store;
@@ -41,6 +45,10 @@ struct api {
     struct strategies *strategies;
     const struct selector_shared *selection;
     struct outcomes *outcomes;
+    struct decisions *decisions;
+    struct selection_counts *selections;
+    struct strategy_log *strategy_log;
+    struct breaker *breaker;
     struct token_usage *usage;
     struct denials *denials;
     struct catalog *plugins;

@@ -64,6 +64,7 @@ static bool exposition_render(struct work *w)
 {
     struct text_format t = {.out = &w->out, .openmetrics = strstr(w->type, "openmetrics") != NULL};
     exposition_put_server(&t, w->api);
+    exposition_put_selection(&t, w);
     exposition_put_process(&t, w->api);
     exposition_put_models(&t, w);
     metrics_end(&t);

@@ -92,7 +92,9 @@ void outcomes_post(struct request *rq);
 /* selection.c */
 void selection_post(struct request *rq);
 void selection_batch_post(struct request *rq);
+/* decisions.c */
 void decision_get(struct request *rq);
+void decisions_list(struct request *rq);
 /* routes_list.c */
 void routes_list(struct request *rq);
 void route_change(struct request *rq);

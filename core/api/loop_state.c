@@ -7,7 +7,9 @@
 #include "api/resolved.h"
 #include "base/mem.h"
 #include "extend/policy_set.h"
+#include "selection/decisions.h"
 #include "selection/flag_set.h"
+#include "selection/selection_counts.h"
 #include "selection/selector.h"
 
 #include <inttypes.h>
@@ -35,6 +37,8 @@ bool api_loop_start(struct loop *l, void *app, struct err *e)
     s->resolved = resolved_new();
     s->policies = policy_set_new(api->policies);
     s->flags = flag_set_new(s->policies);
+    s->selections = selection_tally_new();
+    s->decisions = decision_lane_new(api->decisions);
     loop_set_state(l, s); /* api_loop_stop() frees it, also after a failure */
     s->selector = selector_new(api->selection, s->flags, e);
     return s->selector != NULL;
@@ -49,6 +53,9 @@ void api_loop_stop(struct loop *l, void *app)
     resolved_free(s->resolved);
     flag_set_seen(s->flags, flag_seen, ((struct api *)app)->usage);
     selector_free(s->selector);
+    selection_tally_flush(s->selections, ((struct api *)app)->selections);
+    selection_tally_free(s->selections);
+    decision_lane_free(s->decisions);
     flag_set_free(s->flags);
     policy_set_free(s->policies);
     engine_part(s->reader);
@@ -100,6 +107,8 @@ void api_loop_tick(struct loop *l, void *app)
     flag_set_seen(s->flags, flag_seen, api->usage);
     denials_tick(api->denials, loop_wall_ms(l));
     events_tick(s, loop_wall_ms(l));
+    selection_tally_flush(s->selections, api->selections);
+    decision_lane_flush(s->decisions);
     if (s->waiting)
         waiting_tick(l, s);
 }

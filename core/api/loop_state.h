@@ -15,6 +15,8 @@ struct resolved;
 struct policy_set;
 struct flag_set;
 struct selector;
+struct decision_lane;
+struct selection_tally;
 
 /* A read that waits for a change to arrive (?min_seq=). */
 struct waiting {
@@ -35,6 +37,8 @@ struct loop_state {
     struct policy_set *policies;   /* this loop's Lua states */
     struct flag_set *flags;
     struct selector *selector;
+    struct selection_tally *selections;
+    struct decision_lane *decisions;
 };
 
 /* Put a read off; its handler is called again by the loop's tick. Returns false, for call_begin().

@@ -27,6 +27,7 @@ struct taking {
     size_t n, room;
     size_t items;
     uint64_t unknown, forged;
+    uint64_t mismatched; /* of the unknown: a model that the decision did not name */
     struct faults faults;
 };
 
@@ -131,6 +132,7 @@ static void take_record(struct taking *t, const struct outcome_body *b)
         t->forged += n;
     } else if (v == DECISION_UNKNOWN || uid == 0) {
         t->unknown += n;
+        t->mismatched += v == DECISION_GOOD ? n : 0;
     } else {
         json_object_foreach(scores, name, value) {
             struct outcome *o = next_place(t);
@@ -223,6 +225,8 @@ void outcomes_post(struct request *rq)
     t->loop = request_loop(rq);
     t->call = &c;
     bool ok = read_body(t, &e);
+    if (ok)
+        outcomes_refused(c.api->outcomes, t->unknown - t->mismatched, t->forged, t->mismatched);
     if (ok && t->n == 0) {
         answer(t);
         return;

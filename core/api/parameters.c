@@ -230,6 +230,15 @@ const struct field DELIVERIES_PARAMETERS[] = {
     END,
 };
 
+const struct field DECISIONS_PARAMETERS[] = {
+    TEXT("unit", unit, 1024, "Whose decisions; it must be given."),
+    TEXT("route", route, 193, "Only those of this route."),
+    FROM_TO,
+    PAGE,
+    MIN_SEQ,
+    END,
+};
+
 const struct field DOCUMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 const struct field RUN_PARAMETERS[] = {
     {.name = "wait_ms",

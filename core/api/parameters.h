@@ -38,6 +38,7 @@ struct parameters {
     const char *flag_config_etag;
     const char *delivery_status;
     const char *dry_run;
+    const char *unit, *route; /* of logged decisions */
     const char
         *filter; /* where filters of documents are decoded to; documents.c reads the request */
 };
@@ -68,6 +69,7 @@ extern const struct field DATASETS_PARAMETERS[];
 extern const struct field TEST_CASES_PARAMETERS[];
 extern const struct field ALERTS_PARAMETERS[];
 extern const struct field DELIVERIES_PARAMETERS[];
+extern const struct field DECISIONS_PARAMETERS[];
 extern const struct field DOCUMENTS_PARAMETERS[]; /* of kinds without filters */
 extern const struct field RUN_PARAMETERS[];
 extern const struct field RUNS_PARAMETERS[];

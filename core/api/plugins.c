@@ -5,25 +5,27 @@
 #include "base/json.h"
 #include "extend/catalog.h"
 #include "selection/strategies.h"
+#include "selection/strategy_log.h"
 
 /* How the routes of a strategy do; null for others. */
-static void put_routes(struct strategies *s, const struct plugin *p, struct bytes *out)
+static void put_routes(struct api *api, const struct plugin *p, struct bytes *out)
 {
     struct strategy_summary sum;
     if (p->kind != PLUGIN_STRATEGY || p->why) {
         json_kv_raw(out, "routes", NULL);
         return;
     }
-    strategies_summary(s, p->id, &sum);
+    strategies_summary(api->strategies, p->id, &sum);
     json_key(out, "routes");
     bytes_char(out, '{');
     for (int i = 0; i <= STRATEGY_SILENT; i++)
         json_kv_int(out, STRATEGY_FRESHNESS_NAMES[i], (int64_t)sum.routes[i]);
     json_kv_string(out, "error", *sum.error ? sum.error : NULL);
+    json_kv_int(out, "outcomes_lost", (int64_t)strategy_log_lost(api->strategy_log));
     bytes_char(out, '}');
 }
 
-static void put_plugin(struct strategies *s, const struct plugin *p, struct bytes *out)
+static void put_plugin(struct api *api, const struct plugin *p, struct bytes *out)
 {
     uint64_t calls, failures;
     plugin_uses(p, &calls, &failures);
@@ -40,7 +42,7 @@ static void put_plugin(struct strategies *s, const struct plugin *p, struct byte
     json_kv_string(out, "why", p->why);
     json_kv_int(out, "calls", (int64_t)calls);
     json_kv_int(out, "failures", (int64_t)failures);
-    put_routes(s, p, out);
+    put_routes(api, p, out);
     bytes_char(out, '}');
 }
 
@@ -50,7 +52,7 @@ static bool list_all(struct work *w)
     items_begin(&w->out);
     for (size_t i = 0; i < set->n; i++) {
         struct bytes item = BYTES_INIT(4 * CATALOG_DESCRIPTION);
-        put_plugin(w->api->strategies, set->plugins[i], &item);
+        put_plugin(w->api, set->plugins[i], &item);
         items_add(&w->out, item.data, item.len);
         bytes_release(&item);
     }

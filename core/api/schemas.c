@@ -178,6 +178,11 @@ const struct schema SCHEMAS[] = {
      "{decision_id:s at:t route:s? arm:s? model_id:s intended_model_id:s? reason:s propensity:n "
      "fallback:b shadows:[s]}",
      NULL},
+    {"LoggedDecision", "A decision as its route logged it when it was made.", NULL,
+     "{decision_id:s at:t unit:s route:s? arm:s? model_id:s name:s version:s reason:s variant:s? "
+     "strategy:s? propensity:n intended_model_id:s? fallback:b fallback_cause:s? degraded:b}",
+     NULL},
+    {"LoggedDecisionList", NULL, NULL, NULL, "LoggedDecision"},
     {"OutcomesTaken",
      "What became of the scores: counted, known already, too late to be known, of "
      "no decision, of one that was made up.",
@@ -252,7 +257,7 @@ const struct schema SCHEMAS[] = {
      "A file found in a directory of plugins. What is not known of one that is out is null.", NULL,
      "{kind:(test|strategy|runtime)? id:s? version:s? summary:s? config_schema:{*:any}? file:s "
      "sha256:s? bundled:b state:(loaded|out) why:s? calls:i failures:i "
-     "routes:{waiting:i fresh:i stale:i silent:i error:s?}?}",
+     "routes:{waiting:i fresh:i stale:i silent:i error:s? outcomes_lost:i}?}",
      NULL},
     {"PluginList", NULL, NULL, NULL, "Plugin"},
 

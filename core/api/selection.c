@@ -1,4 +1,4 @@
-/* Which model serves whom: one, or many at once; what a decision's id says. */
+/* Which model serves whom: one, or many at once. */
 #include "api/body.h"
 #include "api/call.h"
 #include "api/handlers.h"
@@ -9,7 +9,9 @@
 #include "extend/policy.h"
 #include "http/loop.h"
 #include "registry/errors.h"
+#include "selection/decisions.h"
 #include "selection/errors.h"
+#include "selection/selection_counts.h"
 #include "selection/selector.h"
 
 #include <math.h>
@@ -222,6 +224,13 @@ static void question_of(struct call *c, const struct asked *a, const struct view
                                      .explain = b->explain};
 }
 
+/* It was decided: count it, and keep it where the route says so. */
+static void note(struct loop_state *s, const struct call *c, const struct selection_answer *a)
+{
+    selection_tally_add(s->selections, a, c->ns);
+    decision_lane_add(s->decisions, a, c->ns);
+}
+
 static bool answer_one(struct call *c, const struct asked *a, struct bytes *out, struct err *e)
 {
     struct loop_state *s = loop_state(request_loop(c->rq));
@@ -234,6 +243,7 @@ static bool answer_one(struct call *c, const struct asked *a, struct bytes *out,
     bool ok = may(c, a, NULL, e) && selector_ask(s->selector, &q, &answer, e) &&
               may(c, a, answer.served->name, e);
     if (ok) {
+        note(s, c, &answer);
         bytes_char(out, '{');
         put_answer(out, &answer, view_seq(v));
         bytes_char(out, '}');
@@ -274,10 +284,12 @@ static bool answer_many(struct call *c, const struct asked *a, struct bytes *out
         bytes_text(out, i ? ",{" : "{");
         bool good =
             selector_ask(s->selector, &q, &answer, &one) && may(c, a, answer.served->name, &one);
-        if (good)
+        if (good) {
+            note(s, c, &answer);
             put_answer(out, &answer, view_seq(v));
-        else
+        } else {
             put_refusal(out, &one);
+        }
         bytes_char(out, '}');
         if (!good && one.kind != &UNIT_MISSING) { /* as it would be for all */
             ok = false;
@@ -320,119 +332,4 @@ void selection_post(struct request *rq)
 void selection_batch_post(struct request *rq)
 {
     post(rq, SELECTION_BATCH_FIELDS, answer_many);
-}
-
-/* ---- decoding ---- */
-
-/* Names for what a decision knows by incarnation, as far as they are still there. */
-struct names {
-    const struct decision_facts *f;
-    const struct model *served, *intended;
-    const char *route;
-    const struct route_plan *plan;
-    struct arena *arena;
-};
-
-static bool match_model(const struct entity *e, void *ctx)
-{
-    struct names *n = ctx;
-    if (e->uid == n->f->served_uid)
-        n->served = model_of(e);
-    if (e->uid == n->f->intended_uid)
-        n->intended = model_of(e);
-    return true;
-}
-
-static bool match_route(const struct entity *e, void *ctx)
-{
-    struct names *n = ctx;
-    if (e->uid != n->f->route_uid)
-        return true;
-    n->route = e->id;
-    if (e->kind == ENTITY_ROUTE)
-        n->plan = route_plan_of(document_of(e));
-    return false;
-}
-
-static const char *arm_of(const struct names *n)
-{
-    for (size_t i = 0; n->plan && i < n->plan->arm_count; i++) {
-        const char *name = n->plan->arms[i].name;
-        if (decision_mark(name, strlen(name)) == n->f->arm)
-            return name;
-    }
-    const struct model *m = n->intended;
-    return m && decision_mark(m->entity.id, strlen(m->entity.id)) == n->f->arm ? m->entity.id
-                                                                               : NULL;
-}
-
-static void put_shadows(struct bytes *b, const struct view *v, const char *ns,
-                        const struct names *n)
-{
-    bool first = true;
-    json_key(b, "shadows");
-    bytes_char(b, '[');
-    for (size_t i = 0; n->plan && i < n->plan->shadow_count; i++) {
-        const struct model *m = route_model(v, ns, n->plan, n->plan->shadows[i].reference);
-        if (!m || !(n->f->shadows & 1u << i))
-            continue;
-        if (!first)
-            bytes_char(b, ',');
-        json_put_string(b, m->entity.id);
-        first = false;
-    }
-    bytes_char(b, ']');
-}
-
-static void put_decision(struct work *w, const struct view *v, const char *id,
-                         const struct names *n)
-{
-    const struct decision_facts *f = n->f;
-    struct bytes *b = &w->out;
-    bytes_char(b, '{');
-    json_kv_string(b, "decision_id", id);
-    json_kv_time(b, "at", f->at_ms);
-    json_kv_string(b, "route", n->route);
-    json_kv_string(b, "arm", arm_of(n));
-    json_kv_string(b, "model_id", n->served->entity.id);
-    json_kv_string(b, "intended_model_id", n->intended ? n->intended->entity.id : NULL);
-    json_kv_string(b, "reason", selection_reason_name(f->reason));
-    json_kv_number(b, "propensity", f->propensity);
-    json_kv_bool(b, "fallback", f->flags & DECISION_FALLBACK);
-    put_shadows(b, v, w->ns, n);
-    bytes_char(b, '}');
-}
-
-/* A decision on models that one may not read is not there for him. */
-static bool decode(struct work *w)
-{
-    const char *id = w->args;
-    struct decision_facts f;
-    struct names n = {.f = &f};
-    const struct view *v = view_enter(w->reader);
-    bool good = decision_id_read(w->api->selection->keys, id, strlen(id), &f) == DECISION_GOOD;
-    if (good) {
-        view_each_of(v, ENTITY_MODEL, w->ns, match_model, &n);
-        view_each_of(v, ENTITY_ROUTE, w->ns, match_route, &n);
-        if (!n.route)
-            view_each_of(v, ENTITY_REGISTERED_MODEL, w->ns, match_route, &n);
-    }
-    good =
-        good && n.served && grants_allow(w->grants, w->ns, n.served->name, ACTION_BIT(ACTION_READ));
-    if (good)
-        put_decision(w, v, id, &n);
-    view_leave(w->reader);
-    return good || fail(&w->err, &DECISION_NOT_FOUND,
-                        "this is no decision of this server on a model of namespace '%s'", w->ns);
-}
-
-void decision_get(struct request *rq)
-{
-    struct call c;
-    if (!call_begin(rq, ONE_NAMESPACE, &c))
-        return;
-    size_t n = view_count(view_enter(c.reader), ENTITY_MODEL);
-    view_leave(c.reader);
-    work_answer(&c, n > c.api->list_on_loop_max, decode,
-                (void *)(uintptr_t)arena_text(c.arena, request_param(rq, "decision_id")));
 }

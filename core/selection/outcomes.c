@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "selection/outcome_block.h"
 #include "selection/outcome_counts.h"
 #include "selection/outcome_window.h"
 #include "telemetry/segment_log.h"
@@ -16,8 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAGIC            UINT32_C(0x316f6b70) /* "pko1" */
-#define WRITES_MAX       4096                 /* that wait, and of one fdatasync */
+#define WRITES_MAX       4096 /* that wait, and of one fdatasync */
 #define SAVE_MS          60000
 #define PROBE_MS         1000
 #define IDLE_MS          (INT64_C(90) * 86400 * 1000) /* counters without outcomes are forgotten */
@@ -26,20 +26,6 @@
 #define REMEMBER_DEFAULT 2000000
 #define LOG_DEFAULT      ((size_t)1 << 30)
 #define SEGMENT_DEFAULT  ((size_t)16 << 20)
-
-/* A block of the log: a head, then outcomes. */
-struct block_top {
-    uint32_t magic, count;
-    int64_t received_ms;
-};
-struct block_row {
-    char decision_id[DECISION_ID_SIZE - 1];
-    uint64_t model_uid;
-    int64_t at_ms;
-    double value;
-    uint32_t shadow;
-    char name[OUTCOME_NAME_MAX + 4];
-};
 
 struct outcomes {
     struct outcomes_config config;
@@ -86,39 +72,7 @@ static void take_in(struct outcomes *o, uint64_t position, const struct outcome 
     }
 }
 
-/* ---- blocks ---- */
-
-static void block_begin(struct bytes *b, int64_t now_ms)
-{
-    const struct block_top top = {.magic = MAGIC, .received_ms = now_ms};
-    bytes_add(b, &top, sizeof top);
-}
-
-static void block_add(struct bytes *b, const struct outcome *o)
-{
-    struct block_row row;
-    memset(&row, 0, sizeof row);
-    memcpy(row.decision_id, o->decision_id, sizeof row.decision_id);
-    row.model_uid = o->model_uid;
-    row.at_ms = o->at_ms;
-    row.value = o->value;
-    row.shadow = o->shadow;
-    memcpy(row.name, o->name, strlen(o->name));
-    bytes_add(b, &row, sizeof row);
-}
-
-/* What was written once was verified then: the key may be gone since. */
-static bool row_read(const struct block_row *row, struct outcome *o)
-{
-    memset(o, 0, sizeof *o);
-    memcpy(o->decision_id, row->decision_id, sizeof row->decision_id);
-    o->model_uid = row->model_uid;
-    o->at_ms = row->at_ms;
-    o->value = row->value;
-    o->shadow = row->shadow != 0;
-    memcpy(o->name, row->name, OUTCOME_NAME_MAX);
-    return decision_id_facts(o->decision_id, sizeof row->decision_id, &o->decision);
-}
+/* ---- from the log ---- */
 
 struct replay {
     struct outcomes *o;
@@ -136,26 +90,22 @@ static void mark(struct outcomes *o, uint64_t position, int64_t at_ms)
     o->marks[o->mark_count++] = (struct mark){position, at_ms};
 }
 
+static void replay_outcome(void *ctx, uint64_t position, int64_t received_ms,
+                           const struct outcome *out)
+{
+    struct replay *r = ctx;
+    if (received_ms >= r->now_ms - 2 * r->o->config.window_ms)
+        outcome_window_add(&r->o->window, hash_of(out), received_ms);
+    take_in(r->o, position, out, received_ms, r->after);
+}
+
 static bool replay_block(void *ctx, const struct block_read *b, struct err *e)
 {
     struct replay *r = ctx;
-    struct block_top top;
-    if (b->payload_len < sizeof top)
-        return fail(e, &ERR_CORRUPT, "a block of outcomes is too short");
-    memcpy(&top, b->payload, sizeof top);
-    if (top.magic != MAGIC || b->payload_len != sizeof top + top.count * sizeof(struct block_row))
-        return fail(e, &ERR_CORRUPT, "a block of outcomes has a form that is not known");
-    for (uint32_t i = 0; i < top.count; i++) {
-        struct block_row row;
-        struct outcome out;
-        memcpy(&row, b->payload + sizeof top + i * sizeof row, sizeof row);
-        if (!row_read(&row, &out))
-            return fail(e, &ERR_CORRUPT, "a block of outcomes names no decision");
-        if (top.received_ms >= r->now_ms - 2 * r->o->config.window_ms)
-            outcome_window_add(&r->o->window, hash_of(&out), top.received_ms);
-        take_in(r->o, b->position, &out, top.received_ms, r->after);
-    }
-    mark(r->o, b->position, top.received_ms);
+    int64_t received_ms;
+    if (!outcome_block_read(b, &received_ms, replay_outcome, r, e))
+        return false;
+    mark(r->o, b->position, received_ms);
     r->o->counted = b->position;
     return true;
 }
@@ -175,8 +125,7 @@ static void sift(struct outcomes *o, struct group *g, struct outcomes_write *w, 
 {
     struct bytes *b = &g->payloads[g->n];
     uint8_t *fresh = mem_zero(w->n, 1);
-    *b = BYTES_INIT(sizeof(struct block_top) + w->n * sizeof(struct block_row));
-    block_begin(b, now_ms);
+    outcome_block_begin(b, w->n, now_ms);
     w->accepted = w->duplicate = w->late = 0;
     for (size_t i = 0; i < w->n; i++) {
         const struct outcome *out = &w->list[i];
@@ -187,11 +136,10 @@ static void sift(struct outcomes *o, struct group *g, struct outcomes_write *w, 
         } else {
             w->accepted++;
             fresh[i] = 1;
-            block_add(b, out);
+            outcome_block_add(b, out);
         }
     }
-    struct block_top *top = (struct block_top *)(void *)b->data;
-    top->count = (uint32_t)w->accepted;
+    outcome_block_end(b, w->accepted);
     g->fresh[g->n] = fresh;
     g->writes[g->n++] = w;
 }
@@ -436,10 +384,21 @@ bool outcomes_append(struct outcomes *o, struct outcomes_write *w, struct err *e
     w->mail.run = NULL;
     if (w->n == 0 || w->n > OUTCOMES_WRITE_MAX)
         return fail(e, &ERR_INTERNAL, "a write of %zu outcomes", w->n);
-    if (atomic_load(&o->log_bytes) + w->n * sizeof(struct block_row) > o->config.log_max_bytes)
+    if (atomic_load(&o->log_bytes) + w->n * OUTCOME_BLOCK_ROW > o->config.log_max_bytes)
         return fail(e, &ERR_BUSY, "the log of outcomes has reached its limit; try again");
     return mailbox_post(o->mailbox, &w->mail) ||
            fail(e, &ERR_BUSY, "too many outcomes are waiting for the disk; try again");
+}
+
+void outcomes_refused(struct outcomes *o, uint64_t unknown, uint64_t forged, uint64_t mismatched)
+{
+    if (unknown + forged + mismatched == 0)
+        return;
+    pthread_mutex_lock(&o->lock);
+    o->stats.unknown += unknown;
+    o->stats.forged += forged;
+    o->stats.mismatched += mismatched;
+    pthread_mutex_unlock(&o->lock);
 }
 
 void outcomes_each(struct outcomes *o, uint64_t route_uid,

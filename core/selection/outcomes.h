@@ -75,6 +75,10 @@ struct outcomes_write {
 /* [any] False (ERR_BUSY): still the sender's. */
 bool outcomes_append(struct outcomes *o, struct outcomes_write *w, struct err *e) MUST_CHECK;
 
+/* [any] Count scores that came to nothing: of no decision, of one that was made up, of a model that
+ * the decision did not name. */
+void outcomes_refused(struct outcomes *o, uint64_t unknown, uint64_t forged, uint64_t mismatched);
+
 /* What has been counted for a route, a model, an arm and a score. */
 struct outcome_count {
     uint64_t route_uid, model_uid;
@@ -93,7 +97,8 @@ void outcomes_each(struct outcomes *o, uint64_t route_uid,
                    void (*fn)(void *ctx, const struct outcome_count *c), void *ctx);
 
 struct outcomes_stats {
-    uint64_t accepted, duplicate, late; /* since the start */
+    uint64_t accepted, duplicate, late;   /* since the start */
+    uint64_t unknown, forged, mismatched; /* likewise, as was told */
     uint64_t counters, log_bytes, position;
     bool available;
 };

@@ -199,6 +199,7 @@ CALLS = [
     ("selection", {}, dict(body={"type": "other"})),
     ("selection_batch", {}, dict(body={"route": "r", "contexts": [{"user": "u"}, {}]})),
     ("decision_get", {"decision_id": "$decision_id"}, {}),
+    ("decisions_list", {}, dict(query="unit=u&route=r&limit=1&from=2026-11-23T02:00:00Z")),
     ("outcomes", {}, dict(status=202, body={
         "decision_id": "x", "scores": {"reward": 1}, "at": "2026-11-23T02:00:00Z"})),
     ("outcomes", {}, dict(status=202, headers=NDJSON, body='{"decision_id":"x","scores":{"a":1}}\n')),

@@ -1,0 +1,269 @@
+/* Decisions that were made: what an id says of one, and those that routes have logged. */
+#include "selection/decisions.h"
+
+#include "api/call.h"
+#include "api/handlers.h"
+#include "api/items.h"
+#include "api/page_cursor.h"
+#include "api/work.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "registry/scan.h"
+#include "selection/errors.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOUND_MAX  50000      /* decisions of one answer, whatever its pages: the newest */
+#define FOUND_SIZE (64 << 20) /* bytes of them */
+
+/* ---- what an id says ---- */
+
+/* Names for what a decision knows by incarnation, as far as they are still there. */
+struct names {
+    const struct decision_facts *f;
+    const struct model *served, *intended;
+    const char *route;
+    const struct route_plan *plan;
+    struct arena *arena;
+};
+
+static bool match_model(const struct entity *e, void *ctx)
+{
+    struct names *n = ctx;
+    if (e->uid == n->f->served_uid)
+        n->served = model_of(e);
+    if (e->uid == n->f->intended_uid)
+        n->intended = model_of(e);
+    return true;
+}
+
+static bool match_route(const struct entity *e, void *ctx)
+{
+    struct names *n = ctx;
+    if (e->uid != n->f->route_uid)
+        return true;
+    n->route = e->id;
+    if (e->kind == ENTITY_ROUTE)
+        n->plan = route_plan_of(document_of(e));
+    return false;
+}
+
+static const char *arm_of(const struct names *n)
+{
+    for (size_t i = 0; n->plan && i < n->plan->arm_count; i++) {
+        const char *name = n->plan->arms[i].name;
+        if (decision_mark(name, strlen(name)) == n->f->arm)
+            return name;
+    }
+    const struct model *m = n->intended;
+    return m && decision_mark(m->entity.id, strlen(m->entity.id)) == n->f->arm ? m->entity.id
+                                                                               : NULL;
+}
+
+static void put_shadows(struct bytes *b, const struct view *v, const char *ns,
+                        const struct names *n)
+{
+    bool first = true;
+    json_key(b, "shadows");
+    bytes_char(b, '[');
+    for (size_t i = 0; n->plan && i < n->plan->shadow_count; i++) {
+        const struct model *m = route_model(v, ns, n->plan, n->plan->shadows[i].reference);
+        if (!m || !(n->f->shadows & 1u << i))
+            continue;
+        if (!first)
+            bytes_char(b, ',');
+        json_put_string(b, m->entity.id);
+        first = false;
+    }
+    bytes_char(b, ']');
+}
+
+static void put_decision(struct work *w, const struct view *v, const char *id,
+                         const struct names *n)
+{
+    const struct decision_facts *f = n->f;
+    struct bytes *b = &w->out;
+    bytes_char(b, '{');
+    json_kv_string(b, "decision_id", id);
+    json_kv_time(b, "at", f->at_ms);
+    json_kv_string(b, "route", n->route);
+    json_kv_string(b, "arm", arm_of(n));
+    json_kv_string(b, "model_id", n->served->entity.id);
+    json_kv_string(b, "intended_model_id", n->intended ? n->intended->entity.id : NULL);
+    json_kv_string(b, "reason", selection_reason_name(f->reason));
+    json_kv_number(b, "propensity", f->propensity);
+    json_kv_bool(b, "fallback", f->flags & DECISION_FALLBACK);
+    put_shadows(b, v, w->ns, n);
+    bytes_char(b, '}');
+}
+
+/* A decision on models that one may not read is not there for him. */
+static bool decode(struct work *w)
+{
+    const char *id = w->args;
+    struct decision_facts f;
+    struct names n = {.f = &f};
+    const struct view *v = view_enter(w->reader);
+    bool good = decision_id_read(w->api->selection->keys, id, strlen(id), &f) == DECISION_GOOD;
+    if (good) {
+        view_each_of(v, ENTITY_MODEL, w->ns, match_model, &n);
+        view_each_of(v, ENTITY_ROUTE, w->ns, match_route, &n);
+        if (!n.route)
+            view_each_of(v, ENTITY_REGISTERED_MODEL, w->ns, match_route, &n);
+    }
+    good =
+        good && n.served && grants_allow(w->grants, w->ns, n.served->name, ACTION_BIT(ACTION_READ));
+    if (good)
+        put_decision(w, v, id, &n);
+    view_leave(w->reader);
+    return good || fail(&w->err, &DECISION_NOT_FOUND,
+                        "this is no decision of this server on a model of namespace '%s'", w->ns);
+}
+
+void decision_get(struct request *rq)
+{
+    struct call c;
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    size_t n = view_count(view_enter(c.reader), ENTITY_MODEL);
+    view_leave(c.reader);
+    work_answer(&c, n > c.api->list_on_loop_max, decode,
+                (void *)(uintptr_t)arena_text(c.arena, request_param(rq, "decision_id")));
+}
+
+/* ---- those that were logged ---- */
+
+struct asked {
+    const char *unit, *route, *after;
+    int64_t from, to;
+    size_t limit;
+};
+
+struct found {
+    int64_t at;
+    char id[DECISION_ID_SIZE];
+    size_t from, len; /* in the text */
+};
+
+struct finding {
+    struct work *w;
+    struct found *list;
+    size_t n, room;
+    struct bytes text;
+};
+
+enum { DECISION_ID, NAME, MEMBERS };
+static const char *const NAMES[MEMBERS] = {"decision_id", "name"};
+
+/* [store] What one may not read is not there. */
+static bool take(void *ctx, const struct logged_decision *d)
+{
+    struct finding *f = ctx;
+    struct slice s[MEMBERS];
+    char name[1024];
+    if (f->n == FOUND_MAX || !scan_pick((struct slice){d->json, d->len}, NAMES, MEMBERS, s) ||
+        s[DECISION_ID].len != DECISION_ID_SIZE + 1 || s[NAME].len > sizeof name)
+        return f->n < FOUND_MAX;
+    slice_unescape(s[NAME], name);
+    if (!grants_allow(f->w->grants, f->w->ns, name, ACTION_BIT(ACTION_READ)))
+        return true;
+    if (f->n == f->room) {
+        f->room = f->room ? 2 * f->room : 64;
+        f->list = mem_resize(f->list, f->room, sizeof *f->list);
+    }
+    struct found *one = &f->list[f->n];
+    *one = (struct found){.at = d->at_ms, .from = f->text.len, .len = d->len};
+    slice_unescape(s[DECISION_ID], one->id);
+    bool fits = bytes_add(&f->text, d->json, d->len);
+    f->n += fits;
+    return fits;
+}
+
+/* Newest first; several loops may have written at the same time. */
+static int newest_first(const void *a, const void *b)
+{
+    const struct found *x = a, *y = b;
+    if (x->at != y->at)
+        return x->at > y->at ? -1 : 1;
+    return -strcmp(x->id, y->id);
+}
+
+/* Where the page begins: behind what the cursor names. */
+static bool first_of_page(const struct finding *f, const char *after, size_t *first)
+{
+    struct found last = {.at = 0};
+    char *end;
+    *first = 0;
+    if (!after)
+        return true;
+    last.at = strtoll(after, &end, 10);
+    if (*end != ' ')
+        return false;
+    snprintf(last.id, sizeof last.id, "%s", end + 1);
+    while (*first < f->n && newest_first(&f->list[*first], &last) <= 0)
+        ++*first;
+    return true;
+}
+
+static bool put_page(struct work *w, const struct finding *f, const struct asked *asked)
+{
+    size_t first, i;
+    const char *next = NULL;
+    if (!first_of_page(f, asked->after, &first))
+        return fail(&w->err, &ERR_INVALID, "the cursor is none of these lists");
+    items_begin(&w->out);
+    for (i = first; i < f->n && i - first < asked->limit && w->out.len < PAGE_BYTES; i++)
+        items_add(&w->out, f->text.data + f->list[i].from, f->list[i].len);
+    if (i < f->n && i > first)
+        next = page_cursor_make(
+            w->arena, "-at",
+            arena_printf(w->arena, "%" PRId64 " %s", f->list[i - 1].at, f->list[i - 1].id));
+    items_end(&w->out, f->n, next);
+    return true;
+}
+
+/* [reader] */
+static bool list_render(struct work *w)
+{
+    const struct asked *asked = w->args;
+    struct finding f = {.w = w, .text = BYTES_INIT(FOUND_SIZE)};
+    const struct decision_query q = {.ns = w->ns,
+                                     .unit = asked->unit,
+                                     .route = asked->route,
+                                     .from = asked->from,
+                                     .to = asked->to,
+                                     .each = take,
+                                     .ctx = &f};
+    bool ok = decisions_read(w->api->store, &q, &w->err);
+    if (ok && f.n)
+        qsort(f.list, f.n, sizeof *f.list, newest_first);
+    ok = ok && put_page(w, &f, asked);
+    bytes_release(&f.text);
+    free(f.list);
+    return ok;
+}
+
+void decisions_list(struct request *rq)
+{
+    struct call c;
+    struct err e = {0};
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    struct asked *asked = arena_zero(c.arena, sizeof *asked);
+    *asked = (struct asked){.unit = c.q.unit,
+                            .route = c.q.route,
+                            .from = c.q.from,
+                            .to = c.q.to,
+                            .limit = (size_t)c.q.limit};
+    if (!c.q.unit)
+        call_refuse(&c, "unit", "must be given");
+    else if (c.q.from && c.q.to && c.q.from >= c.q.to)
+        call_refuse(&c, "from", "must lie before to");
+    else if (!page_cursor_read(c.arena, c.q.cursor, "-at", &asked->after, &e))
+        request_fail(rq, &e);
+    else
+        work_answer(&c, true, list_render, asked);
+}

@@ -1,0 +1,73 @@
+/* What selection counts: who was selected and why, outcomes, what was logged and lost. */
+#include "api/exposition.h"
+
+#include "selection/decisions.h"
+#include "selection/outcomes.h"
+#include "selection/selection_counts.h"
+#include "selection/strategy_log.h"
+
+struct selections {
+    struct text_format *t;
+    const struct grants *grants; /* of whoever scrapes */
+};
+
+static void put_count(void *ctx, const struct selection_count *c)
+{
+    const struct selections *s = ctx;
+    if (*c->model_id && !grants_allow(s->grants, c->ns, c->name, ACTION_BIT(ACTION_READ)))
+        return;
+    sample_begin(s->t, "paddock_selections", "_total");
+    sample_label(s->t, "namespace", c->ns);
+    sample_label(s->t, "route", c->route);
+    sample_label(s->t, "model_id", c->model_id);
+    sample_label(s->t, "reason", selection_reason_name(c->reason));
+    sample_uint(s->t, c->count);
+}
+
+static void put_outcome(struct text_format *t, const char *result, uint64_t n)
+{
+    sample_begin(t, "paddock_outcomes", "_total");
+    sample_label(t, "result", result);
+    sample_uint(t, n);
+}
+
+static void put_outcomes(struct text_format *t, struct outcomes *o)
+{
+    struct outcomes_stats s;
+    outcomes_stats(o, &s);
+    metric_family(t, "paddock_outcomes", METRIC_COUNTER,
+                  "Scores of decisions, by what became of them.");
+    put_outcome(t, "accepted", s.accepted);
+    put_outcome(t, "duplicate", s.duplicate);
+    put_outcome(t, "late", s.late);
+    put_outcome(t, "unknown", s.unknown);
+    put_outcome(t, "mismatched", s.mismatched);
+    put_outcome(t, "forged", s.forged);
+    metric_gauge(t, "paddock_outcomes_up", "1 while the log of outcomes takes writes.",
+                 s.available);
+    metric_gauge(t, "paddock_outcome_log_bytes", "Size of the log of outcomes.",
+                 (double)s.log_bytes);
+    metric_gauge(t, "paddock_outcome_counters", "Counters of outcomes.", (double)s.counters);
+}
+
+void exposition_put_selection(struct text_format *t, struct work *w)
+{
+    struct decisions_stats log;
+    struct selections s = {t, w->grants};
+    metric_family(
+        t, "paddock_selections", METRIC_COUNTER,
+        "Selections since the start, by route, who serves, and why; without a route and a "
+        "model those of further ones.");
+    selection_counts_each(w->api->selections, put_count, &s);
+    put_outcomes(t, w->api->outcomes);
+    metric_counter(t, "paddock_strategy_outcomes_lost",
+                   "Outcomes that no strategy will learn from: too many waited.",
+                   (double)strategy_log_lost(w->api->strategy_log));
+    decisions_stats(w->api->decisions, &log);
+    metric_counter(t, "paddock_decisions_logged", "Decisions written to the log.",
+                   (double)log.written);
+    metric_counter(t, "paddock_decisions_lost", "Decisions that were to be logged and were not.",
+                   (double)log.lost);
+    metric_gauge(t, "paddock_decision_log_bytes", "Text of logged decisions in the store.",
+                 (double)log.bytes);
+}
