@@ -332,7 +332,8 @@ def section_live(run):
 
 
 def section_fair(run):
-    """A quiet tenant, 100 requests a second, beside one that takes all it can get.
+    """A quiet tenant, 100 requests a second, beside one that takes all it can get. Each has a token,
+    which is what tells them apart; all come from one address.
 
     The noise is made by a process of low priority, the server and the quiet client have a high one
     (as root), for it is the server that shall be fair here, not the kernel between the processes
@@ -344,10 +345,16 @@ def section_fair(run):
     path = register(paddock, "nba-props")
     register(paddock, "noisy")
     noisy = f"{API}/registry/noisy:1/inference"
-    wrk = ["wrk", "-t1", "--timeout", "10s", f"-d{seconds + 4}s"]
+    for tenant in ("admin", "noisy", "quiet"):
+        token = paddock.ask("POST", f"{API}/tokens", {"token_id": tenant, "role": "admin"})["token"]
+        paddock.token = paddock.token or token  # none is needed before there is one
+        if tenant == "noisy":
+            shout = "Authorization: Bearer " + token
+        whisper = "Authorization: Bearer " + token
+    wrk = ["wrk", "-t1", "--timeout", "10s", f"-d{seconds + 4}s", "-H", shout]
     load = [run_binary(run, "load"), "--port", str(paddock.port), "--seconds", str(seconds + 4),
             "--stream", "noise", "--method", "POST", "--path", noisy, "--type",
-            "application/x-ndjson", "--body", LINE, "--expect", "202"]
+            "application/x-ndjson", "--body", LINE, "--header", shout, "--expect", "202"]
     noises = {
         "64 connections": [*wrk, "-c64", paddock.url(path)],
         "500 connections": [*wrk, "-c500", paddock.url(path)],
@@ -356,7 +363,7 @@ def section_fair(run):
                             paddock.url(noisy)],
         "batches of 50,000": [*load, "--lines", "50000", "--connections", "16"],
     }
-    quiet = {"name": "quiet", "path": path, "rate": 100, "connections": 4}
+    quiet = {"name": "quiet", "path": path, "rate": 100, "connections": 4, "header": whisper}
     for name, command in noises.items():
         before = run.load(paddock, seconds, quiet, warmup=1, nice=-20)["quiet"]
         served = requests_of(paddock)
