@@ -223,7 +223,7 @@ const struct route ROUTES[] = {
      TELLS("Policies", "The stored versions of a policy, oldest first.",
            "200 PolicyVersionList;404 POLICY_NOT_FOUND,STORED_POLICY_NOT_FOUND")},
     {OP(POST, POLICY "/rollback", "policy_rollback", policy_rollback_post),
-     .action = "policy.write", KEYED, .body = POLICY_ROLLBACK_FIELDS,
+     .action = "policy.write", KEYED, .body = DOCUMENT_ROLLBACK_FIELDS,
      TELLS("Policies", "Let an earlier version serve.",
            "200 StoredPolicy;404 POLICY_NOT_FOUND,STORED_POLICY_NOT_FOUND,POLICY_VERSION_NOT_FOUND;"
            "409 POLICY_IN_USE" STALE)},
@@ -296,7 +296,7 @@ const struct route ROUTES[] = {
     {OP(GET, FLAG "/versions", "flag_versions", flag_versions), READ, .query = PAGE_PARAMETERS,
      TELLS("Flags", "What a flag was, newest first.", "200 FlagVersionList;404 FLAG_NOT_FOUND")},
     {OP(POST, FLAG "/rollback", "flag_rollback", flag_rollback_post), .action = "flag.write", KEYED,
-     .body = FLAG_ROLLBACK_FIELDS,
+     .body = DOCUMENT_ROLLBACK_FIELDS,
      TELLS("Flags", "Make a flag what it was; units fall where they fell then.",
            "200 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 "
            "FLAG_NOT_FOUND,FLAG_VERSION_NOT_FOUND" STALE ";503 OVERLOADED")},

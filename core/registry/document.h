@@ -143,6 +143,12 @@ struct entity *document_parse(const struct document_type *t, const struct entity
 bool document_create(struct command *c, struct head *h, struct changes *out, struct err *e);
 bool document_patch(struct command *c, struct head *h, struct changes *out, struct err *e);
 bool document_replace(struct command *c, struct head *h, struct changes *out, struct err *e);
+/* What a request for an earlier version says. */
+struct document_rollback {
+    int64_t version;
+    const char *reason;
+};
+extern const struct field DOCUMENT_ROLLBACK_FIELDS[]; /* {"version","reason"} */
 /* Make the one that c->id names what it was: `past` is its text then. */
 struct document_past {
     const struct document_type *type;

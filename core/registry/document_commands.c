@@ -6,6 +6,23 @@
 
 #include <string.h>
 
+const struct field DOCUMENT_ROLLBACK_FIELDS[] = {
+    {.name = "version",
+     .type = FIELD_INT,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(struct document_rollback, version),
+     .min = 1,
+     .max = 9007199254740992.0,
+     .doc = "The version (of a policy) or revision (of others) that it is to be again."},
+    {.name = "reason",
+     .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
+     .offset = offsetof(struct document_rollback, reason),
+     .max = 1024,
+     .doc = "Why; kept in the journal."},
+    {0},
+};
+
 static void write_open(struct document_write *w, struct command *c, struct head *h,
                        struct changes *out)
 {

@@ -133,12 +133,7 @@ const struct field FLAG_FIELDS[] = {
      .flags = FIELD_NULLABLE,
      .offset = REF(expires_at),
      .doc = "When it should be gone, for people."},
-    {.name = "labels",
-     .type = FIELD_OBJECT,
-     .offset = REF(labels),
-     .max = ENTITY_TEXT_MAX,
-     .check_json = labels_check,
-     .doc = "Up to 256 pairs of key and text, to filter by."},
+    FIELD_LABELS(REF(labels)),
     {.name = "last_evaluated_at",
      .type = FIELD_TIME,
      .flags = FIELD_SERVER | FIELD_NULLABLE,
@@ -389,33 +384,12 @@ bool flag_is_stale(const struct flag *f, int64_t last_ms, int64_t now_ms)
            (now_ms - f->head.updated_at >= FLAG_STALE_MS && flag_is_constant(f));
 }
 
-struct rollback {
-    int64_t version;
-    const char *reason;
-};
-
-const struct field FLAG_ROLLBACK_FIELDS[] = {
-    {.name = "version",
-     .type = FIELD_INT,
-     .flags = FIELD_REQUIRED,
-     .offset = offsetof(struct rollback, version),
-     .min = 1,
-     .max = 9007199254740992.0,
-     .doc = "The revision that it is to be again."},
-    {.name = "reason",
-     .type = FIELD_STRING,
-     .flags = FIELD_NULLABLE,
-     .offset = offsetof(struct rollback, reason),
-     .max = 1024,
-     .doc = "Why; kept in the journal."},
-    {0},
-};
-
 bool flag_roll_back(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
     const struct flag_former *to = c->args;
-    struct rollback body = {0};
-    if (!addressed_document(&FLAG_TYPE, c, h, e) || !body_decode(c, FLAG_ROLLBACK_FIELDS, &body, e))
+    struct document_rollback body = {0};
+    if (!addressed_document(&FLAG_TYPE, c, h, e) ||
+        !body_decode(c, DOCUMENT_ROLLBACK_FIELDS, &body, e))
         return refused(out);
     take_reason(c, body.reason);
     const struct document_past past = {&FLAG_TYPE, to->text, to->len, "flag.rolled_back"};

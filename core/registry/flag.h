@@ -80,7 +80,6 @@ struct flag_former {
     size_t len;
 };
 bool flag_roll_back(struct command *c, struct head *h, struct changes *out, struct err *e);
-extern const struct field FLAG_ROLLBACK_FIELDS[]; /* {"version","reason"} */
 
 /* Would the flag's parameters suit a policy that declares this? Faults below /params. */
 bool flag_fits(const struct flag *f, const char *declares, const struct rules *rules,

@@ -50,6 +50,12 @@ const char *model_id_fault(const char *text);
 const char *model_name_fault(const char *text);
 const char *model_version_fault(const char *text);
 const char *text64k_fault(const char *text); /* descriptions: at most 64 KiB */
+/* A row of a table of fields: the labels, a JSON text at `offset_`. */
+#define FIELD_LABELS(offset_)                                                               \
+    {                                                                                       \
+        .name = "labels", .type = FIELD_OBJECT, .offset = offset_, .max = ENTITY_TEXT_MAX,  \
+        .check_json = labels_check, .doc = "Up to 256 pairs of key and text, to filter by." \
+    }
 void labels_check(const json_t *value, const char *pointer, struct faults *f);
 void metrics_check(const json_t *value, const char *pointer, struct faults *f);
 void runtime_check(const json_t *value, const char *pointer, struct faults *f);

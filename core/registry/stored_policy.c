@@ -61,28 +61,6 @@ const struct field POLICY_VERSION_FIELDS[] = {
     {0},
 };
 
-struct rollback {
-    int64_t version;
-    const char *reason;
-};
-
-const struct field POLICY_ROLLBACK_FIELDS[] = {
-    {.name = "version",
-     .type = FIELD_INT,
-     .flags = FIELD_REQUIRED,
-     .offset = offsetof(struct rollback, version),
-     .min = 1,
-     .max = 9007199254740992.0,
-     .doc = "The version that serves from now on."},
-    {.name = "reason",
-     .type = FIELD_STRING,
-     .flags = FIELD_NULLABLE,
-     .offset = offsetof(struct rollback, reason),
-     .max = 1024,
-     .doc = "Why; kept in the journal."},
-    {0},
-};
-
 static const char *policy_owner(const void *fields)
 {
     return ((const struct stored_policy *)fields)->name;
@@ -355,9 +333,9 @@ bool policy_install(struct command *c, struct head *h, struct changes *out, stru
 
 static bool roll_back(const struct decision *d, const struct policy_named *policy, struct err *e)
 {
-    struct rollback body = {0};
+    struct document_rollback body = {0};
     const struct document *before = addressed(d, policy, e);
-    if (!before || !body_decode(d->c, POLICY_ROLLBACK_FIELDS, &body, e))
+    if (!before || !body_decode(d->c, DOCUMENT_ROLLBACK_FIELDS, &body, e))
         return false;
     take_reason(d->c, body.reason);
     const struct stored_policy *p = stored_policy_of(before);

@@ -31,7 +31,6 @@ struct policy_version {
 };
 
 extern const struct field STORED_POLICY_FIELDS[], POLICY_VERSION_FIELDS[];
-extern const struct field POLICY_ROLLBACK_FIELDS[]; /* {"version","reason"} */
 
 static inline const struct stored_policy *stored_policy_of(const struct document *d)
 {

@@ -81,12 +81,7 @@ const struct field TEST_CASE_FIELDS[] = {
      .max = TEST_TIMEOUT_MS_MAX,
      .doc = "How long it may take."},
     {.name = "enabled", .type = FIELD_BOOL, .offset = REF(enabled), .doc = "Is it run at all?"},
-    {.name = "labels",
-     .type = FIELD_OBJECT,
-     .offset = REF(labels),
-     .max = ENTITY_TEXT_MAX,
-     .check_json = labels_check,
-     .doc = "Up to 256 pairs of key and text, to filter by."},
+    FIELD_LABELS(REF(labels)),
     DOCUMENT_STAMPS,
     {0},
 };
