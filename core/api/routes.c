@@ -61,6 +61,23 @@
 #define NO_NAME  ";404 REGISTERED_MODEL_NOT_FOUND"
 #define STALE    ";412 REVISION_MISMATCH"
 
+/* Read, change and replace a document; `may_refuse_` is what its references add. */
+#define KEPT(path_, kind_, KIND_, Kind_, a_, tag_, action_, may_refuse_)               \
+    {OP(GET, path_, kind_ "_get", document_get), READ, .query = READ_PARAMETERS,       \
+     DOCUMENTS(KIND_##_TYPE),                                                          \
+     TELLS(tag_, "Read " a_ ".", "200 " Kind_ ";304;404 " #KIND_ "_NOT_FOUND")},       \
+        {OP(PATCH, path_, kind_ "_patch", document_change), .action = action_,         \
+         .body = KIND_##_FIELDS, DOCUMENTS(KIND_##_TYPE),                              \
+         TELLS(tag_, "Change some fields of " a_ " (JSON merge patch).",               \
+               "200 " Kind_ ";400 READ_ONLY_FIELD" may_refuse_ ";404 " #KIND_          \
+               "_NOT_FOUND" STALE)},                                                   \
+    {                                                                                  \
+        OP(PUT, path_, kind_ "_replace", document_put_one),                            \
+            .action = action_, .body = KIND_##_FIELDS, DOCUMENTS(KIND_##_TYPE),        \
+            TELLS(tag_, "Replace all fields of " a_ ", or make it under this id.",     \
+                  "200 " Kind_ ";201 " Kind_ ";400 READ_ONLY_FIELD" may_refuse_ STALE) \
+    }
+
 const struct route ROUTES[] = {
     {OP(GET, BASE "/registry", "models_list", models_list), .query = MODELS_PARAMETERS,
      .action = "read", .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER,
@@ -167,17 +184,7 @@ const struct route ROUTES[] = {
      KEYED, .body = DATASET_FIELDS, DOCUMENTS(DATASET_TYPE),
      TELLS("Validation", "Register a dataset that tests may use.",
            "201 Dataset;400 READ_ONLY_FIELD;409 DATASET_EXISTS")},
-    {OP(GET, DATASET, "dataset_get", document_get), READ, .query = READ_PARAMETERS,
-     DOCUMENTS(DATASET_TYPE),
-     TELLS("Validation", "One dataset.", "200 Dataset;304;404 DATASET_NOT_FOUND")},
-    {OP(PATCH, DATASET, "dataset_patch", document_change), .action = "validation.write",
-     .body = DATASET_FIELDS, DOCUMENTS(DATASET_TYPE),
-     TELLS("Validation", "Change some of a dataset's fields (JSON merge patch).",
-           "200 Dataset;400 READ_ONLY_FIELD;404 DATASET_NOT_FOUND" STALE)},
-    {OP(PUT, DATASET, "dataset_replace", document_put_one), .action = "validation.write",
-     .body = DATASET_FIELDS, DOCUMENTS(DATASET_TYPE),
-     TELLS("Validation", "Replace a dataset's fields, or register it under this id.",
-           "200 Dataset;201 Dataset;400 READ_ONLY_FIELD" STALE)},
+    KEPT(DATASET, "dataset", DATASET, "Dataset", "a dataset", "Validation", "validation.write", ""),
     {OP(DELETE, DATASET, "dataset_delete", document_remove), .action = "validation.write", NOTHING,
      DOCUMENTS(DATASET_TYPE),
      TELLS("Validation", "Delete a dataset; its file stays.",
@@ -189,17 +196,8 @@ const struct route ROUTES[] = {
      .action = "validation.write", KEYED, .body = TEST_CASE_FIELDS, DOCUMENTS(TEST_CASE_TYPE),
      TELLS("Validation", "Say what is to be tested of a name's versions, or of one model.",
            "201 TestCase;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 TEST_CASE_EXISTS")},
-    {OP(GET, TEST, "test_case_get", document_get), READ, .query = READ_PARAMETERS,
-     DOCUMENTS(TEST_CASE_TYPE),
-     TELLS("Validation", "One test case.", "200 TestCase;304;404 TEST_CASE_NOT_FOUND")},
-    {OP(PATCH, TEST, "test_case_patch", document_change), .action = "validation.write",
-     .body = TEST_CASE_FIELDS, DOCUMENTS(TEST_CASE_TYPE),
-     TELLS("Validation", "Change some of a test case's fields (JSON merge patch).",
-           "200 TestCase;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 TEST_CASE_NOT_FOUND" STALE)},
-    {OP(PUT, TEST, "test_case_replace", document_put_one), .action = "validation.write",
-     .body = TEST_CASE_FIELDS, DOCUMENTS(TEST_CASE_TYPE),
-     TELLS("Validation", "Replace a test case's fields, or make one under this id.",
-           "200 TestCase;201 TestCase;400 READ_ONLY_FIELD,INVALID_REFERENCE" STALE)},
+    KEPT(TEST, "test_case", TEST_CASE, "TestCase", "a test case", "Validation", "validation.write",
+         ",INVALID_REFERENCE"),
     {OP(DELETE, TEST, "test_case_delete", document_remove), .action = "validation.write", NOTHING,
      DOCUMENTS(TEST_CASE_TYPE),
      TELLS("Validation", "Delete a test case; what it found stays in the history.",
@@ -245,17 +243,7 @@ const struct route ROUTES[] = {
      .body = WEBHOOK_FIELDS, DOCUMENTS(WEBHOOK_TYPE),
      TELLS("Alerts", "Have journal entries posted to an address.",
            "201 Webhook;400 READ_ONLY_FIELD;409 WEBHOOK_EXISTS")},
-    {OP(GET, WEBHOOK, "webhook_get", document_get), READ, .query = READ_PARAMETERS,
-     DOCUMENTS(WEBHOOK_TYPE),
-     TELLS("Alerts", "One webhook.", "200 Webhook;304;404 WEBHOOK_NOT_FOUND")},
-    {OP(PATCH, WEBHOOK, "webhook_patch", document_change), .action = "webhook.write",
-     .body = WEBHOOK_FIELDS, DOCUMENTS(WEBHOOK_TYPE),
-     TELLS("Alerts", "Change some of a webhook's fields (JSON merge patch).",
-           "200 Webhook;400 READ_ONLY_FIELD;404 WEBHOOK_NOT_FOUND" STALE)},
-    {OP(PUT, WEBHOOK, "webhook_replace", document_put_one), .action = "webhook.write",
-     .body = WEBHOOK_FIELDS, DOCUMENTS(WEBHOOK_TYPE),
-     TELLS("Alerts", "Replace a webhook's fields, or make one under this id.",
-           "200 Webhook;201 Webhook;400 READ_ONLY_FIELD" STALE)},
+    KEPT(WEBHOOK, "webhook", WEBHOOK, "Webhook", "a webhook", "Alerts", "webhook.write", ""),
     {OP(DELETE, WEBHOOK, "webhook_delete", document_remove), .action = "webhook.write", NOTHING,
      DOCUMENTS(WEBHOOK_TYPE),
      TELLS("Alerts", "Delete a webhook; what it has not got yet is not sent.",
@@ -276,16 +264,7 @@ const struct route ROUTES[] = {
      .body = FLAG_FIELDS, DOCUMENTS(FLAG_TYPE),
      TELLS("Flags", "Create a flag.",
            "201 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 FLAG_EXISTS")},
-    {OP(GET, FLAG, "flag_get", document_get), READ, .query = READ_PARAMETERS, DOCUMENTS(FLAG_TYPE),
-     TELLS("Flags", "One flag.", "200 Flag;304;404 FLAG_NOT_FOUND")},
-    {OP(PATCH, FLAG, "flag_patch", document_change), .action = "flag.write", .body = FLAG_FIELDS,
-     DOCUMENTS(FLAG_TYPE),
-     TELLS("Flags", "Change some of a flag's fields (JSON merge patch).",
-           "200 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 FLAG_NOT_FOUND" STALE)},
-    {OP(PUT, FLAG, "flag_replace", document_put_one), .action = "flag.write", .body = FLAG_FIELDS,
-     DOCUMENTS(FLAG_TYPE),
-     TELLS("Flags", "Replace a flag's fields, or create it.",
-           "200 Flag;201 Flag;400 READ_ONLY_FIELD,INVALID_REFERENCE" STALE)},
+    KEPT(FLAG, "flag", FLAG, "Flag", "a flag", "Flags", "flag.write", ",INVALID_REFERENCE"),
     {OP(DELETE, FLAG, "flag_delete", document_remove), .action = "flag.write", NOTHING,
      DOCUMENTS(FLAG_TYPE),
      TELLS("Flags", "Delete a flag.", "204;404 FLAG_NOT_FOUND;409 FLAG_IN_USE" STALE)},
@@ -310,16 +289,7 @@ const struct route ROUTES[] = {
     {OP(POST, BASE "/layers", "layer_create", document_post), .action = "flag.write", KEYED,
      .body = LAYER_FIELDS, DOCUMENTS(LAYER_TYPE),
      TELLS("Flags", "Create a layer.", "201 Layer;400 READ_ONLY_FIELD;409 LAYER_EXISTS")},
-    {OP(GET, LAYER, "layer_get", document_get), READ, .query = READ_PARAMETERS,
-     DOCUMENTS(LAYER_TYPE), TELLS("Flags", "One layer.", "200 Layer;304;404 LAYER_NOT_FOUND")},
-    {OP(PATCH, LAYER, "layer_patch", document_change), .action = "flag.write", .body = LAYER_FIELDS,
-     DOCUMENTS(LAYER_TYPE),
-     TELLS("Flags", "Change some of a layer's fields (JSON merge patch).",
-           "200 Layer;400 READ_ONLY_FIELD;404 LAYER_NOT_FOUND" STALE)},
-    {OP(PUT, LAYER, "layer_replace", document_put_one), .action = "flag.write",
-     .body = LAYER_FIELDS, DOCUMENTS(LAYER_TYPE),
-     TELLS("Flags", "Replace a layer's fields, or create it.",
-           "200 Layer;201 Layer;400 READ_ONLY_FIELD" STALE)},
+    KEPT(LAYER, "layer", LAYER, "Layer", "a layer", "Flags", "flag.write", ""),
     {OP(DELETE, LAYER, "layer_delete", document_remove), .action = "flag.write", NOTHING,
      DOCUMENTS(LAYER_TYPE),
      TELLS("Flags", "Delete a layer.", "204;404 LAYER_NOT_FOUND;409 LAYER_IN_USE" STALE)},
@@ -328,17 +298,7 @@ const struct route ROUTES[] = {
     {OP(POST, BASE "/segments", "segment_create", document_post), .action = "flag.write", KEYED,
      .body = SEGMENT_FIELDS, DOCUMENTS(SEGMENT_TYPE),
      TELLS("Flags", "Create a segment.", "201 Segment;400 READ_ONLY_FIELD;409 SEGMENT_EXISTS")},
-    {OP(GET, SEGMENT, "segment_get", document_get), READ, .query = READ_PARAMETERS,
-     DOCUMENTS(SEGMENT_TYPE),
-     TELLS("Flags", "One segment.", "200 Segment;304;404 SEGMENT_NOT_FOUND")},
-    {OP(PATCH, SEGMENT, "segment_patch", document_change), .action = "flag.write",
-     .body = SEGMENT_FIELDS, DOCUMENTS(SEGMENT_TYPE),
-     TELLS("Flags", "Change some of a segment's fields (JSON merge patch).",
-           "200 Segment;400 READ_ONLY_FIELD;404 SEGMENT_NOT_FOUND" STALE)},
-    {OP(PUT, SEGMENT, "segment_replace", document_put_one), .action = "flag.write",
-     .body = SEGMENT_FIELDS, DOCUMENTS(SEGMENT_TYPE),
-     TELLS("Flags", "Replace a segment's fields, or create it.",
-           "200 Segment;201 Segment;400 READ_ONLY_FIELD" STALE)},
+    KEPT(SEGMENT, "segment", SEGMENT, "Segment", "a segment", "Flags", "flag.write", ""),
     {OP(DELETE, SEGMENT, "segment_delete", document_remove), .action = "flag.write", NOTHING,
      DOCUMENTS(SEGMENT_TYPE),
      TELLS("Flags", "Delete a segment.", "204;404 SEGMENT_NOT_FOUND" STALE)},
