@@ -1,6 +1,7 @@
 #include "api/access.h"
 
 #include "api/api.h"
+#include "api/handlers.h"
 #include "api/loop_state.h"
 #include "base/ids.h"
 #include "base/mem.h"
@@ -44,10 +45,12 @@ static bool on_this_machine(const char *peer)
            strncmp(peer, "::ffff:127.", 11) == 0;
 }
 
-/* The text after `Bearer`, or NULL. */
+/* The text after `Bearer`, or NULL. OpenFeature's clients may send it as a key instead. */
 static const char *bearer(const struct request *rq)
 {
     const char *text = request_header(rq, "Authorization");
+    if (!text && request_route(rq)->failure == &OFREP_FAILURE)
+        return request_header(rq, "X-API-Key");
     if (!text || strncasecmp(text, "Bearer", 6) != 0 || (text[6] != ' ' && text[6] != '\t'))
         return NULL;
     return text + 6 + strspn(text + 6, " \t");

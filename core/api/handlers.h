@@ -98,10 +98,11 @@ void decisions_list(struct request *rq);
 /* routes_list.c */
 void routes_list(struct request *rq);
 void route_change(struct request *rq);
-/* flags.c, ofrep.c */
+/* flags.c, ofrep.c, ofrep_events.c */
 void flag_evaluate(struct request *rq);
 void ofrep_evaluate(struct request *rq);
 void ofrep_bulk(struct request *rq);
+void ofrep_events(struct request *rq);
 extern const struct failure_shape OFREP_FAILURE; /* of all that fails on their paths */
 
 /* service.c */

@@ -2,7 +2,7 @@
 
 #include "api/api.h"
 #include "api/errors.h"
-#include "api/events.h"
+#include "api/event_stream.h"
 #include "api/inference.h"
 #include "api/resolved.h"
 #include "base/mem.h"
@@ -106,7 +106,7 @@ void api_loop_tick(struct loop *l, void *app)
     token_usage_tick(api->usage, &s->usage, loop_wall_ms(l));
     flag_set_seen(s->flags, flag_seen, api->usage);
     denials_tick(api->denials, loop_wall_ms(l));
-    events_tick(s, loop_wall_ms(l));
+    event_streams_tick(s, loop_wall_ms(l));
     selection_tally_flush(s->selections, api->selections);
     decision_lane_flush(s->decisions);
     if (s->waiting)

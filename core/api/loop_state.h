@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct follow_stream;
+struct event_stream;
 struct ingest;
 struct resolved;
 struct policy_set;
@@ -32,7 +32,8 @@ struct loop_state {
     size_t n_ingests;
     struct resolved *resolved; /* models that batches have named */
     struct waiting *waiting;
-    struct follow_stream *follows; /* streams of events */
+    struct event_stream *follows; /* streams of events */
+    size_t n_follows;
     struct usage_places usage;     /* of tokens */
     struct policy_set *policies;   /* this loop's Lua states */
     struct flag_set *flags;

@@ -4,6 +4,7 @@
 #include "api/call.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
+#include "api/ofrep_impl.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "registry/grant.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define ANSWER_MAX (16 << 20)
-#define TIME_GRAIN 60000 /* ms: a tag of flags that read the clock lasts as long */
 #define JSON_TYPE  "application/json"
 
 /* ---- errors ---- */
@@ -43,7 +43,7 @@ static void put_general(struct bytes *b, const struct request *rq, const struct 
     put_refusal(b, request_param(rq, "key"), "GENERAL", e->detail[0] ? e->detail : e->kind->title);
 }
 
-const struct failure_shape OFREP_FAILURE = {"OfrepFailure", put_general};
+const struct failure_shape OFREP_FAILURE = {"OfrepFailure", "/ofrep/v1/", put_general};
 
 /* The context of the body, a new reference; NULL: answered. Other members are let pass: later
  * versions of the protocol may have them. */
@@ -175,7 +175,8 @@ static bool tag_entity(const struct entity *e, void *ctx)
 }
 
 /* What the answer depends on: the flags, segments and policies there are, the context, and for
- * flags that read the clock the minute. */
+ * flags that read the clock the minute. And the hour: a 304 must not outlive the ticket that its
+ * client has from the last answer in full. */
 static void make_tag(struct bulk *b, uint64_t policies, const char *body, size_t len, char out[20])
 {
     b->tag = hash64(b->q.ns, strlen(b->q.ns), policies);
@@ -183,8 +184,10 @@ static void make_tag(struct bulk *b, uint64_t policies, const char *body, size_t
     view_each_of(b->q.view, ENTITY_SEGMENT, b->q.ns, tag_entity, b);
     view_each_of(b->q.view, ENTITY_LAYER, b->q.ns, tag_entity, b);
     b->tag = hash64(body, len, b->tag);
+    const int64_t hour = ofrep_ticket_hour(b->q.at_ms);
+    b->tag = hash64(&hour, sizeof hour, b->tag);
     if (b->timed) {
-        const int64_t minute = b->q.at_ms / TIME_GRAIN;
+        const int64_t minute = b->q.at_ms / OFREP_TIME_GRAIN;
         b->tag = hash64(&minute, sizeof minute, b->tag);
     }
     snprintf(out, 20, "\"%016" PRIx64 "\"", b->tag);
@@ -213,10 +216,20 @@ static bool tag_matches(const char *header, const char *tag)
     return header && (strcmp(header, "*") == 0 || strstr(header, tag));
 }
 
+/* A client that was told of a change by another node is answered when this one has it. */
+static bool is_behind(struct call *c)
+{
+    uint64_t seq;
+    if (!ofrep_told_seq(c->q.flag_config_etag, &seq) || call_seq(c) >= seq)
+        return false;
+    waiting_add(loop_state(request_loop(c->rq)), c->rq, seq);
+    return true;
+}
+
 void ofrep_bulk(struct request *rq)
 {
     struct call c;
-    if (!call_begin(rq, ONE_NAMESPACE, &c))
+    if (!call_begin(rq, ONE_NAMESPACE, &c) || is_behind(&c))
         return;
     json_t *context = context_of(rq, NULL);
     if (!context)
@@ -234,11 +247,13 @@ void ofrep_bulk(struct request *rq)
                                  .at_ms = clock_wall_ms(c.api->clock)};
     b.q.now_ms = b.q.at_ms;
     make_tag(&b, policies_generation(c.api->policies), body, len, tag);
-    bool same = tag_matches(known ? known : c.q.flag_config_etag, tag);
+    bool same = tag_matches(known, tag);
     if (!same) {
         bytes_text(&out, "{\"flags\":[");
         view_each_of(b.q.view, ENTITY_FLAG, c.ns, evaluate_one, &b);
-        bytes_text(&out, "]}");
+        bytes_char(&out, ']');
+        ofrep_put_streams(&out, &c, view_seq(b.q.view));
+        bytes_char(&out, '}');
     }
     view_leave(c.reader);
     request_add_header(rq, "ETag", tag);

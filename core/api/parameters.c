@@ -1,5 +1,6 @@
 #include "api/parameters.h"
 
+#include "api/ofrep_ticket.h"
 #include "registry/model.h"
 #include "validation/result.h"
 
@@ -181,9 +182,22 @@ const struct field ROUTE_CHANGE_PARAMETERS[] = {
 
 const struct field BULK_PARAMETERS[] = {
     TEXT("flagConfigEtag", flag_config_etag, 64,
-         "As If-None-Match, for clients that were told to "
-         "fetch again."),
+         "The etag of the event that told the client to fetch again: the answer waits until this "
+         "node has that change."),
     TEXT("flagConfigLastModified", filter, 64, "Taken and not looked at: the tag says more."),
+    END,
+};
+
+#define LAST_EVENT_ID                                                                           \
+    {                                                                                           \
+        .name = "last_event_id", .type = FIELD_INT, .offset = AT(last_event_id), .min = 0,      \
+        .max = 9007199254740992.0, .doc = "As the header Last-Event-ID: go on after this seq.", \
+    }
+
+const struct field REFETCH_PARAMETERS[] = {
+    TEXT("ticket", ticket, OFREP_TICKET_SIZE,
+         "As eventStreams of the bulk answer has it; required."),
+    LAST_EVENT_ID,
     END,
 };
 
@@ -288,12 +302,7 @@ const struct field AUDIT_PARAMETERS[] = {
 
 const struct field EVENTS_PARAMETERS[] = {
     TEXT("types", types, 1024, "Comma list of actions, each may end in '*'; all unless given."),
-    {.name = "last_event_id",
-     .type = FIELD_INT,
-     .offset = AT(last_event_id),
-     .min = 0,
-     .max = 9007199254740992.0,
-     .doc = "As the header Last-Event-ID: go on after this seq."},
+    LAST_EVENT_ID,
     END,
 };
 

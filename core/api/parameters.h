@@ -35,7 +35,7 @@ struct parameters {
     const char *policy_kind;
     const char *stale;
     int64_t policy_version;
-    const char *flag_config_etag;
+    const char *flag_config_etag, *ticket; /* of OFREP */
     const char *delivery_status;
     const char *dry_run;
     const char *unit, *route; /* of logged decisions */
@@ -63,6 +63,7 @@ extern const struct field FLAGS_PARAMETERS[];
 extern const struct field LAYERS_PARAMETERS[];
 extern const struct field SEGMENTS_PARAMETERS[];
 extern const struct field BULK_PARAMETERS[];
+extern const struct field REFETCH_PARAMETERS[];
 extern const struct field ROUTES_PARAMETERS[];
 extern const struct field ROUTE_CHANGE_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];

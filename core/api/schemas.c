@@ -212,7 +212,7 @@ const struct schema SCHEMAS[] = {
     {"OfrepFailure", "As OFREP 0.3 has it.", NULL, "{key~:s errorCode:s errorDetails:s}", NULL},
     {"OfrepBulk", "As OFREP 0.3 has it.", NULL,
      "{flags:[{key:s value~:any variant~:s reason~:s metadata~:{*:any} errorCode~:s "
-     "errorDetails~:s}]}",
+     "errorDetails~:s}] eventStreams:[{type:(sse) endpoint:{requestUri:s}}]}",
      NULL},
 
     {"Run", "One validation run of a model. `baseline`: what it was compared with.", RUN_FIELDS,

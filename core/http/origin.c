@@ -9,7 +9,7 @@
 
 #define ALLOW_HEADERS                                                                        \
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, " \
-    "Paddock-Namespace, Paddock-Reason, X-Request-Id, traceparent"
+    "Paddock-Namespace, Paddock-Reason, X-API-Key, X-Request-Id, traceparent"
 #define EXPOSE_HEADERS \
     "ETag, Location, Retry-After, X-Request-Id, Allow, Paddock-Seq, Paddock-Epoch"
 

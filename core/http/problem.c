@@ -84,16 +84,22 @@ static void add_headers(struct request *rq, int status)
         request_add_header(rq, "Retry-After", "1");
 }
 
-/* A failure may come before the route is looked for; its shape is the path's all the same. */
+/* A failure may come before the route is looked for, or be that there is none: its shape is that of
+ * the paths around it all the same. */
 static const struct failure_shape *shape_of(const struct request *rq)
 {
+    const struct head *h = &rq->head;
+    size_t n = 0;
     if (rq->route)
         return rq->route->failure;
-    if (!rq->head.path || rq->head.asterisk)
-        return NULL;
-    struct route_match match;
-    router_find(rq->loop->router, rq->head.method, rq->head.path, rq->head.path_len, &match);
-    return match.route ? match.route->failure : NULL;
+    const struct route *rows = h->path ? router_table(rq->loop->router, &n) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct failure_shape *shape = rows[i].failure;
+        size_t len = shape ? strlen(shape->below) : 0;
+        if (shape && h->path_len >= len && memcmp(h->path, shape->below, len) == 0)
+            return shape;
+    }
+    return NULL;
 }
 
 static const char *put_failure(struct bytes *b, const struct request *rq, const struct err *e)

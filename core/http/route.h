@@ -46,6 +46,7 @@ struct err;
 /* How a protocol that is not ours wants its failures: JSON, with the status of `e`. */
 struct failure_shape {
     const char *schema; /* its name in OpenAPI */
+    const char *below;  /* paths that begin so are the protocol's, those that no row has too */
     /* [loop] Append the body. Path parameters may not have been read yet: they are "" then. */
     void (*put)(struct bytes *b, const struct request *rq, const struct err *e);
 };

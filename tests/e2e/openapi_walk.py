@@ -173,7 +173,8 @@ CALLS = [
     ("ofrep_evaluate", {"key": "f"}, dict(body={"context": {}}, status=400)),
     ("ofrep_evaluate", {"key": "none"}, dict(body={"context": {}}, status=404)),
     ("ofrep_bulk", {}, dict(body={"context": {"targetingKey": "u"}}, query="flagConfigEtag=x")),
-    ("ofrep_bulk", {}, dict(body={"context": {}})),
+    ("ofrep_bulk", {}, dict(body={"context": {}}, keep="streams=eventStreams")),
+    ("ofrep_events", {}, dict(query="$streams")),
     ("ofrep_bulk", {}, dict(body={}, headers={"If-None-Match": "*"}, status=304)),
     ("segment_delete", {"segment": "t"}, dict(status=204)),
     ("segment_replace", {"segment": "t"}, dict(status=201, body={})),  # to be asked wrongly
@@ -401,6 +402,8 @@ class Walk:
         for name, value in params.items():
             path = path.replace("{%s}" % name, self.kept.get(value, value))
         assert "{" not in path, path
+        if query == "$streams":
+            query = self.kept[query][0]["endpoint"]["requestUri"].partition("?")[2]
         return path + ("?" + query if query else "")
 
     def check_request(self, name, operation, body, headers):
