@@ -34,8 +34,8 @@ struct loop_state {
     struct waiting *waiting;
     struct event_stream *follows; /* streams of events */
     size_t n_follows;
-    struct usage_places usage;     /* of tokens */
-    struct policy_set *policies;   /* this loop's Lua states */
+    struct usage_places usage;   /* of tokens */
+    struct policy_set *policies; /* this loop's Lua states */
     struct flag_set *flags;
     struct selector *selector;
     struct selection_tally *selections;

@@ -1,4 +1,4 @@
-"""What openfeature.sh tests: flags are made here, openfeature_client.cjs asks for them."""
+"""What openfeature.sh tests: flags are made here, the clients ask for them."""
 import os
 import subprocess
 
@@ -31,8 +31,8 @@ def main():
         admin = {"token_id": "root", "role": "admin"}
         server.token = need(server.call("POST", "~/tokens", admin), 201).json["token"]
         env = dict(os.environ, PADDOCK_URL=server.url, PADDOCK_TOKEN=server.token)
-        subprocess.run(["node", os.path.join(HERE, "openfeature_client.cjs")], check=True, env=env,
-                       timeout=300)
+        for program in "openfeature_client.cjs", "openfeature_web.cjs":
+            subprocess.run(["node", os.path.join(HERE, program)], check=True, env=env, timeout=300)
 
 
 main()
