@@ -41,7 +41,10 @@ static const struct subcommand {
     const char *usage, *doc;
 } SUBCOMMANDS[] = {
     {"serve", serve, "serve [--help]", "Run the server."},
-    {"audit", cli_audit, "audit verify --data-dir DIR",
+    {"export", cli_export, "export [FILE]",
+     "Write all that is stored as NDJSON, to move it (server stopped)."},
+    {"import", cli_import, "import FILE", "Fill an empty store, embedded or on Redis."},
+    {"audit", cli_audit, "audit verify [--data-dir DIR]",
      "Check the journal's chain of hashes (server stopped or not)."},
     {"policy", cli_policy, "policy check|try|simulate FILE",
      "Check a Lua policy, ask it, or count whom it would move; no server needed."},

@@ -104,7 +104,7 @@ static bool open_redis(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
     char node[ULID_SIZE];
-    if (!data_dir_node(c->data_dir, node, e))
+    if (!data_dir_whole(c->data_dir, e) || !data_dir_node(c->data_dir, node, e))
         return false;
     const struct redis_settings settings = {
         .url = c->redis_url, .node = node, .accept_loss = c->redis_accept_loss};

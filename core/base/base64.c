@@ -6,9 +6,8 @@
 bool base64_decode(const char *text, unsigned char *out, size_t max, size_t *len)
 {
     size_t n = strlen(text), pad = 0;
-    if (n % 4 != 0 || n > 65536 ||
-        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv"
-                     "wxyz0123456789+/=") != n)
+    if (n % 4 != 0 || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv"
+                                   "wxyz0123456789+/=") != n)
         return false;
     while (pad < 2 && pad < n && text[n - 1 - pad] == '=')
         pad++;

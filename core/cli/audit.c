@@ -1,12 +1,10 @@
 #include "cli/cli.h"
 
-#include "base/clock.h"
-#include "store/store.h"
+#include "cli/place.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FAULTS_SHOWN 100
 
@@ -17,22 +15,10 @@ static void show_fault(void *ctx, const char *fault)
         printf("FAULT %s\n", fault);
 }
 
-/* Opening makes what is missing, so a mistyped directory must be found first. */
-static bool has_store(const char *dir)
-{
-    char path[4096];
-    int len = snprintf(path, sizeof path, "%s/control.db", dir);
-    return len > 0 && (size_t)len < sizeof path && access(path, R_OK) == 0;
-}
-
-static int verify(const char *dir)
+static int verify(const struct place_args *place)
 {
     struct err e = {0};
-    if (!has_store(dir)) {
-        fprintf(stderr, "paddock audit verify: there is no store in '%s'\n", dir);
-        return 1;
-    }
-    struct store *s = store_sqlite_open(dir, &CLOCK_SYSTEM, &e);
+    struct store *s = place_look(place, &e);
     if (!s) {
         fprintf(stderr, "paddock audit verify: %s\n", e.detail);
         return 1;
@@ -56,19 +42,18 @@ static int verify(const char *dir)
 
 int cli_audit(int argc, char **argv)
 {
-    const char *dir = "paddock-data";
+    struct place_args place;
+    place_defaults(&place);
     bool usable = argc >= 1 && strcmp(argv[0], "verify") == 0;
     for (int i = 1; usable && i < argc; i++) {
-        if (strncmp(argv[i], "--data-dir=", 11) == 0)
-            dir = argv[i] + 11;
-        else if (strcmp(argv[i], "--data-dir") == 0 && i + 1 < argc)
-            dir = argv[++i];
-        else
-            usable = false;
+        bool is_dir = strncmp(argv[i], "--data-dir", 10) == 0;
+        usable = place_option(&place, argc, argv, &i);
+        if (usable && is_dir)
+            place.redis_url = ""; /* one of the environment is not meant */
     }
     if (!usable) {
-        fputs("usage: paddock audit verify [--data-dir DIR]\n", stderr);
+        fputs("usage: paddock audit verify [--data-dir DIR | --redis-url URL]\n", stderr);
         return 2;
     }
-    return verify(dir);
+    return verify(&place);
 }

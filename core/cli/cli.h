@@ -4,8 +4,13 @@
 #ifndef PADDOCK_CLI_CLI_H
 #define PADDOCK_CLI_CLI_H
 
-/* `paddock audit verify --data-dir DIR`: check every chain, every column, every entity. */
+/* `paddock audit verify`, of a data directory or a Redis: every chain, every column, every entity.
+ */
 int cli_audit(int argc, char **argv);
+
+/* `paddock export|import [FILE]`: a whole store, whose server is stopped, as a text and back. */
+int cli_export(int argc, char **argv);
+int cli_import(int argc, char **argv);
 
 /* `paddock policy check|try|simulate FILE`: a Lua policy without a server. */
 int cli_policy(int argc, char **argv);

@@ -88,7 +88,7 @@ static bool path_of(const char *dir, const char *file, char out[PATH_MAX], struc
 bool data_dir_embedded(const char *dir, struct err *e)
 {
     char path[PATH_MAX];
-    if (!path_of(dir, NODE_FILE, path, e))
+    if (!path_of(dir, NODE_FILE, path, e) || !data_dir_whole(dir, e))
         return false;
     return access(path, F_OK) != 0 ||
            fail(e, &ERR_CONFIG,

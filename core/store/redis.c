@@ -82,6 +82,7 @@ static const struct store_ops REDIS_OPS = {
     .chain = redis_chain,
     .keys = redis_keys,
     .mark = redis_mark,
+    .rest = redis_rest,
     .commit = commit,
     .journal = journal,
     .append = append,
@@ -93,10 +94,16 @@ static const struct store_ops REDIS_OPS = {
     .close = close_store,
 };
 
-static bool direct_start(struct redis *s, bool accept_loss, struct err *e)
+static bool direct_start(struct redis *s, const struct redis_settings *settings, struct err *e)
 {
     pthread_mutex_lock(&s->direct_lock);
-    bool ok = direct_connect(s, e) && direct_check(s, accept_loss, e) && direct_take_lease(s, e);
+    bool ok = direct_connect(s, e) && direct_check(s, settings, e) &&
+              (settings->importing || direct_check_import(s, false, e)) &&
+              (settings->read_only || direct_take_lease(s, e));
+    if (ok && settings->importing && !direct_check_import(s, true, e)) {
+        direct_give_lease(s);
+        ok = false;
+    }
     pthread_mutex_unlock(&s->direct_lock);
     return ok;
 }
@@ -105,13 +112,14 @@ struct store *store_redis_open(const struct redis_settings *settings, const stru
                                struct err *e)
 {
     struct redis *s = mem_zero(1, sizeof *s);
+    const char *node = settings->read_only ? "looking" : settings->node; /* holds no lease */
     char start[ULID_SIZE];
     s->store.ops = &REDIS_OPS;
     s->clock = clock;
     s->reply_ns = (settings->reply_ms ? settings->reply_ms : REPLY_MS) * 1000000LL;
     ulid_make(clock_wall_ms(&CLOCK_SYSTEM), start);
-    snprintf(s->node, sizeof s->node, "%.48s/", settings->node);
-    snprintf(s->me, sizeof s->me, "%.48s/%s", settings->node, start);
+    snprintf(s->node, sizeof s->node, "%.48s/", node);
+    snprintf(s->me, sizeof s->me, "%.48s/%s", node, start);
     pthread_mutex_init(&s->direct_lock, NULL);
     pthread_mutex_init(&s->stats_lock, NULL);
     struct link *const links[] = {&s->control, &s->data};
@@ -122,8 +130,8 @@ struct store *store_redis_open(const struct redis_settings *settings, const stru
     }
     if (redis_url_parse(settings->url, &s->url, e)) {
         redis_url_place(&s->url, s->place);
-        if (direct_start(s, settings->accept_loss, e) &&
-            link_start(&s->control, s, "control", true, e) &&
+        if (direct_start(s, settings, e) &&
+            link_start(&s->control, s, "control", !settings->read_only, e) &&
             link_start(&s->data, s, "data", false, e) && link_wait(&s->control, e) &&
             link_wait(&s->data, e))
             return &s->store;

@@ -155,16 +155,30 @@ bool redis_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], st
 bool redis_keys(struct store *s, const char *prefix,
                 bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e);
 bool redis_mark(struct store *s, const char *name, int64_t *value, bool *found, struct err *e);
+/* The lock and a connection that works, or neither; and back. */
+bool redis_begin(struct redis *s, struct err *e) MUST_CHECK;
+bool redis_end(struct redis *s, bool ok);
+
+/* --- redis_rest.c --- */
+bool redis_rest(struct store *s, bool (*each)(void *ctx, const struct store_rest *r, struct err *e),
+                void *ctx, struct err *e);
+
+/* --- redis_import.c: whether it may be filled, or is being filled. Under the lock. --- */
+bool direct_check_import(struct redis *s, bool importing, struct err *e) MUST_CHECK;
 
 /* --- redis_direct.c: the connection that blocks, and what is asked at the start --- */
 /* Connect, unless there is a connection that works. */
 bool direct_connect(struct redis *s, struct err *e) MUST_CHECK;
 /* Reply to a command, NULL and `e` on failure. Free it with freeReplyObject(). Under the lock. */
 redisReply *direct_command(struct redis *s, struct err *e, const char *format, ...);
+redisReply *direct_words(struct redis *s, int n, const char **words, const size_t *lens,
+                         struct err *e);
 /* Is it a Redis that may be trusted with this? */
-bool direct_check(struct redis *s, bool accept_loss, struct err *e) MUST_CHECK;
+bool direct_check(struct redis *s, const struct redis_settings *settings, struct err *e) MUST_CHECK;
 /* Take the lease "node", also from an earlier start of this node. */
 bool direct_take_lease(struct redis *s, struct err *e) MUST_CHECK;
+/* Give it up again; should that fail, it ends by itself. */
+void direct_give_lease(struct redis *s);
 void direct_close(struct redis *s);
 
 #define REDIS_LEASE_MS "15000"

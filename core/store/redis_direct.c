@@ -18,15 +18,8 @@ void direct_close(struct redis *s)
     s->direct = NULL;
 }
 
-redisReply *direct_command(struct redis *s, struct err *e, const char *format, ...)
+static redisReply *replied(struct redis *s, redisReply *r, struct err *e)
 {
-    va_list ap;
-    redisReply *r = NULL;
-    if (s->direct) {
-        va_start(ap, format);
-        r = redisvCommand(s->direct, format, ap);
-        va_end(ap);
-    }
     if (!r) {
         fail(e, &ERR_IO, "Redis at %s: %s", s->place,
              s->direct ? s->direct->errstr : "no connection");
@@ -38,6 +31,24 @@ redisReply *direct_command(struct redis *s, struct err *e, const char *format, .
     redis_refused(r, e);
     freeReplyObject(r);
     return NULL;
+}
+
+redisReply *direct_command(struct redis *s, struct err *e, const char *format, ...)
+{
+    va_list ap;
+    redisReply *r = NULL;
+    if (s->direct) {
+        va_start(ap, format);
+        r = redisvCommand(s->direct, format, ap);
+        va_end(ap);
+    }
+    return replied(s, r, e);
+}
+
+redisReply *direct_words(struct redis *s, int n, const char **words, const size_t *lens,
+                         struct err *e)
+{
+    return replied(s, s->direct ? redisCommandArgv(s->direct, n, words, lens) : NULL, e);
 }
 
 static bool said_ok(redisReply *r)
@@ -159,22 +170,27 @@ static bool check_settings(struct redis *s, bool accept_loss, struct err *e)
 }
 
 /* The layout of what is stored there; put there at the first start. */
-static bool check_format(struct redis *s, struct err *e)
+static bool check_format(struct redis *s, bool read_only, struct err *e)
 {
-    if (!said_ok(direct_command(s, e, "HSETNX %s format 1", REDIS_CONTROL "meta")))
+    if (!read_only && !said_ok(direct_command(s, e, "HSETNX %s format 1", REDIS_CONTROL "meta")))
         return false;
     redisReply *r = direct_command(s, e, "HGET %s format", REDIS_CONTROL "meta");
     if (!r)
         return false;
     bool known = r->type == REDIS_REPLY_STRING && strcmp(r->str, "1") == 0;
+    bool nothing = r->type == REDIS_REPLY_NIL;
     freeReplyObject(r);
+    if (nothing)
+        return fail(e, &ERR_CONFIG, "there is no store in Redis at %s", s->place);
     return known || fail(e, &ERR_CONFIG,
                          "what is stored in Redis at %s was made by a newer version", s->place);
 }
 
-bool direct_check(struct redis *s, bool accept_loss, struct err *e)
+bool direct_check(struct redis *s, const struct redis_settings *settings, struct err *e)
 {
-    return check_server(s, e) && check_settings(s, accept_loss, e) && check_format(s, e);
+    return check_server(s, e) &&
+           (settings->read_only || check_settings(s, settings->accept_loss, e)) &&
+           check_format(s, settings->read_only, e);
 }
 
 bool direct_take_lease(struct redis *s, struct err *e)
@@ -191,4 +207,11 @@ bool direct_take_lease(struct redis *s, struct err *e)
              r->type == REDIS_REPLY_STRING ? r->str : "?", s->place);
     freeReplyObject(r);
     return ours;
+}
+
+void direct_give_lease(struct redis *s)
+{
+    struct err e;
+    said_ok(direct_command(s, &e, "EVAL %s 1 %s %s", REDIS_SCRIPTS[SCRIPT_LEAVE],
+                           REDIS_CONTROL "node", s->me));
 }

@@ -9,7 +9,7 @@
 
 #define PAGE "500"
 
-static bool begin(struct redis *s, struct err *e)
+bool redis_begin(struct redis *s, struct err *e)
 {
     if (!link_up(&s->control, e))
         return false;
@@ -20,7 +20,7 @@ static bool begin(struct redis *s, struct err *e)
     return false;
 }
 
-static bool end(struct redis *s, bool ok)
+bool redis_end(struct redis *s, bool ok)
 {
     pthread_mutex_unlock(&s->direct_lock);
     return ok;
@@ -141,9 +141,9 @@ bool redis_load(struct store *store,
 {
     struct redis *s = redis_of(store);
     struct rows rows = {0};
-    if (!begin(s, e))
+    if (!redis_begin(s, e))
         return false;
-    bool ok = end(s, scan(s, &rows, head, e));
+    bool ok = redis_end(s, scan(s, &rows, head, e));
     if (ok && rows.n)
         qsort(rows.list, rows.n, sizeof *rows.list, row_compare);
     for (size_t i = 0; ok && i < rows.n; i++)
@@ -159,7 +159,7 @@ bool redis_load(struct store *store,
 static bool get(struct redis *s, const char *hash, const char *field, char **out, struct err *e)
 {
     *out = NULL;
-    if (!begin(s, e))
+    if (!redis_begin(s, e))
         return false;
     redisReply *r = direct_command(s, e, "HGET %s %s", hash, field);
     bool ok = r && (r->type == REDIS_REPLY_NIL || r->type == REDIS_REPLY_STRING);
@@ -167,7 +167,7 @@ static bool get(struct redis *s, const char *hash, const char *field, char **out
         *out = mem_copy(r->str, (size_t)r->len);
     if (r)
         freeReplyObject(r);
-    return end(s, ok);
+    return redis_end(s, ok);
 }
 
 bool redis_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e)
@@ -214,7 +214,7 @@ bool redis_keys(struct store *store, const char *prefix,
     size_t len = strlen(prefix), offset = 0, got = 1;
     bool goes_on = true, ok = true;
     int64_t now = clock_wall_ms(s->clock);
-    if (!begin(s, e))
+    if (!redis_begin(s, e))
         return false;
     while (ok && goes_on && got) {
         redisReply *r =
@@ -229,5 +229,5 @@ bool redis_keys(struct store *store, const char *prefix,
         if (r)
             freeReplyObject(r);
     }
-    return end(s, ok);
+    return redis_end(s, ok);
 }

@@ -144,6 +144,7 @@ static const struct store_ops SQLITE_OPS = {
     .chain = sqlite_chain,
     .keys = sqlite_keys,
     .mark = sqlite_mark,
+    .rest = sqlite_rest,
     .commit = commit,
     .journal = journal,
     .append = append,

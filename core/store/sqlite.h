@@ -214,6 +214,9 @@ bool sqlite_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], s
 bool sqlite_keys(struct store *s, const char *prefix,
                  bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e);
 bool sqlite_mark(struct store *s, const char *name, int64_t *value, bool *found, struct err *e);
+bool sqlite_rest(struct store *s,
+                 bool (*each)(void *ctx, const struct store_rest *r, struct err *e), void *ctx,
+                 struct err *e);
 
 /* Copying the log into the files. */
 bool checkpointer_start(struct sqlite *s, struct err *e) MUST_CHECK;

@@ -218,6 +218,22 @@ struct queue_request {
     void *owner;
 };
 
+/* --- the rest: what a whole store is made of beside entities, entries and records --- */
+enum rest_kind {
+    REST_KEY,    /* one that has not expired: value, number, expiry */
+    REST_JOB,    /* of a queue, in the order they came; claims are not told */
+    REST_MARK,   /* of series: number */
+    REST_SERIES, /* a key under which there are records */
+};
+struct store_rest {
+    enum rest_kind kind;
+    const char *name; /* of the key, the queue, the mark; or the series' key */
+    const char *id;   /* of the job */
+    const void *data; /* the key's value, the job's data */
+    size_t len;
+    int64_t number, expires_ms;
+};
+
 /* --- the table --- */
 struct store_stats {
     uint64_t commits, commit_groups, commit_failures, refused_groups;
@@ -243,6 +259,12 @@ struct store_ops {
                  bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e);
     /* Marks of series, blocking, at start; false in `found` when never written. */
     bool (*mark)(struct store *s, const char *name, int64_t *value, bool *found, struct err *e);
+
+    /* Call `each` for all of the rest, kind by kind, blocking; it may submit reads of series. NULL:
+     * this store cannot. */
+    bool (*rest)(struct store *s,
+                 bool (*each)(void *ctx, const struct store_rest *r, struct err *e), void *ctx,
+                 struct err *e);
 
     void (*commit)(struct store *s, struct store_commit *c);
     void (*journal)(struct store *s, struct journal_read *r);
@@ -273,11 +295,21 @@ struct redis_settings {
     const char *node;  /* who this is, the same after a restart: data_dir_node() */
     bool accept_loss;  /* start although Redis is not set to keep what it acknowledged */
     unsigned reply_ms; /* an answer that takes longer ends the connection; 0: 5,000 */
+    bool read_only;    /* look at it beside the node that works on it: what writes fails */
+    bool importing;    /* begin an import: it must be empty, or hold half an import, which goes */
 };
 struct store *store_redis_open(const struct redis_settings *settings, const struct clock *clock,
                                struct err *e) MUST_CHECK;
+/* The import into this store is over: it is whole, or all of it goes again. Until one of the two
+ * was done, no node starts on it. Blocking. */
+bool store_redis_imported(struct store *s, bool whole, struct err *e) MUST_CHECK;
 /* For tests: lives and dies with the process. */
 struct store *store_memory_open(const struct clock *clock) __attribute__((returns_nonnull));
+
+/* Every entry of the journal in order, page by page; false from `each` ends it. Blocking. */
+bool store_each_entry(struct store *s,
+                      bool (*each)(void *ctx, const struct journal_entry *entry, struct err *e),
+                      void *ctx, struct err *e) MUST_CHECK;
 
 /* Check the whole journal against its hashes, its columns and the entities (each equals its last
  * entry's `after`): blocking, for `paddock audit verify`. `each` hears of every fault; returns
@@ -297,5 +329,20 @@ int data_dir_lock(const char *dir, struct err *e) MUST_CHECK;
 bool data_dir_node(const char *dir, char out[ULID_SIZE], struct err *e) MUST_CHECK;
 /* The other way round: refused if the directory was a node's on a Redis. */
 bool data_dir_embedded(const char *dir, struct err *e) MUST_CHECK;
+
+/* A directory that is being filled (by an import, a backup) says so in the file `incomplete`, and
+ * no server starts on it until it is whole. begin(): it must be empty, or have been begun before;
+ * then what is there goes (of a node on a Redis not who it is: it still holds its lease). end(): it
+ * is whole, or (`whole` false) all goes again. Both under its lock. */
+bool data_dir_begin(const char *dir, bool is_node, struct err *e) MUST_CHECK;
+bool data_dir_end(const char *dir, bool whole, struct err *e) MUST_CHECK;
+/* Refused if it is being filled. */
+bool data_dir_whole(const char *dir, struct err *e) MUST_CHECK;
+/* The files in it that belong to what is stored, beside databases: "records/..." and so on; each
+ * with its path in the directory. False from `each` ends it. */
+bool data_dir_files(const char *dir, bool (*each)(void *ctx, const char *path, struct err *e),
+                    void *ctx, struct err *e) MUST_CHECK;
+/* Is this the path of such a file, and of no other? */
+bool data_dir_is_file(const char *path);
 
 #endif

@@ -6,15 +6,11 @@
 #include "store/store.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Goes over the journal page by page, so that its size does not matter: what is kept is the last
  * hash of each namespace and, for each entity, a hash of the last text the journal gave it. */
-
-#define PAGE_BYTES ((size_t)1 << 30) /* a page of large entries; few pages come near */
-#define PAGE       500
 
 /* What the journal says last of one entity. */
 struct last {
@@ -145,53 +141,11 @@ static void verify_entry(struct verify *v, const struct journal_entry *entry)
     check_entry(v, entry);
 }
 
-/* --- the whole journal --- */
-
-struct waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
-};
-
-static void page_read(struct journal_read *r)
+static bool verify_next(void *ctx, const struct journal_entry *entry, struct err *e)
 {
-    struct waiting *w = r->owner;
-    pthread_mutex_lock(&w->lock);
-    w->done = true;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static bool read_page(struct verify *v, struct journal_read *r, struct err *e)
-{
-    struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-    r->query = (struct journal_query){.after_seq = v->seq, .limit = PAGE};
-    r->done = page_read;
-    r->owner = &w;
-    v->store->ops->journal(v->store, r);
-    pthread_mutex_lock(&w.lock);
-    while (!w.done)
-        pthread_cond_wait(&w.wake, &w.lock);
-    pthread_mutex_unlock(&w.lock);
-    pthread_mutex_destroy(&w.lock);
-    pthread_cond_destroy(&w.wake);
-    if (!r->ok && e)
-        *e = r->err;
-    return r->ok;
-}
-
-static bool verify_journal(struct verify *v, struct err *e)
-{
-    struct journal_read r = {.arena = arena_new(PAGE_BYTES), .more = true};
-    bool ok = true;
-    while (ok && r.more) {
-        arena_reset(r.arena);
-        ok = read_page(v, &r, e);
-        for (size_t i = 0; ok && i < r.n; i++)
-            verify_entry(v, &r.entries[i]);
-    }
-    arena_free(r.arena);
-    return ok;
+    (void)e;
+    verify_entry(ctx, entry);
+    return true;
 }
 
 /* --- the entities --- */
@@ -250,7 +204,7 @@ bool store_verify(struct store *s, void (*each)(void *ctx, const char *fault), v
     *out = (struct verify_report){0};
     v.chains = map_new();
     v.entities = map_new();
-    bool ok = verify_journal(&v, e) && s->ops->load(s, verify_row, &v, &head, e);
+    bool ok = store_each_entry(s, verify_next, &v, e) && s->ops->load(s, verify_row, &v, &head, e);
     if (ok)
         verify_present(&v);
     free_values(v.chains);

@@ -1,0 +1,130 @@
+/* Filling an empty Redis: while that goes on, "meta" says so in the field `importing`, and no node
+ * starts on it. An import that was cut off leaves the field; the next one takes away what is there
+ * and begins anew. */
+#include "store/redis.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define META REDIS_CONTROL "meta"
+#define NODE REDIS_CONTROL "node"
+#define PAGE 500
+
+/* Who does not hold the lease may take nothing away: another may be filling it by now. */
+#define FENCE                                         \
+    "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n" \
+    "  return redis.error_reply('NODE this node does not hold the lease') end\n"
+
+static const char UNLINK[] =
+    FENCE "for i = 2, #KEYS do redis.call('unlink', KEYS[i]) end\nreturn 1\n";
+static const char FORGET[] =
+    FENCE "redis.call('hdel', KEYS[2], 'seq', 'next_uid', 'commits', 'pushed')\nreturn 1\n";
+static const char WHOLE[] = FENCE "redis.call('hdel', KEYS[2], 'importing')\nreturn 1\n";
+
+static bool done(redisReply *r)
+{
+    if (r)
+        freeReplyObject(r);
+    return r != NULL;
+}
+
+static bool on_meta(struct redis *s, const char *script, struct err *e)
+{
+    return done(direct_command(s, e, "EVAL %s 2 %s %s %s", script, NODE, META, s->me));
+}
+
+/* Take away the keys of one page of a scan. */
+static bool unlink_page(struct redis *s, const redisReply *keys, struct err *e)
+{
+    size_t n = 0, cap = keys->elements + 5;
+    const char **words = calloc(cap, sizeof *words);
+    size_t *lens = calloc(cap, sizeof *lens);
+    char count[24];
+    bool ok = words && lens;
+    if (!ok)
+        fail(e, &ERR_MEMORY, "no memory");
+    const char *const head[] = {"EVAL", UNLINK, count, NODE};
+    for (; ok && n < 4; n++)
+        words[n] = head[n];
+    for (size_t i = 0; ok && i < keys->elements; i++) {
+        const redisReply *key = keys->element[i];
+        if (strcmp(key->str, META) == 0 || strcmp(key->str, NODE) == 0)
+            continue;
+        lens[n] = (size_t)key->len;
+        words[n++] = key->str;
+    }
+    if (ok) {
+        snprintf(count, sizeof count, "%zu", n - 3);
+        words[n++] = s->me;
+        for (size_t i = 0; i < n; i++)
+            lens[i] = lens[i] ? lens[i] : strlen(words[i]);
+        ok = done(direct_words(s, (int)n, words, lens, e));
+    }
+    free(words);
+    free(lens);
+    return ok;
+}
+
+static bool wipe(struct redis *s, struct err *e)
+{
+    char cursor[32] = "0";
+    bool ok = true;
+    do {
+        redisReply *r = direct_command(s, e, "SCAN %s MATCH paddock:* COUNT %d", cursor, PAGE);
+        if (!r)
+            return false;
+        ok = r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
+             r->element[1]->type == REDIS_REPLY_ARRAY;
+        if (!ok)
+            redis_strange(e);
+        if (ok) {
+            snprintf(cursor, sizeof cursor, "%s", r->element[0]->str);
+            ok = unlink_page(s, r->element[1], e);
+        }
+        freeReplyObject(r);
+    } while (ok && strcmp(cursor, "0") != 0);
+    return ok && on_meta(s, FORGET, e);
+}
+
+/* Is there anything of a node in it? */
+static bool is_empty(struct redis *s, bool *empty, struct err *e)
+{
+    redisReply *r = direct_command(s, e, "EXISTS %s %s %s %s %s", REDIS_CONTROL "journal",
+                                   REDIS_CONTROL "entities", REDIS_CONTROL "series",
+                                   REDIS_CONTROL "marks", REDIS_CONTROL "keys");
+    if (!r)
+        return false;
+    *empty = r->type == REDIS_REPLY_INTEGER && r->integer == 0;
+    freeReplyObject(r);
+    return true;
+}
+
+bool direct_check_import(struct redis *s, bool importing, struct err *e)
+{
+    bool empty = true;
+    redisReply *r = direct_command(s, e, "HEXISTS %s importing", META);
+    if (!r)
+        return false;
+    bool half = r->type == REDIS_REPLY_INTEGER && r->integer == 1;
+    freeReplyObject(r);
+    if (!importing)
+        return !half || fail(e, &ERR_CONFIG,
+                             "an import into Redis at %s was not finished: run paddock import "
+                             "again, which begins it anew",
+                             s->place);
+    if (half)
+        return wipe(s, e);
+    if (!is_empty(s, &empty, e))
+        return false;
+    if (!empty)
+        return fail(e, &ERR_CONFIG, "Redis at %s is not empty; nothing was changed", s->place);
+    return done(direct_command(s, e, "HSET %s importing 1", META));
+}
+
+bool store_redis_imported(struct store *store, bool whole, struct err *e)
+{
+    struct redis *s = redis_of(store);
+    if (!redis_begin(s, e))
+        return false;
+    return redis_end(s, (whole || wipe(s, e)) && on_meta(s, WHOLE, e));
+}
