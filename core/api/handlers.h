@@ -95,6 +95,8 @@ void selection_batch_post(struct request *rq);
 /* decisions.c */
 void decision_get(struct request *rq);
 void decisions_list(struct request *rq);
+/* decision_explain.c */
+void selection_explain_post(struct request *rq);
 /* routes_list.c */
 void routes_list(struct request *rq);
 void route_change(struct request *rq);

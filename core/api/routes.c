@@ -8,9 +8,9 @@
 #include "api/parameters.h"
 #include "api/run_fields.h"
 #include "api/selection_fields.h"
-#include "registry/baseline.h"
 #include "api/policy_fields.h"
 #include "registry/alert.h"
+#include "registry/baseline.h"
 #include "registry/dataset.h"
 #include "registry/flag.h"
 #include "registry/layer.h"
@@ -256,7 +256,6 @@ const struct route ROUTES[] = {
      .flags = ROUTE_NO_BODY | ROUTE_UNKEYED,
      TELLS("Alerts", "Send one event of type webhook.test, and tell what the receiver said.",
            "200 WebhookTest;404 WEBHOOK_NOT_FOUND")},
-
     {OP(GET, BASE "/flags", "flags_list", document_list), .query = FLAGS_PARAMETERS,
      .action = "read", .flags = ROUTE_NO_BODY | ROUTE_LABEL_FILTER, DOCUMENTS(FLAG_TYPE),
      TELLS("Flags", "List flags.", "200 FlagList")},
@@ -316,12 +315,15 @@ const struct route ROUTES[] = {
            "202 OutcomesTaken")},
     {OP(GET, BASE "/selection/decisions/{decision_id}", "decision_get", decision_get), READ,
      .query = READ_PARAMETERS,
-     TELLS("Selection", "What a decision's id says of it.",
-           "200 DecisionFacts;404 DECISION_NOT_FOUND")},
+     TELLS("Selection", "What a decision's id says.", "200 DecisionFacts;404 DECISION_NOT_FOUND")},
     {OP(GET, BASE "/selection/decisions", "decisions_list", decisions_list), READ,
      .query = DECISIONS_PARAMETERS,
-     TELLS("Selection", "What was decided for a unit, by routes that log it, newest first.",
-           "200 LoggedDecisionList")},
+     TELLS("Selection", "A unit's logged decisions, newest first.", "200 LoggedDecisionList")},
+    {OP(POST, BASE "/selection/explain", "selection_explain", selection_explain_post),
+     .action = "read", .flags = ROUTE_UNKEYED, .body = EXPLAIN_FIELDS,
+     TELLS("Selection", "Which model served whom at a time, and why, from the journal.",
+           "200 Explanation;404 ROUTE_NOT_FOUND,NO_CANDIDATE;503 OVERLOADED;"
+           "400 TARGETING_KEY_MISSING")},
     {OP(GET, BASE "/routes", "routes_list", routes_list), READ, .query = ROUTES_PARAMETERS,
      TELLS("Selection", "List routes, those of all registered models included.", "200 RouteList")},
     {OP(POST, BASE "/routes", "route_create", document_post), .action = "route.write", KEYED,

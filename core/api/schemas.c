@@ -39,13 +39,14 @@
     "params:" POLICY_PARAMS " status:(active|stale|broken) loaded_at:t? last_error:s? "    \
     "last_error_at:t? calls:i errors:i p99_us:n?"
 
-#define DECISION                                                                              \
-    "decision_id:s route:s? seq:i arm:s? model_id:s name:s version:s "                        \
+#define CHOICE                                                                                \
+    "arm:s? model_id:s name:s version:s "                                                     \
     "status:(development|canary|stable|deprecated|retired) endpoint:s? "                      \
     "reason:(KILLED|EXPERIMENT|FLAG|STRATEGY|ONLY_CANDIDATE|FALLBACK|CIRCUIT_OPEN|DEGRADED) " \
     "variant:s? strategy:s? propensity:n intended_model_id:s? fallback:b fallback_cause:s? "  \
-    "fallbacks:[s] shadows:[s] cached:b degraded:b expires_at:t "                             \
+    "fallbacks:[s] shadows:[s] "                                                              \
     "candidates~:[{arm:s model_id:s? share_ratio:n? score:n? parts:{*:any}? cause:s?}]"
+#define DECISION "decision_id:s route:s? seq:i " CHOICE " cached:b degraded:b expires_at:t"
 #define OFREP_SUCCESS                     \
     "key:s value:any variant:s reason:s " \
     "metadata:{flag_revision:i policy~:s policy_error~:b killed~:b}"
@@ -183,6 +184,18 @@ const struct schema SCHEMAS[] = {
      "strategy:s? propensity:n intended_model_id:s? fallback:b fallback_cause:s? degraded:b}",
      NULL},
     {"LoggedDecisionList", NULL, NULL, NULL, "LoggedDecision"},
+    {"Explanation",
+     "A selection made again from what the journal says of a time: who served, by which changes, "
+     "and "
+     "what no journal tells. `logged`: the last decision on the unit in the day before that the "
+     "route "
+     "logged.",
+     NULL,
+     "{route:s at:t seq:i unit:s? bucket~:i sentence:s decision:{" CHOICE "} "
+     "because:[{seq:i at:t action:s entity:s entity_id:s actor:" ACTOR " reason:s?}] unknown:[s] "
+     "logged:@LoggedDecision? flag:{key:s revision:i variant:s reason:s note:s? policy:s? error:s? "
+     "trace:[{*:any}]}?}",
+     NULL},
     {"OutcomesTaken",
      "What became of the scores: counted, known already, too late to be known, of "
      "no decision, of one that was made up.",
@@ -319,6 +332,7 @@ const struct member_shape MEMBER_SHAPES[] = {
 
 const struct body_name BODY_NAMES[] = {
     {MODEL_FIELDS, "Model"},
+    {EXPLAIN_FIELDS, "Explain"},
     {STATUS_FIELDS, "Status"},
     {HOLD_FIELDS, "Hold"},
     {REGISTERED_MODEL_FIELDS, "RegisteredModel"},

@@ -3,6 +3,7 @@
 #include "api/call.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
+#include "api/selection_answer.h"
 #include "api/selection_fields.h"
 #include "api/work.h"
 #include "base/json.h"
@@ -14,7 +15,6 @@
 #include "selection/selection_counts.h"
 #include "selection/selector.h"
 
-#include <math.h>
 #include <string.h>
 
 #define ANSWER_MAX (4 << 20)
@@ -138,73 +138,6 @@ static bool may(struct call *c, const struct asked *a, const char *found, struct
 
 /* ---- the answer ---- */
 
-static void put_models(struct bytes *b, const char *key, const struct model *const *list, size_t n)
-{
-    json_key(b, key);
-    bytes_char(b, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            bytes_char(b, ',');
-        json_put_string(b, list[i]->entity.id);
-    }
-    bytes_char(b, ']');
-}
-
-static void put_endpoint(struct bytes *b, struct slice endpoint)
-{
-    json_key(b, "endpoint");
-    if (endpoint.at)
-        bytes_add(b, endpoint.at, endpoint.len);
-    else
-        bytes_text(b, "null");
-}
-
-static void put_candidates(struct bytes *b, const struct selection_answer *a)
-{
-    json_key(b, "candidates");
-    bytes_char(b, '[');
-    for (size_t i = 0; i < a->candidate_count; i++) {
-        const struct selection_candidate *k = &a->candidates[i];
-        bytes_text(b, i ? ",{" : "{");
-        json_kv_string(b, "arm", k->arm);
-        json_kv_string(b, "model_id", k->model_id);
-        json_kv_number(b, "share_ratio", k->weight);
-        json_kv_number(b, "score", k->score);
-        json_kv_raw(b, "parts", k->parts);
-        json_kv_string(b, "cause", k->cause);
-        bytes_char(b, '}');
-    }
-    bytes_char(b, ']');
-}
-
-static void put_answer(struct bytes *b, const struct selection_answer *a, uint64_t seq)
-{
-    const struct model *m = a->served;
-    json_kv_string(b, "decision_id", a->decision_id);
-    json_kv_string(b, "route", a->route);
-    json_kv_int(b, "seq", (int64_t)seq);
-    json_kv_string(b, "arm", a->arm);
-    json_kv_string(b, "model_id", m->entity.id);
-    json_kv_string(b, "name", m->name);
-    json_kv_string(b, "version", m->version);
-    json_kv_string(b, "status", status_name(m->status));
-    put_endpoint(b, a->endpoint);
-    json_kv_string(b, "reason", selection_reason_name(a->reason));
-    json_kv_string(b, "variant", a->variant);
-    json_kv_string(b, "strategy", a->strategy);
-    json_kv_number(b, "propensity", a->propensity);
-    json_kv_string(b, "intended_model_id", a->intended ? a->intended->entity.id : NULL);
-    json_kv_bool(b, "fallback", a->served != a->intended);
-    json_kv_string(b, "fallback_cause", a->cause);
-    put_models(b, "fallbacks", a->fallbacks, a->fallback_count);
-    put_models(b, "shadows", a->shadows, a->shadow_count);
-    json_kv_bool(b, "cached", false);
-    json_kv_bool(b, "degraded", a->degraded);
-    json_kv_time(b, "expires_at", a->expires_at);
-    if (a->candidates)
-        put_candidates(b, a);
-}
-
 static void question_of(struct call *c, const struct asked *a, const struct view *v,
                         struct selection_question *q)
 {
@@ -245,7 +178,7 @@ static bool answer_one(struct call *c, const struct asked *a, struct bytes *out,
     if (ok) {
         note(s, c, &answer);
         bytes_char(out, '{');
-        put_answer(out, &answer, view_seq(v));
+        selection_put_answer(out, &answer, view_seq(v));
         bytes_char(out, '}');
     }
     view_leave(c->reader);
@@ -286,7 +219,7 @@ static bool answer_many(struct call *c, const struct asked *a, struct bytes *out
             selector_ask(s->selector, &q, &answer, &one) && may(c, a, answer.served->name, &one);
         if (good) {
             note(s, c, &answer);
-            put_answer(out, &answer, view_seq(v));
+            selection_put_answer(out, &answer, view_seq(v));
         } else {
             put_refusal(out, &one);
         }

@@ -47,3 +47,28 @@ const struct field SELECTION_BATCH_FIELDS[] = {
      .doc = "1 to 1,000 contexts, answered in this order."},
     {0},
 };
+
+#undef REF
+#define REF(member) offsetof(struct explain_body, member)
+
+const struct field EXPLAIN_FIELDS[] = {
+    {.name = "route",
+     .type = FIELD_STRING,
+     .flags = FIELD_REQUIRED,
+     .offset = REF(route),
+     .min = 1,
+     .max = 193,
+     .doc = "The route that was asked, as it was called then."},
+    {.name = "context",
+     .type = FIELD_OBJECT,
+     .flags = FIELD_NULLABLE,
+     .offset = REF(context),
+     .max = 262144,
+     .doc = "What was known of who asked; the route's unit is a member of it."},
+    {.name = "at",
+     .type = FIELD_TIME,
+     .flags = FIELD_REQUIRED,
+     .offset = REF(at),
+     .doc = "When that was."},
+    {0},
+};

@@ -5,6 +5,7 @@
 #include "base/field.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define SELECTION_BATCH_MAX 1000
 
@@ -16,5 +17,12 @@ struct selection_body {
 };
 extern const struct field SELECTION_FIELDS[];
 extern const struct field SELECTION_BATCH_FIELDS[];
+
+struct explain_body {
+    const char *route;
+    const char *context; /* JSON object; NULL: {} */
+    int64_t at;
+};
+extern const struct field EXPLAIN_FIELDS[];
 
 #endif

@@ -36,7 +36,7 @@ struct policy_set {
     struct policies *catalog;
     struct map *slots; /* by kind, version, name and namespace */
     uint64_t loads;
-    bool uncounted;
+    bool uncounted, files;
     struct policy_slot draft;   /* its policy is NULL: none */
     struct policy_entry nobody; /* of the draft */
 };
@@ -52,6 +52,11 @@ struct policy_set *policy_set_new(struct policies *catalog)
 void policy_set_uncounted(struct policy_set *set)
 {
     set->uncounted = true;
+}
+
+void policy_set_files(struct policy_set *set)
+{
+    set->files = true;
 }
 
 void policy_set_draft(struct policy_set *set, struct policy *draft)
@@ -185,7 +190,12 @@ bool policy_set_begin(struct policy_set *set, const struct policy_ref *ref, stru
                       struct err *e)
 {
     char key[KEY_MAX];
+    struct policy_ref file = *ref;
     uint64_t generation = policies_generation(set->catalog);
+    if (set->files && ref->version == 0) {
+        file.ns = NULL;
+        ref = &file;
+    }
     struct policy *draft = set->draft.policy;
     if (draft && policy_kind(draft) == ref->kind && strcmp(policy_name(draft), ref->name) == 0) {
         *use = (struct policy_use){

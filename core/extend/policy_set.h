@@ -11,6 +11,8 @@ struct policy_set *policy_set_new(struct policies *catalog) __attribute__((retur
 void policy_set_free(struct policy_set *set); /* NULL is allowed */
 /* For trials: what it is asked counts for nobody. */
 void policy_set_uncounted(struct policy_set *set);
+/* For questions about the past: who names no version means the file, whatever is stored now. */
+void policy_set_files(struct policy_set *set);
 /* For trials, before the first use: `draft` (taken over) is asked wherever a policy of its kind and
  * name is meant. */
 void policy_set_draft(struct policy_set *set, struct policy *draft);

@@ -132,7 +132,7 @@ static void read_unit(struct selector *s, struct deciding *d)
     d->unit_len = strlen(text);
     d->out->unit = text;
     d->out->facts.unit = decision_mark(text, d->unit_len);
-    d->bucket = bucket_of(d->r->salt, BUCKET_SPLIT, text, d->unit_len);
+    d->out->bucket = d->bucket = bucket_of(d->r->salt, BUCKET_SPLIT, text, d->unit_len);
 }
 
 /* ---- who serves ---- */

@@ -82,6 +82,7 @@ struct selection_answer {
     enum decision_log log;
     bool degraded;                                /* the store was gone */
     const char *unit;                             /* or NULL */
+    uint32_t bucket;                              /* of the unit in the route */
     const struct selection_candidate *candidates; /* with explain */
     size_t candidate_count;
 };

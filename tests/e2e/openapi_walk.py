@@ -200,6 +200,8 @@ CALLS = [
     ("selection", {}, dict(body={"type": "other"})),
     ("selection_batch", {}, dict(body={"route": "r", "contexts": [{"user": "u"}, {}]})),
     ("decision_get", {"decision_id": "$decision_id"}, {}),
+    ("selection_explain", {}, dict(body={
+        "route": "r", "context": {"user": "u"}, "at": "$now"})),
     ("decisions_list", {}, dict(query="unit=u&route=r&limit=1&from=2026-11-23T02:00:00Z")),
     ("outcomes", {}, dict(status=202, body={
         "decision_id": "x", "scores": {"reward": 1}, "at": "2026-11-23T02:00:00Z"})),
@@ -459,6 +461,7 @@ class Walk:
 
     def call(self, name, params, more):
         method, path, operation = self.operations[name]
+        self.kept["$now"] = int(time.time() * 1000)
         body, headers = self.filled(more.get("body")), more.get("headers", {})
         if body is not None and not more.get("invalid"):
             self.check_request(name, operation, body, headers)
