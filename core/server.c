@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "extend/nursery.h"
 #include "privileges.h"
 #include "server_parts.h"
 
@@ -74,6 +75,7 @@ static void stop(struct server *s)
     tls_close(s->tls);
     feed_free(s->feed);
     validation_close(s->validation);
+    nursery_free(s->nursery);
     weights_free(s->selection.weights);
     decision_keys_close(s->decision_keys);
     selection_counts_free(s->selections);

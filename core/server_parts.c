@@ -4,6 +4,7 @@
 #include "base/beside.h"
 #include "base/log.h"
 #include "engine/token_make.h"
+#include "extend/nursery.h"
 #include "selection/stored_policies.h"
 
 #include <errno.h>
@@ -232,7 +233,8 @@ bool server_open_plugins(struct server *s, struct err *e)
         snprintf(s->worker_program, sizeof s->worker_program, "paddock-worker");
         log_event(LOG_ERROR, "no_worker_program", NULL);
     }
-    s->worker = (struct worker_settings){.program = s->worker_program};
+    s->nursery = nursery_new(s->worker_program);
+    s->worker = (struct worker_settings){.program = s->worker_program, .nursery = s->nursery};
     bool bundled = beside_find(BUNDLED, s->bundled_plugins, sizeof s->bundled_plugins);
     const struct catalog_config config = {
         .data_dir = s->settings.config.data_dir,

@@ -33,6 +33,7 @@ struct server {
     struct feed *feed;
     struct deliveries *deliveries;
     struct worker_settings worker;
+    struct nursery *nursery;
     char worker_program[4096], bundled_plugins[4096];
     struct catalog *plugins;
     struct validation *validation;

@@ -43,7 +43,6 @@ static int64_t now(void)
 struct worker *worker_start(const struct worker_settings *settings, const struct test_job *job,
                             struct err *e)
 {
-    const char *argv[] = {settings->program, "--run", NULL};
     struct bytes text = BYTES_INIT(JOB_TEXT_MAX);
     struct spawned spawned;
     char nonce[NONCE_LEN + 1];
@@ -53,7 +52,7 @@ struct worker *worker_start(const struct worker_settings *settings, const struct
     random_bytes(random, sizeof random);
     hex_encode(random, sizeof random, nonce);
     if (!job_text_write(settings, job, nonce, &text, e) ||
-        !worker_spawn(argv, text.data, text.len, &spawned, e))
+        !worker_spawn_test(settings, text.data, text.len, &spawned, e))
         goto out;
     w = mem_zero(1, sizeof *w);
     w->pid = spawned.pid;

@@ -59,11 +59,15 @@ struct test_job {
     int nice; /* 0..19 */
 };
 
+struct nursery;
+
 /* How workers are run here. Texts are borrowed for the life of the workers. */
 struct worker_settings {
     const char *program;     /* paddock-worker */
     const char *user;        /* who runs plugins when we are root; NULL: "nobody" */
     const char *scratch_dir; /* private directories are made in it; NULL: /tmp */
+    struct nursery
+        *nursery; /* where tests come from (extend/nursery.h); NULL: each is started anew */
 };
 
 /* ---- The result: lives as long as the worker ---- */

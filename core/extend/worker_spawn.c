@@ -1,5 +1,7 @@
 #include "extend/worker_spawn.h"
 
+#include "extend/nursery.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -83,7 +85,7 @@ static void make_environment(char *env[N_FIXED + N_PASSED_ON + 1], char texts[N_
 
 /* posix_spawn() shares our memory until the new program starts, so it costs the same however large
  * the server is. */
-static int spawn(const char *const *argv, int input, int log, int report, pid_t *pid)
+int worker_exec(const char *const *argv, const struct worker_ends *ends, pid_t *pid)
 {
     char *env[N_FIXED + N_PASSED_ON + 1], texts[N_PASSED_ON][1024];
     posix_spawn_file_actions_t actions;
@@ -99,10 +101,10 @@ static int spawn(const char *const *argv, int input, int log, int report, pid_t 
     rc = posix_spawnattr_init(&attr);
     if (rc)
         goto out;
-    if ((rc = posix_spawn_file_actions_adddup2(&actions, input, 0)) == 0 &&
-        (rc = posix_spawn_file_actions_adddup2(&actions, log, 1)) == 0 &&
-        (rc = posix_spawn_file_actions_adddup2(&actions, log, 2)) == 0 &&
-        (rc = posix_spawn_file_actions_adddup2(&actions, report, 3)) == 0 &&
+    if ((rc = posix_spawn_file_actions_adddup2(&actions, ends->input, 0)) == 0 &&
+        (rc = posix_spawn_file_actions_adddup2(&actions, ends->log, 1)) == 0 &&
+        (rc = posix_spawn_file_actions_adddup2(&actions, ends->log, 2)) == 0 &&
+        (rc = posix_spawn_file_actions_adddup2(&actions, ends->report, 3)) == 0 &&
         (rc = posix_spawn_file_actions_addclosefrom_np(&actions, 4)) == 0 &&
         (rc = posix_spawnattr_setsigdefault(&attr, &all)) == 0 &&
         (rc = posix_spawnattr_setsigmask(&attr, &blocked)) == 0 &&
@@ -116,18 +118,23 @@ out:
     return rc;
 }
 
-/* With `input` as descriptor 0, which is closed here in any case. */
-static bool spawn_with(const char *const *argv, int input, struct spawned *out, struct err *e)
+/* With `input` as descriptor 0, which is closed here in any case. `nursery`: NULL, or asked first.
+ */
+static bool spawn_with(const char *const *argv, struct nursery *nursery, int input,
+                       struct spawned *out, struct err *e)
 {
     int log[2] = {-1, -1}, report[2] = {-1, -1}, rc;
     bool ok = false;
     if (!make_pipe(log, e) || !make_pipe(report, e))
         goto out;
-    rc = spawn(argv, input, log[1], report[1], &out->pid);
-    errno = rc;
-    if (rc) {
-        fail_errno(e, &ERR_INTERNAL, "%s could not be started", argv[0]);
-        goto out;
+    const struct worker_ends ends = {.input = input, .log = log[1], .report = report[1]};
+    if (!nursery || !nursery_fork(nursery, &ends, &out->pid)) {
+        rc = worker_exec(argv, &ends, &out->pid);
+        errno = rc;
+        if (rc) {
+            fail_errno(e, &ERR_INTERNAL, "%s could not be started", argv[0]);
+            goto out;
+        }
     }
     out->report_fd = report[0];
     out->log_fd = log[0];
@@ -142,15 +149,28 @@ out:
     return ok;
 }
 
-bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
-                  struct err *e)
+static bool spawn_told(const char *const *argv, struct nursery *nursery, const void *input,
+                       size_t len, struct spawned *out, struct err *e)
 {
     int job = -1;
     out->input_fd = -1;
     if (make_input(input, len, &job, e))
-        return spawn_with(argv, job, out, e);
+        return spawn_with(argv, nursery, job, out, e);
     close_fd(&job);
     return false;
+}
+
+bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
+                  struct err *e)
+{
+    return spawn_told(argv, NULL, input, len, out, e);
+}
+
+bool worker_spawn_test(const struct worker_settings *settings, const void *job, size_t len,
+                       struct spawned *out, struct err *e)
+{
+    const char *argv[] = {settings->program, "--run", NULL};
+    return spawn_told(argv, settings->nursery, job, len, out, e);
 }
 
 bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err *e)
@@ -161,7 +181,7 @@ bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err
     if (!raise_fd(&ends[0]) || !raise_fd(&ends[1])) {
         fail_errno(e, &ERR_BUSY, "no descriptor for a worker");
         close_fd(&ends[1]);
-    } else if (spawn_with(argv, ends[1], out, e)) {
+    } else if (spawn_with(argv, NULL, ends[1], out, e)) {
         out->input_fd = ends[0];
         return true;
     }

@@ -3,6 +3,7 @@
 #define PADDOCK_EXTEND_WORKER_SPAWN_H
 
 #include "base/err.h"
+#include "extend/worker_process.h"
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -19,7 +20,21 @@ struct spawned {
 bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
                   struct err *e) MUST_CHECK;
 
+/* The same for one test, whose job is the input: from the nursery if the settings name one and it
+ * can, else by starting the program. */
+bool worker_spawn_test(const struct worker_settings *settings, const void *job, size_t len,
+                       struct spawned *out, struct err *e) MUST_CHECK;
+
 /* The same with a descriptor 0 that goes on being written to. */
 bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err *e) MUST_CHECK;
+
+/* What becomes descriptor 0, 1 and 2, 3 of a worker; each above 3. */
+struct worker_ends {
+    int input, log, report;
+};
+
+/* Only the start of the program with these ends, which stay the caller's. Returns 0 or an error
+ * number. */
+int worker_exec(const char *const *argv, const struct worker_ends *ends, pid_t *pid) MUST_CHECK;
 
 #endif

@@ -121,6 +121,20 @@ static bool prepare(struct stage *s, struct err *e)
 
 /* ---- the second stage's first steps ---- */
 
+/* Where the scheduler groups by session, being nice counts within the session only, and the second
+ * stage has one of its own: then the session must be nice. What cannot be is left out. */
+static void be_nice(int nice)
+{
+    char text[16];
+    int len = snprintf(text, sizeof text, "%d", nice);
+    setpriority(PRIO_PROCESS, 0, nice);
+    int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, text, (size_t)len) != len)
+        errno = 0; /* an unprivileged user may do it ten times a second */
+    if (fd >= 0)
+        close(fd);
+}
+
 static _Noreturn void become_second(struct stage *s)
 {
     struct err e;
@@ -137,7 +151,7 @@ static _Noreturn void become_second(struct stage *s)
     close(s->signals);
     close(s->relay.in);
     report_open(report, s->nonce);
-    setpriority(PRIO_PROCESS, 0, s->job.nice);
+    be_nice(s->job.nice);
     sigprocmask(SIG_SETMASK, &none, NULL);
     bool ok = confine_self(&s->confine, &e);
     if (ok && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != s->self))

@@ -7,7 +7,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -107,25 +106,15 @@ static bool check_entry(const paddock_plugin *p, struct err *e)
     return load_check_operations(p, e) && plugin_fields_valid(p->config, e);
 }
 
-/* Where the object lies: what a crash's address is compared with. */
-static int find_range(struct dl_phdr_info *info, size_t size, void *arg)
+/* Where the object lies: what a crash's address is compared with. (dl_iterate_phdr() would touch a
+ * page of each library that is loaded.) */
+static void find_range(struct loaded *out)
 {
-    struct loaded *out = arg;
-    (void)size;
-    uintptr_t at = (uintptr_t)out->plugin, begin = UINTPTR_MAX, end = 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        if (info->dlpi_phdr[i].p_type != PT_LOAD)
-            continue;
-        uintptr_t from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-        uintptr_t to = from + info->dlpi_phdr[i].p_memsz;
-        begin = from < begin ? from : begin;
-        end = to > end ? to : end;
-    }
-    if (at < begin || at >= end)
-        return 0;
-    out->begin = begin;
-    out->end = end;
-    return 1;
+    struct dl_find_object found;
+    if (_dl_find_object((void *)(uintptr_t)out->plugin, &found) != 0)
+        return;
+    out->begin = (uintptr_t)found.dlfo_map_start;
+    out->end = (uintptr_t)found.dlfo_map_end;
 }
 
 bool load_plugin(int fd, const char *name, const char *sha256, struct loaded *out, struct err *e)
@@ -148,7 +137,7 @@ bool load_plugin(int fd, const char *name, const char *sha256, struct loaded *ou
     out->plugin = dlsym(object, "paddock_plugin_entry");
     if (!out->plugin)
         return fail(e, &ERR_INVALID, "%s does not export paddock_plugin_entry", name);
-    (void)dl_iterate_phdr(find_range, out);
+    find_range(out);
     if (!check_entry(out->plugin, &why))
         return fail(e, &ERR_INVALID, "%s: %s", name, why.detail);
     return true;

@@ -2,6 +2,7 @@
 #include "worker/describe.h"
 #include "worker/first_stage.h"
 #include "worker/inspect.h"
+#include "worker/nursery.h"
 #include "worker/strategy_serve.h"
 #include "worker/try.h"
 
@@ -81,6 +82,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--run") == 0)
         return first_stage();
+    if (argc == 2 && strcmp(argv[1], "--nursery") == 0)
+        _exit(nursery_serve());
     if ((argc == 3 || argc == 4) && strcmp(argv[1], "--describe-to-3") == 0)
         _exit(describe(argv[2], argc == 4 ? argv[3] : NULL, 3));
     if (argc == 3 && strcmp(argv[1], "--describe") == 0)

@@ -1,12 +1,14 @@
-/* What a test costs beside its own work: worker WORKER PLUGIN [RUNTIME] [COUNT] [PARALLEL].
+/* What a test costs beside its own work:
+ * worker WORKER PLUGIN [RUNTIME] [COUNT] [PARALLEL] [anew]
  *
  * Runs the plugin COUNT times (200), PARALLEL at once (1), and prints the milliseconds from
  * worker_start() to the result, the processor time of the worker, and beside them what a process
- * that does nothing (/bin/true) takes here. With RUNTIME (a plugin, or
- * "-" for none) its model has that runtime, with the description in the environment variable
- * RUNTIME_CONFIG. */
+ * that does nothing (/bin/true) takes here. Workers come from the nursery, as in the server, or
+ * with "anew" each is started by itself. With RUNTIME (a plugin, or "-" for none) its model has
+ * that runtime, with the description in the environment variable RUNTIME_CONFIG. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "extend/nursery.h"
 #include "extend/worker_process.h"
 
 #include <poll.h>
@@ -99,14 +101,16 @@ static double cost_of_a_process(void)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: worker WORKER PLUGIN [RUNTIME|-] [COUNT] [PARALLEL]\n");
+        fprintf(stderr, "usage: worker WORKER PLUGIN [RUNTIME|-] [COUNT] [PARALLEL] [anew]\n");
         return 2;
     }
     const char *config = getenv("RUNTIME_CONFIG");
     bool runtime = argc > 3 && strcmp(argv[3], "-") != 0;
     size_t count = argc > 4 ? strtoul(argv[4], NULL, 10) : 200;
     size_t parallel = argc > 5 ? strtoul(argv[5], NULL, 10) : 1;
-    struct worker_settings settings = {.program = argv[1]};
+    bool anew = argc > 6 && strcmp(argv[6], "anew") == 0;
+    struct worker_settings settings = {.program = argv[1],
+                                       .nursery = anew ? NULL : nursery_new(argv[1])};
     struct test_job job = {.plugin_file = argv[2],
                            .subject = {.model_id = "m:1",
                                        .name = "m",
@@ -128,5 +132,6 @@ int main(int argc, char **argv)
            count, parallel, totals[count / 2], totals[count * 9 / 10], totals[count * 99 / 100],
            (double)count / seconds, cpu / (double)count, before);
     free(totals);
+    nursery_free(settings.nursery);
     return 0;
 }

@@ -1,107 +1,26 @@
 /* paddock-worker as the host sees it: every way in which a test can end, told apart, and nothing
- * left behind: no process, no directory. */
+ * left behind: no process, no directory. All of it twice: started anew, and from the nursery. */
 #include <paddock/plugin.h> /* before cmocka, which has macros of common names */
 
 #include "support/unit.h"
 #include "support/worker.h"
+#include "support/worker_case.h"
 #include "base/clock.h"
-#include "extend/worker_process.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char scratch[256];
-
-/* ---- is anything left? ---- */
-
-/* This process is a subreaper: whoever escaped from a worker would be our child by now. */
-static void assert_no_children(void)
-{
-    errno = 0;
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    assert_int_equal(errno, ECHILD);
-}
-
-static size_t directories_left(void)
-{
-    size_t found = 0;
-    DIR *dir = opendir(scratch);
-    assert_non_null(dir);
-    for (struct dirent *entry; (entry = readdir(dir));)
-        found += entry->d_name[0] != '.';
-    closedir(dir);
-    return found;
-}
-
-static void assert_nothing_left(void)
-{
-    assert_no_children();
-    assert_int_equal(directories_left(), 0);
-}
-
-/* Does each run get a user of its own here? */
-static bool has_own_users(void)
-{
-    unsigned inside = 1, outside, count = 0;
-    FILE *map = fopen("/proc/self/uid_map", "r");
-    if (map && fscanf(map, "%u %u %u", &inside, &outside, &count) != 3)
-        count = 0;
-    if (map)
-        fclose(map);
-    return geteuid() == 0 && inside == 0 && count > 0x7fffffffu;
-}
-
-/* ---- running one ---- */
-
-static struct worker *run_job(const struct test_job *job)
-{
-    struct worker_settings settings = {.program = test_worker_program(), .scratch_dir = scratch};
-    struct err e;
-    struct worker *w = worker_run(&settings, job, &e);
-    if (!w)
-        fail_msg("%s", e.detail);
-    assert_nothing_left();
-    return w;
-}
-
-static struct worker *run_plugin(const char *name, int64_t timeout_ms)
-{
-    char path[4096];
-    struct test_job job = {.plugin_file = test_plugin(name, path, sizeof path),
-                           .test_id = "t1",
-                           .name = name,
-                           .subject = {.model_id = "m:1", .name = "m", .version = "1"},
-                           .seed = 42,
-                           .timeout_ms = timeout_ms};
-    return run_job(&job);
-}
-
-static void expect(const char *plugin, int64_t timeout_ms, enum worker_status status,
-                   const char *part)
-{
-    struct worker *w = run_plugin(plugin, timeout_ms);
-    const struct worker_result *r = worker_result(w);
-    if (r->status != status || !strstr(r->message, part))
-        fail_msg("%s: %s: %s (wanted %s: %s)\n%s", plugin, WORKER_STATUS_NAMES[r->status],
-                 r->message, WORKER_STATUS_NAMES[status], part, r->log);
-    worker_free(w);
-}
 
 /* ---- good ones ---- */
 
 static void a_test_passes(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("good_nothing", 10000);
+    struct worker *w = worker_case_run("good_nothing", 10000);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_PASSED);
     assert_string_equal(r->plugin_id, "test.nothing");
@@ -123,7 +42,7 @@ static void everything_the_host_offers(void **state)
 {
     (void)state;
     char path[4096], runtime[4096], csv[300];
-    snprintf(csv, sizeof csv, "%s.csv", scratch);
+    snprintf(csv, sizeof csv, "%s.csv", worker_case_dir);
     put_file(csv, "a,b,y\n1,2,0\n,4,1\n5,6,1\n");
     const struct job_dataset data[] = {{.name = "holdout", .path = csv, .label = "y"}};
     test_plugin("good_runtime", runtime, sizeof runtime);
@@ -151,7 +70,7 @@ static void everything_the_host_offers(void **state)
         .seed = 42,
         .timeout_ms = 60000,
     };
-    struct worker *w = run_job(&job);
+    struct worker *w = worker_case_job(&job);
     const struct worker_result *r = worker_result(w);
     for (size_t i = 0; i < r->n_checks; i++)
         if (!r->checks[i].ok && !r->checks[i].warn)
@@ -185,7 +104,7 @@ static void everything_the_host_offers(void **state)
 static void crashes_name_their_signal(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("misbehave_segv", 10000);
+    struct worker *w = worker_case_run("misbehave_segv", 10000);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_CRASHED);
     assert_int_equal(r->signal, SIGSEGV);
@@ -194,37 +113,38 @@ static void crashes_name_their_signal(void **state)
     assert_non_null(strstr(r->message, "in the plugin at offset"));
     assert_int_equal(r->n_checks, 1); /* what had been reported is kept */
     worker_free(w);
-    expect("misbehave_abort", 10000, WORKER_CRASHED, "SIGABRT");
-    expect("misbehave_stack", 10000, WORKER_CRASHED, "SIGSEGV");
-    expect("misbehave_constructor", 10000, WORKER_CRASHED, "SIGSEGV while it was loaded");
+    worker_case_expect("misbehave_abort", 10000, WORKER_CRASHED, "SIGABRT");
+    worker_case_expect("misbehave_stack", 10000, WORKER_CRASHED, "SIGSEGV");
+    worker_case_expect("misbehave_constructor", 10000, WORKER_CRASHED,
+                       "SIGSEGV while it was loaded");
 }
 
 static void deadlines_hold(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("misbehave_loop", 2000);
+    struct worker *w = worker_case_run("misbehave_loop", 2000);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_TIMEOUT);
     assert_string_equal(r->message, "it was not over after 2000 ms");
     assert_int_equal(r->n_checks, 1);
     assert_true(r->duration_ms >= 2000);
     worker_free(w);
-    expect("misbehave_sigterm", 200, WORKER_TIMEOUT, "200 ms");
+    worker_case_expect("misbehave_sigterm", 200, WORKER_TIMEOUT, "200 ms");
 }
 
 static void a_fork_bomb_is_over_at_the_deadline(void **state)
 {
     (void)state;
     unsigned left_behind = 0, ms = 500; /* a busy machine may need longer to begin */
-    for (; ms <= 32000 && left_behind == 0 && (ms == 500 || has_own_users()); ms *= 4) {
-        struct worker *w = run_plugin("misbehave_forkbomb", ms);
+    for (; ms <= 32000 && left_behind == 0 && (ms == 500 || worker_case_own_users()); ms *= 4) {
+        struct worker *w = worker_case_run("misbehave_forkbomb", ms);
         assert_int_equal(worker_result(w)->status, WORKER_TIMEOUT);
         left_behind = (unsigned)worker_result(w)->left_behind;
         worker_free(w);
     }
-    if (has_own_users())
+    if (worker_case_own_users())
         assert_in_range(left_behind, 1, 200); /* held by the limit of 128 */
-    expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
 }
 
 static void memory_is_limited(void **state)
@@ -237,7 +157,7 @@ static void memory_is_limited(void **state)
                            .subject = {.model_id = "m:1", .name = "m", .version = "1"},
                            .limits = {.memory_bytes = 256 << 20},
                            .timeout_ms = 60000};
-    struct worker *w = run_job(&job);
+    struct worker *w = worker_case_job(&job);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_CRASHED);
     assert_int_equal(r->signal, SIGKILL);
@@ -250,7 +170,7 @@ static void memory_is_limited(void **state)
 static void memory_at_once_is_refused(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("misbehave_memory_at_once", 60000);
+    struct worker *w = worker_case_run("misbehave_memory_at_once", 60000);
     const struct worker_result *r = worker_result(w);
     /* Under AddressSanitizer address space is not limited, and the use is seen instead. */
     bool refused = strstr(r->message, "SIGSEGV: address 0x0");
@@ -263,12 +183,12 @@ static void memory_at_once_is_refused(void **state)
 static void lies_are_no_verdict(void **state)
 {
     (void)state;
-    expect("misbehave_exit", 10000, WORKER_ERROR,
-           "ended itself with exit status 0 before the test");
-    expect("misbehave_rubbish", 10000, WORKER_ERROR, "to descriptor 3");
-    expect("misbehave_close", 10000, WORKER_ERROR, "closed the descriptor");
-    expect("misbehave_host", 10000, WORKER_ERROR,
-           "uses the host wrongly: the name of a measurement");
+    worker_case_expect("misbehave_exit", 10000, WORKER_ERROR,
+                       "ended itself with exit status 0 before the test");
+    worker_case_expect("misbehave_rubbish", 10000, WORKER_ERROR, "to descriptor 3");
+    worker_case_expect("misbehave_close", 10000, WORKER_ERROR, "closed the descriptor");
+    worker_case_expect("misbehave_host", 10000, WORKER_ERROR,
+                       "uses the host wrongly: the name of a measurement");
 }
 
 static void the_disk_is_limited(void **state)
@@ -281,7 +201,7 @@ static void the_disk_is_limited(void **state)
                            .subject = {.model_id = "m:1", .name = "m", .version = "1"},
                            .limits = {.scratch_bytes = 16 << 20},
                            .timeout_ms = 60000};
-    struct worker *w = run_job(&job);
+    struct worker *w = worker_case_job(&job);
     const struct worker_result *r = worker_result(w);
     /* Either the memory disk has said no, or what was written has been seen. */
     bool refused = r->status == WORKER_FAILED && strstr(r->message, "inside");
@@ -294,7 +214,7 @@ static void the_disk_is_limited(void **state)
 static void nobody_stays_behind(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("misbehave_grandchild", 10000);
+    struct worker *w = worker_case_run("misbehave_grandchild", 10000);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_PASSED);
     assert_int_equal(r->left_behind, 3);
@@ -304,15 +224,15 @@ static void nobody_stays_behind(void **state)
 static void nobody_else_is_killed(void **state)
 {
     (void)state;
-    if (!has_own_users())
+    if (!worker_case_own_users())
         skip(); /* it would kill us */
-    expect("misbehave_killall", 10000, WORKER_PASSED, "1 checks");
+    worker_case_expect("misbehave_killall", 10000, WORKER_PASSED, "1 checks");
 }
 
 static void the_log_keeps_its_end(void **state)
 {
     (void)state;
-    struct worker *w = run_plugin("misbehave_flood", 300);
+    struct worker *w = worker_case_run("misbehave_flood", 300);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_PASSED);
     assert_int_equal(r->log_len, 65536);
@@ -324,7 +244,7 @@ static void the_log_keeps_its_end(void **state)
 
 static void expect_error(struct test_job *job, const char *part)
 {
-    struct worker *w = run_job(job);
+    struct worker *w = worker_case_job(job);
     const struct worker_result *r = worker_result(w);
     if (r->status != WORKER_ERROR || !strstr(r->message, part))
         fail_msg("%s: %s (wanted: %s)", WORKER_STATUS_NAMES[r->status], r->message, part);
@@ -369,18 +289,17 @@ static void impossible_jobs_say_why(void **state)
 static void bad_jobs_are_refused(void **state)
 {
     (void)state;
-    struct worker_settings settings = {.program = test_worker_program(), .scratch_dir = scratch};
+    struct worker_settings absent = {.program = "/nonexistent", .scratch_dir = worker_case_dir};
     struct test_job job = {.plugin_file = "/x.so", .timeout_ms = 0};
     struct err e;
-    assert_null(worker_run(&settings, &job, &e));
+    assert_null(worker_run(&worker_case, &job, &e));
     assert_ptr_equal(e.kind, &ERR_INVALID);
     job.timeout_ms = 1000;
     job.config = "[]";
-    assert_null(worker_run(&settings, &job, &e));
+    assert_null(worker_run(&worker_case, &job, &e));
     assert_ptr_equal(e.kind, &ERR_INVALID);
     job.config = NULL;
-    settings.program = "/nonexistent";
-    assert_null(worker_run(&settings, &job, &e));
+    assert_null(worker_run(&absent, &job, &e));
     assert_ptr_equal(e.kind, &ERR_INTERNAL);
 }
 
@@ -390,12 +309,11 @@ static void a_run_is_cancelled(void **state)
 {
     (void)state;
     char path[4096];
-    struct worker_settings settings = {.program = test_worker_program(), .scratch_dir = scratch};
     struct test_job job = {.plugin_file = test_plugin("misbehave_sigterm", path, sizeof path),
                            .subject = {.model_id = "m:1", .name = "m", .version = "1"},
                            .timeout_ms = 60000};
     struct err e;
-    struct worker *w = worker_start(&settings, &job, &e);
+    struct worker *w = worker_start(&worker_case, &job, &e);
     assert_non_null(w);
     usleep(50000);
     worker_cancel(w);
@@ -407,11 +325,11 @@ static void a_run_is_cancelled(void **state)
     assert_true(worker_result(w)->cancelled);
     assert_string_equal(worker_result(w)->message, "cancelled");
     worker_free(w);
-    assert_nothing_left();
-    w = worker_start(&settings, &job, &e); /* freed while it runs */
+    worker_case_nothing_left();
+    w = worker_start(&worker_case, &job, &e); /* freed while it runs */
     assert_non_null(w);
     worker_free(w);
-    assert_nothing_left();
+    worker_case_nothing_left();
 }
 
 /* The host is killed in the middle of a run: the worker notices, and cleans up as ever. */
@@ -421,12 +339,14 @@ static void a_worker_outlives_no_host(void **state)
     pid_t host = fork();
     if (host == 0) {
         char path[4096];
-        struct worker_settings settings = {.program = test_worker_program(),
-                                           .scratch_dir = scratch};
+        struct worker_settings its = {.program = test_worker_program(),
+                                      .scratch_dir = worker_case_dir};
         struct test_job job = {.plugin_file = test_plugin("misbehave_sigterm", path, sizeof path),
                                .subject = {.model_id = "m:1", .name = "m", .version = "1"},
                                .timeout_ms = 60000};
-        if (!worker_start(&settings, &job, NULL))
+        if (worker_case.nursery)
+            its.nursery = nursery_new(its.program);
+        if (!worker_start(&its, &job, NULL))
             _exit(1);
         usleep(50000);
         kill(getpid(), SIGKILL);
@@ -434,67 +354,47 @@ static void a_worker_outlives_no_host(void **state)
     int status;
     assert_int_equal(waitpid(host, &status, 0), host);
     assert_true(WIFSIGNALED(status));
-    assert_true(waitpid(-1, &status, 0) > 0); /* the first stage, inherited by us */
-    assert_true(WIFEXITED(status));
-    assert_nothing_left();
+    do { /* the first stage and the nursery, inherited by us */
+        assert_true(waitpid(-1, &status, 0) > 0);
+        assert_true(WIFEXITED(status));
+    } while (worker_case_children() > 0);
+    worker_case_nothing_left();
 }
 
 static void files_describe_themselves(void **state)
 {
     (void)state;
     char path[4096];
-    struct worker_settings settings = {.program = test_worker_program(), .scratch_dir = scratch};
     struct arena *a = arena_new(1 << 20);
     struct err e;
     const char *text =
-        worker_describe(&settings, test_plugin("good_everything", path, sizeof path), a, &e);
+        worker_describe(&worker_case, test_plugin("good_everything", path, sizeof path), a, &e);
     assert_non_null(text);
     assert_non_null(strstr(text, "\"kind\":\"test\",\"id\":\"test.everything\""));
     assert_non_null(strstr(text, "\"additionalProperties\":false"));
-    assert_null(
-        worker_describe(&settings, test_plugin("misbehave_constructor", path, sizeof path), a, &e));
+    assert_null(worker_describe(&worker_case,
+                                test_plugin("misbehave_constructor", path, sizeof path), a, &e));
     assert_non_null(strstr(e.detail, "SIGSEGV"));
-    assert_null(worker_describe(&settings, "/etc/passwd", a, &e));
+    assert_null(worker_describe(&worker_case, "/etc/passwd", a, &e));
     assert_non_null(strstr(e.detail, "invalid ELF header"));
     arena_free(a);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(scratch, sizeof scratch, "/tmp/paddock-worker-XXXXXX");
-    return mkdtemp(scratch) && chmod(scratch, 0755) == 0 &&
-                   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-               ? 0
-               : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return rmdir(scratch);
-}
+#define IN_ANY_CASE                                                                         \
+    cmocka_unit_test(a_test_passes), cmocka_unit_test(everything_the_host_offers),          \
+        cmocka_unit_test(crashes_name_their_signal), cmocka_unit_test(deadlines_hold),      \
+        cmocka_unit_test(a_fork_bomb_is_over_at_the_deadline),                              \
+        cmocka_unit_test(memory_is_limited), cmocka_unit_test(memory_at_once_is_refused),   \
+        cmocka_unit_test(lies_are_no_verdict), cmocka_unit_test(the_disk_is_limited),       \
+        cmocka_unit_test(nobody_stays_behind), cmocka_unit_test(nobody_else_is_killed),     \
+        cmocka_unit_test(the_log_keeps_its_end), cmocka_unit_test(impossible_jobs_say_why), \
+        cmocka_unit_test(bad_jobs_are_refused), cmocka_unit_test(a_run_is_cancelled),       \
+        cmocka_unit_test(a_worker_outlives_no_host)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_test_passes),
-        cmocka_unit_test(everything_the_host_offers),
-        cmocka_unit_test(crashes_name_their_signal),
-        cmocka_unit_test(deadlines_hold),
-        cmocka_unit_test(a_fork_bomb_is_over_at_the_deadline),
-        cmocka_unit_test(memory_is_limited),
-        cmocka_unit_test(memory_at_once_is_refused),
-        cmocka_unit_test(lies_are_no_verdict),
-        cmocka_unit_test(the_disk_is_limited),
-        cmocka_unit_test(nobody_stays_behind),
-        cmocka_unit_test(nobody_else_is_killed),
-        cmocka_unit_test(the_log_keeps_its_end),
-        cmocka_unit_test(impossible_jobs_say_why),
-        cmocka_unit_test(bad_jobs_are_refused),
-        cmocka_unit_test(a_run_is_cancelled),
-        cmocka_unit_test(a_worker_outlives_no_host),
-        cmocka_unit_test(files_describe_themselves),
-    };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest anew[] = {IN_ANY_CASE, cmocka_unit_test(files_describe_themselves)};
+    const struct CMUnitTest nursery[] = {IN_ANY_CASE};
+    int failed = cmocka_run_group_tests(anew, worker_case_anew, worker_case_end);
+    return failed + cmocka_run_group_tests(nursery, worker_case_from_nursery, worker_case_end);
 }

@@ -1,0 +1,132 @@
+#include "support/worker_case.h"
+
+#include "support/unit.h"
+#include "support/worker.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+char worker_case_dir[256];
+struct worker_settings worker_case;
+
+/* ---- is anything left? ---- */
+
+/* This process is a subreaper: whoever escaped from a worker would be our child by now. Whoever
+ * needs a wait is none of ours, and the nursery is the only one that lives. */
+size_t worker_case_children(void)
+{
+    pid_t nursery = worker_case.nursery ? nursery_pid(worker_case.nursery) : 0, child = 0;
+    size_t found = 0;
+    FILE *children = fopen("/proc/thread-self/children", "r");
+    while (children && fscanf(children, "%d", &child) == 1)
+        found += child != nursery;
+    if (children)
+        fclose(children);
+    return found;
+}
+
+static void assert_no_children(void)
+{
+    pid_t any = waitpid(-1, NULL, WNOHANG);
+    assert_true(any == 0 || (any == -1 && errno == ECHILD));
+    assert_int_equal(worker_case_children(), 0);
+}
+
+static size_t directories_left(void)
+{
+    size_t found = 0;
+    DIR *dir = opendir(worker_case_dir);
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        found += entry->d_name[0] != '.';
+    closedir(dir);
+    return found;
+}
+
+void worker_case_nothing_left(void)
+{
+    assert_no_children();
+    assert_int_equal(directories_left(), 0);
+}
+
+/* Does each run get a user of its own here? */
+bool worker_case_own_users(void)
+{
+    unsigned inside = 1, outside, count = 0;
+    FILE *map = fopen("/proc/self/uid_map", "r");
+    if (map && fscanf(map, "%u %u %u", &inside, &outside, &count) != 3)
+        count = 0;
+    if (map)
+        fclose(map);
+    return geteuid() == 0 && inside == 0 && count > 0x7fffffffu;
+}
+
+/* ---- running one ---- */
+
+struct worker *worker_case_job(const struct test_job *job)
+{
+    struct err e;
+    struct worker *w = worker_run(&worker_case, job, &e);
+    if (!w)
+        fail_msg("%s", e.detail);
+    worker_case_nothing_left();
+    return w;
+}
+
+struct worker *worker_case_run(const char *name, int64_t timeout_ms)
+{
+    char path[4096];
+    struct test_job job = {.plugin_file = test_plugin(name, path, sizeof path),
+                           .test_id = "t1",
+                           .name = name,
+                           .subject = {.model_id = "m:1", .name = "m", .version = "1"},
+                           .seed = 42,
+                           .timeout_ms = timeout_ms};
+    return worker_case_job(&job);
+}
+
+void worker_case_expect(const char *plugin, int64_t timeout_ms, enum worker_status status,
+                        const char *part)
+{
+    struct worker *w = worker_case_run(plugin, timeout_ms);
+    const struct worker_result *r = worker_result(w);
+    if (r->status != status || !strstr(r->message, part))
+        fail_msg("%s: %s: %s (wanted %s: %s)\n%s", plugin, WORKER_STATUS_NAMES[r->status],
+                 r->message, WORKER_STATUS_NAMES[status], part, r->log);
+    worker_free(w);
+}
+
+int worker_case_anew(void **state)
+{
+    (void)state;
+    worker_case =
+        (struct worker_settings){.program = test_worker_program(), .scratch_dir = worker_case_dir};
+    snprintf(worker_case_dir, sizeof worker_case_dir, "/tmp/paddock-worker-XXXXXX");
+    return mkdtemp(worker_case_dir) && chmod(worker_case_dir, 0755) == 0 &&
+                   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+               ? 0
+               : -1;
+}
+
+int worker_case_from_nursery(void **state)
+{
+    if (worker_case_anew(state) != 0)
+        return -1;
+    worker_case.nursery = nursery_new(worker_case.program);
+    return 0;
+}
+
+int worker_case_end(void **state)
+{
+    (void)state;
+    nursery_free(worker_case.nursery);
+    worker_case.nursery = NULL;
+    return worker_case_children() == 0 ? rmdir(worker_case_dir) : -1;
+}

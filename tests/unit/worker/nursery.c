@@ -1,0 +1,115 @@
+/* The nursery: tests come from it, share nothing, and outlive it. (That each ends as it would
+ * without one is in run.c.) */
+#include "support/unit.h"
+#include "support/worker.h"
+#include "support/worker_case.h"
+#include "base/clock.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+/* There is none in builds with ThreadSanitizer. */
+static pid_t need_nursery(void)
+{
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    pid_t pid = nursery_pid(worker_case.nursery);
+    if (!pid)
+        skip();
+    return pid;
+}
+
+static void tests_come_from_the_nursery(void **state)
+{
+    (void)state;
+    pid_t nursery = need_nursery();
+    worker_case_expect("misbehave_segv", 10000, WORKER_CRASHED, "SIGSEGV");
+    assert_int_equal(nursery_pid(worker_case.nursery), nursery);
+}
+
+static struct worker *start_plugin(const char *name, int64_t timeout_ms)
+{
+    char path[4096];
+    struct test_job job = {.plugin_file = test_plugin(name, path, sizeof path),
+                           .subject = {.model_id = "m:1", .name = "m", .version = "1"},
+                           .timeout_ms = timeout_ms};
+    struct err e;
+    struct worker *w = worker_start(&worker_case, &job, &e);
+    if (!w)
+        fail_msg("%s", e.detail);
+    return w;
+}
+
+static void finish(struct worker *w)
+{
+    while (!worker_done(w)) {
+        usleep(1000);
+        worker_feed(w, clock_mono_ns(&CLOCK_SYSTEM));
+    }
+}
+
+/* If one held what belongs to another, the other would not end. */
+static void siblings_share_nothing(void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    struct worker *first = start_plugin("misbehave_sigterm", 60000), *all[N];
+    for (size_t i = 0; i < N; i++)
+        all[i] = start_plugin("good_nothing", 60000);
+    for (size_t i = 0; i < N; i++) {
+        finish(all[i]);
+        assert_int_equal(worker_result(all[i])->status, WORKER_PASSED);
+        worker_free(all[i]);
+    }
+    assert_false(worker_done(first));
+    worker_cancel(first);
+    finish(first);
+    assert_true(worker_result(first)->cancelled);
+    worker_free(first);
+    worker_case_nothing_left();
+}
+
+static void a_nursery_that_dies_harms_nobody(void **state)
+{
+    (void)state;
+    pid_t nursery = need_nursery();
+    struct worker *w = start_plugin("misbehave_loop", 500);
+    kill(nursery, SIGKILL);
+    finish(w);
+    assert_int_equal(worker_result(w)->status, WORKER_TIMEOUT);
+    worker_free(w);
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks"); /* without one */
+    assert_int_equal(nursery_pid(worker_case.nursery), 0);
+    for (int i = 0; i < 6000 && !nursery_pid(worker_case.nursery); i++) {
+        usleep(10000);
+        if (i % 20 == 0)
+            worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    }
+    assert_int_not_equal(nursery_pid(worker_case.nursery), 0);
+}
+
+static void from_nowhere_no_nursery_comes(void **state)
+{
+    (void)state;
+    struct nursery *n = nursery_new("/nonexistent/paddock-worker");
+    const struct worker_ends ends = {.input = 10, .log = 11, .report = 12};
+    pid_t pid;
+    assert_false(nursery_fork(n, &ends, &pid));
+    assert_int_equal(nursery_pid(n), 0);
+    nursery_free(n);
+    n = nursery_new("/bin/true"); /* it starts, and does not answer */
+    assert_false(nursery_fork(n, &ends, &pid));
+    assert_int_equal(nursery_pid(n), 0);
+    nursery_free(n);
+    nursery_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tests_come_from_the_nursery),
+        cmocka_unit_test(siblings_share_nothing),
+        cmocka_unit_test(a_nursery_that_dies_harms_nobody),
+        cmocka_unit_test(from_nowhere_no_nursery_comes),
+    };
+    return cmocka_run_group_tests(tests, worker_case_from_nursery, worker_case_end);
+}
