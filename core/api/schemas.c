@@ -246,7 +246,8 @@ const struct schema SCHEMAS[] = {
      "{model_id:s run_id:s? baseline:{run_id:s model_id:s}? severity:(none|low|medium|high) "
      "summary:s regressions:[" REGRESSION "] "
      "trends:[{test_id:s measurement:s slope_per_day:n p_value:n points:i}] "
-     "change_points:[{test_id:s measurement:s at:t before:n after:n}]}",
+     "change_points:[{test_id:s measurement:s at:t before:n after:n}] "
+     "alarm:{alert_id:s severity:(none|low|medium|high) first_at:t last_at:t summary:s}?}",
      NULL},
     {"Baseline", "A pinned baseline.", BASELINE_FIELDS, NULL, NULL},
     {"NightlyStarted", "A night has begun.", NULL, "{batch_id:s queued:i}", NULL},

@@ -5,6 +5,7 @@
 #include "api/validation_work.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "registry/alert.h"
 #include "validation/history.h"
 #include "validation/report.h"
 #include "validation/run_store.h"
@@ -330,15 +331,37 @@ static bool keep_run(struct work *w, const struct run *r, void *ctx)
     return p->n < REPORT_RUNS;
 }
 
-static bool report_of(struct work *w, const char *model_id, struct past *p)
+/* What the nights of the model's name have raised and nothing has resolved; NULL: nothing. */
+static const struct report_alarm *alarm_of(struct work *w, const struct model_key *key)
+{
+    struct report_alarm *out = NULL;
+    const struct view *v = view_enter(w->reader);
+    const struct model *m = view_model(v, key->ns, key->model_id);
+    const struct alert *alert =
+        m ? view_alert_open(v, key->ns, alert_key(w->arena, "nightly", m->name)) : NULL;
+    if (alert) {
+        out = arena_zero(w->arena, sizeof *out);
+        *out = (struct report_alarm){.alert_id = arena_text(w->arena, alert->head.id),
+                                     .severity = arena_text(w->arena, alert->severity),
+                                     .summary = arena_text(w->arena, alert->summary),
+                                     .first_at = alert->first_at,
+                                     .last_at = alert->last_at};
+    }
+    view_leave(w->reader);
+    return out;
+}
+
+static bool report_of(struct work *w, const struct model_key *key, struct past *p)
 {
     struct history *h = history_new();
     struct report report;
     for (size_t i = p->n; i > 0; i--)
         if (!history_add(h, &p->runs[i - 1]))
             break;
-    const struct report_input in = {
-        .model_id = model_id, .run = p->n ? &p->runs[0] : NULL, .history = h};
+    const struct report_input in = {.model_id = key->model_id,
+                                    .run = p->n ? &p->runs[0] : NULL,
+                                    .history = h,
+                                    .alarm = alarm_of(w, key)};
     bool ok = report_build(&in, w->arena, &report, &w->err);
     if (ok)
         report_encode(&report, &w->out);
@@ -355,7 +378,7 @@ static bool report_render(struct work *w)
     struct past *p = mem_zero(1, sizeof *p);
     p->arena = w->arena;
     bool ok = each_run(w, key.uid, clock_wall_ms(w->api->clock) - q->window_ms, 0, keep_run, p) &&
-              report_of(w, key.model_id, p);
+              report_of(w, &key, p);
     free(p);
     return ok;
 }

@@ -212,6 +212,9 @@ void nights_tick(struct validation *v, int64_t now_ms);
 void nights_run_over(struct validation *v, const char *ns, const char *batch_id,
                      const char *status);
 void nights_resume(struct validation *v);
+/* The server is being stopped and nothing more begins: another node need not wait until the lease
+ * runs out. Its answer is an errand. */
+void nights_leave(struct validation *v);
 void nights_free(struct validation *v);
 /* False while it is not known yet what of a night was over before a restart: until then none of its
  * runs may be claimed. */

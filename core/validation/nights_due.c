@@ -250,24 +250,32 @@ static void lease_back(struct lease_request *r)
     supervisor_post(l->v, &l->mail);
 }
 
+static void ask_for_lease(struct validation *v, int64_t ttl_ms)
+{
+    struct leasing *l = mem_zero(1, sizeof *l);
+    l->v = v;
+    l->request = (struct lease_request){
+        .name = "nightly", .holder = v->claimant, .ttl_ms = ttl_ms, .done = lease_back, .owner = l};
+    v->leasing = true;
+    pthread_mutex_lock(&v->lock);
+    v->errands++;
+    pthread_mutex_unlock(&v->lock);
+    v->config.store->ops->lease(v->config.store, &l->request);
+}
+
 static void keep_lease(struct validation *v)
 {
     int64_t now = clock_mono_ns(v->config.clock);
     if (v->leasing || now < v->lease_ns)
         return;
-    struct leasing *l = mem_zero(1, sizeof *l);
-    l->v = v;
-    l->request = (struct lease_request){.name = "nightly",
-                                        .holder = v->claimant,
-                                        .ttl_ms = LEASE_MS,
-                                        .done = lease_back,
-                                        .owner = l};
-    v->leasing = true;
     v->lease_ns = now + LEASE_EVERY_S * INT64_C(1000000000);
-    pthread_mutex_lock(&v->lock);
-    v->errands++;
-    pthread_mutex_unlock(&v->lock);
-    v->config.store->ops->lease(v->config.store, &l->request);
+    ask_for_lease(v, LEASE_MS);
+}
+
+void nights_leave(struct validation *v)
+{
+    if (v->leading)
+        ask_for_lease(v, 0);
 }
 
 /* Names are looked through when an hour begins, when a night has ended, and at the start. */

@@ -64,7 +64,8 @@ static bool add_history(const struct report_input *in, struct arena *a, struct r
 bool report_build(const struct report_input *in, struct arena *a, struct report *out, struct err *e)
 {
     const struct run *run = in->run;
-    *out = (struct report){.model_id = in->model_id, .severity = SEVERITY_NAMES[SEVERITY_NONE]};
+    *out = (struct report){
+        .model_id = in->model_id, .severity = SEVERITY_NAMES[SEVERITY_NONE], .alarm = in->alarm};
     if (run) {
         out->run_id = run->run_id;
         out->baseline = run->baseline;
@@ -97,6 +98,22 @@ static void encode_change(const struct report_change *c, struct bytes *out)
     json_kv_time(out, "at", c->at);
     json_kv_number(out, "before", c->before);
     json_kv_number(out, "after", c->after);
+    bytes_char(out, '}');
+}
+
+static void encode_alarm(const struct report_alarm *a, struct bytes *out)
+{
+    json_key(out, "alarm");
+    if (!a) {
+        bytes_text(out, "null");
+        return;
+    }
+    bytes_char(out, '{');
+    json_kv_string(out, "alert_id", a->alert_id);
+    json_kv_string(out, "severity", a->severity);
+    json_kv_time(out, "first_at", a->first_at);
+    json_kv_time(out, "last_at", a->last_at);
+    json_kv_string(out, "summary", a->summary);
     bytes_char(out, '}');
 }
 
@@ -144,5 +161,7 @@ void report_encode(const struct report *r, struct bytes *out)
             bytes_char(out, ',');
         encode_change(&r->changes[i], out);
     }
-    bytes_text(out, "]}");
+    bytes_char(out, ']');
+    encode_alarm(r->alarm, out);
+    bytes_char(out, '}');
 }

@@ -17,6 +17,12 @@ struct report_change {
     double before, after;
 };
 
+/* The open alert that the nights of the model's name have raised (review.h). */
+struct report_alarm {
+    const char *alert_id, *severity, *summary;
+    int64_t first_at, last_at; /* ms */
+};
+
 struct report {
     const char *model_id;
     const char *run_id; /* NULL: there was none */
@@ -29,6 +35,7 @@ struct report {
     size_t trends_len;
     struct report_change *changes; /* oldest first for each measurement */
     size_t changes_len;
+    const struct report_alarm *alarm; /* NULL: none */
 };
 
 struct report_input {
@@ -40,6 +47,7 @@ struct report_input {
      * worse. */
     const struct night_alarm *alarms;
     size_t alarms_len;
+    const struct report_alarm *alarm; /* likewise, when it has been told already; NULL: none */
 };
 
 #define REPORT_TRENDS_MAX  1000 /* more are left out, those of the first series are kept */

@@ -173,6 +173,8 @@ static void say(struct bytes *b, const struct report_input *in, const struct rep
         say_failed(b, run);
     else if (in->alarms_len)
         say_alarm(b, &in->alarms[0], in->alarms_len - 1);
+    else if (in->alarm)
+        bytes_text(b, in->alarm->summary);
     else
         say_good(b, run);
 }

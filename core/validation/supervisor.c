@@ -134,7 +134,19 @@ static void send_away(struct validation *v)
     live_tick(v, INT64_MAX);
 }
 
-/* What runs is ended; the claims are given up, so that a restart takes the runs at once. */
+static void run_errands(struct validation *v)
+{
+    while (has_errands(v)) {
+        struct mail *next;
+        for (struct mail *m = mailbox_wait(v->mailbox, STOP_WAIT_MS); m; m = next) {
+            next = m->next;
+            m->run(m);
+        }
+    }
+}
+
+/* What runs is ended; the claims are given up, so that a restart takes the runs at once. The lease
+ * is left last: an answer about it may have been on its way. */
 static void wind_up(struct validation *v)
 {
     for (struct execution *x = v->active; x; x = x->next) {
@@ -143,13 +155,9 @@ static void wind_up(struct validation *v)
         if (!x->judging)
             supervisor_queue_say(x, QUEUE_HEARTBEAT, 0);
     }
-    while (has_errands(v)) {
-        struct mail *next;
-        for (struct mail *m = mailbox_wait(v->mailbox, STOP_WAIT_MS); m; m = next) {
-            next = m->next;
-            m->run(m);
-        }
-    }
+    run_errands(v);
+    nights_leave(v);
+    run_errands(v);
     take_mail(-1, 0, v);
     send_away(v);
     for (struct execution *x = v->active, *next; x; x = next) {

@@ -104,6 +104,19 @@ static void night_alert(char state[32], char *summary, size_t size)
     json_decref(list);
 }
 
+/* The report of the model carries the open alert, and none when there is none. */
+static void report_says(const char *alarm)
+{
+    json_t *report = say("GET", BASE "/validation/regression-report/odds:1", NULL, 200);
+    const json_t *told = json_object_get(report, "alarm");
+    assert_non_null(told);
+    if (alarm)
+        assert_string_equal(text_of(told, "summary"), alarm);
+    else
+        assert_true(json_is_null(told));
+    json_decref(report);
+}
+
 /* Copies of the real run, a day apart: quiet nights, then some as slow as no shell is fast. */
 static void write_past(void)
 {
@@ -186,6 +199,7 @@ static void alarms_once_it_is_for_good(void **state)
     night();
     night_alert(now, summary, sizeof summary);
     assert_string_equal(now, "");
+    report_says(NULL);
     assert_int_equal(test_server_end(&server, SIGTERM), 0);
     write_past();
     assert_true(test_server_start(&server));
@@ -194,6 +208,7 @@ static void alarms_once_it_is_for_good(void **state)
     assert_string_equal(now, "open");
     assert_non_null(strstr(summary, "Find out why: "));
     assert_non_null(strstr(summary, "of 'fast' has been at "));
+    report_says(summary);
 }
 
 static void and_says_when_it_is_over(void **state)
@@ -205,6 +220,7 @@ static void and_says_when_it_is_over(void **state)
     night();
     night_alert(now, summary, sizeof summary);
     assert_string_equal(now, "resolved");
+    report_says(NULL);
 }
 
 /* What is older than the setting goes; what is pinned can be asked for and compared with. */

@@ -2,6 +2,7 @@
 #include "validation/inner.h"
 
 #include "support/house.h"
+#include "support/store_wait.h"
 
 #include "base/mem.h"
 #include "registry/nightly_batch.h"
@@ -228,6 +229,21 @@ struct asked {
     atomic_bool done;
 };
 
+/* A node that stops in order leaves the lease to the next at once, not after its thirty seconds. */
+static void a_stop_leaves_the_lease(void **state)
+{
+    struct house *h = *state;
+    struct lease_request other = {.name = "nightly", .holder = "another node"};
+    HOUSE_AWAIT(wait_lease(h->store, &other) && other.until > 0); /* only asking */
+    house_stop(h);
+    other.ttl_ms = 60000;
+    assert_true(wait_lease(h->store, &other));
+    assert_true(other.held);
+    other.ttl_ms = 0;
+    assert_true(wait_lease(h->store, &other));
+    house_start(h);
+}
+
 static void night_answered(struct night_wish *w)
 {
     atomic_store(&((struct asked *)w->owner)->done, true);
@@ -284,8 +300,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_name_at_its_hour),  TEST(a_missed_night_is_made_up), TEST(who_came_later_waits),
-        TEST(the_end_hour_calls_off), TEST(a_restart_goes_on),         TEST(by_hand_one_at_a_time),
+        TEST(each_name_at_its_hour), TEST(a_missed_night_is_made_up),
+        TEST(who_came_later_waits),  TEST(the_end_hour_calls_off),
+        TEST(a_restart_goes_on),     TEST(a_stop_leaves_the_lease),
+        TEST(by_hand_one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,11 +194,39 @@ static void history_gives_trends_and_changes(void **state)
     arena_free(w.arena);
 }
 
+/* What the nights have raised is told after what the run itself says, and with it. */
+static void an_open_alarm_is_told(void **state)
+{
+    (void)state;
+    const struct report_alarm alarm = {.alert_id = "a1",
+                                       .severity = "medium",
+                                       .summary = "Find out why: p95 has been at 9.",
+                                       .first_at = 86400000,
+                                       .last_at = 2 * 86400000};
+    struct world w;
+    struct bytes b = BYTES_INIT(1 << 16);
+    setup(&w);
+    w.in.alarm = &alarm;
+    assert_string_equal(summary(&w), alarm.summary);
+    report_encode(&w.report, &b);
+    assert_non_null(strstr(b.data, "\"alarm\":{\"alert_id\":\"a1\",\"severity\":\"medium\","
+                                   "\"first_at\":\"1970-01-02T00:00:00.000Z\","
+                                   "\"last_at\":\"1970-01-03T00:00:00.000Z\","
+                                   "\"summary\":\"Find out why: p95 has been at 9.\"}}"));
+    w.run.status = "failed";
+    w.tests[0].status = "failed";
+    assert_string_equal(summary(&w), "Do not promote: test 'holdout' failed.");
+    assert_ptr_equal(w.report.alarm, &alarm);
+    bytes_release(&b);
+    arena_free(w.arena);
+}
+
 static void the_json_is_as_the_contract_has_it(void **state)
 {
     (void)state;
-    static const char *const members[] = {"model_id", "run_id",      "baseline", "severity",
-                                          "summary",  "regressions", "trends",   "change_points"};
+    static const char *const members[] = {"model_id", "run_id",        "baseline",
+                                          "severity", "summary",       "regressions",
+                                          "trends",   "change_points", "alarm"};
     struct world w;
     struct bytes b = BYTES_INIT(1 << 16);
     struct err e = {0};
@@ -257,6 +285,7 @@ int main(void)
         cmocka_unit_test(failed_tests_are_named),
         cmocka_unit_test(long_names_are_cut),
         cmocka_unit_test(history_gives_trends_and_changes),
+        cmocka_unit_test(an_open_alarm_is_told),
         cmocka_unit_test(the_json_is_as_the_contract_has_it),
         cmocka_unit_test(a_small_arena_is_refused),
     };
