@@ -233,7 +233,8 @@ static bool report(struct sandbox *sb, int status, struct err *e)
     return fail(e, &ERR_POLICY, "%s", text);
 }
 
-bool sandbox_run(struct sandbox *sb, lua_CFunction body, void *arg, struct err *e)
+/* The body is on the stack. */
+static bool run(struct sandbox *sb, void *arg, struct err *e)
 {
     lua_State *L = sb->L;
     sb->steps_left = sb->limits.steps;
@@ -241,7 +242,6 @@ bool sandbox_run(struct sandbox *sb, lua_CFunction body, void *arg, struct err *
     sb->emergencies = 0;
     sb->trip = TRIP_NONE;
     sb->running = true;
-    lua_pushcfunction(L, body); /* neither of these two allocates */
     lua_pushlightuserdata(L, arg);
     int status = lua_pcall(L, 1, 0, 0);
     sb->running = false;
@@ -250,6 +250,19 @@ bool sandbox_run(struct sandbox *sb, lua_CFunction body, void *arg, struct err *
         report(sb, status, e);
     lua_settop(L, 0);
     return good;
+}
+
+/* None of these allocates before it is protected. */
+bool sandbox_run(struct sandbox *sb, lua_CFunction body, void *arg, struct err *e)
+{
+    lua_pushcfunction(sb->L, body);
+    return run(sb, arg, e);
+}
+
+bool sandbox_call(struct sandbox *sb, int ref, void *arg, struct err *e)
+{
+    lua_rawgeti(sb->L, LUA_REGISTRYINDEX, ref);
+    return run(sb, arg, e);
 }
 
 lua_State *sandbox_state(struct sandbox *sb)

@@ -38,6 +38,9 @@ void sandbox_free(struct sandbox *sb); /* NULL is allowed */
  * script's own message ("name.lua:7: ..."). */
 bool sandbox_run(struct sandbox *sb, lua_CFunction body, void *arg, struct err *e) MUST_CHECK;
 
+/* The same with a function of the state's registry as the body, which saves making one. */
+bool sandbox_call(struct sandbox *sb, int ref, void *arg, struct err *e) MUST_CHECK;
+
 /* The state, for luaL_unref() and nothing else outside a body. */
 lua_State *sandbox_state(struct sandbox *sb);
 

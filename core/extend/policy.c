@@ -108,6 +108,8 @@ static int load_body(lua_State *L)
     if (lua_getfield(L, table, function) != LUA_TFUNCTION)
         luaL_error(L, "%s: the policy's table needs a function '%s'", p->chunk + 1, function);
     p->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (p->kind == POLICY_ROLLOUT)
+        policy_open_decide(L, p);
     return 0;
 }
 
@@ -156,6 +158,7 @@ static void free_flag(struct policy_flag *f)
         free(f->variants[i]);
     free(f->variants);
     free(f->variant_lens);
+    free(f->variant_texts);
     free(f->key);
     free(f->salt);
     free(f->shares);
@@ -183,11 +186,14 @@ void policy_free(struct policy *p)
     free(p);
 }
 
+bool policy_ready(struct policy *p, struct err *e)
+{
+    return (p->sandbox && !sandbox_spoilt(p->sandbox)) || fill_state(p, e);
+}
+
 bool policy_run(struct policy *p, lua_CFunction body, void *arg, struct err *e)
 {
-    if ((!p->sandbox || sandbox_spoilt(p->sandbox)) && !fill_state(p, e))
-        return false;
-    return sandbox_run(p->sandbox, body, arg, e);
+    return policy_ready(p, e) && sandbox_run(p->sandbox, body, arg, e);
 }
 
 /* ---- what is known of it ---- */
@@ -237,6 +243,7 @@ struct policy_flag *policy_flag_add(struct policy *p, const struct flag_facts *f
     f->variant_count = facts->variant_count;
     f->variants = mem_zero(facts->variant_count, sizeof *f->variants);
     f->variant_lens = mem_zero(facts->variant_count, sizeof *f->variant_lens);
+    f->variant_texts = mem_zero(facts->variant_count, sizeof *f->variant_texts);
     for (size_t i = 0; i < facts->variant_count; i++) {
         f->variants[i] = mem_text(facts->variants[i]);
         f->variant_lens[i] = strlen(facts->variants[i]);

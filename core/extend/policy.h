@@ -98,6 +98,7 @@ enum policy_reason { /* what the second result says; texts of their own are DEFA
                      REASON_SPLIT,
                      REASON_DEFAULT,
                      REASON_STATIC,
+                     POLICY_REASON_COUNT
 };
 const char *policy_reason_name(enum policy_reason reason); /* "TARGETING_MATCH", ... */
 

@@ -16,12 +16,10 @@ void policy_context_forget(struct policy *p)
     p->context_id = 0;
 }
 
+/* As it stands in the table already? A text is looked at in set_text(). */
 static bool same(const struct context_slot *s, const json_t *value)
 {
     switch (json_typeof(value)) {
-    case JSON_STRING:
-        return s->type == LUA_TSTRING && s->len == json_string_length(value) &&
-               memcmp(s->text, json_string_value(value), s->len) == 0;
     case JSON_INTEGER:
         return s->type == LUA_TNUMBER && s->is_integer &&
                s->as.integer == json_integer_value(value);
@@ -36,15 +34,7 @@ static bool same(const struct context_slot *s, const json_t *value)
 
 static void remember(struct context_slot *s, const json_t *value)
 {
-    s->type = LUA_TNONE;
     switch (json_typeof(value)) {
-    case JSON_STRING:
-        s->len = json_string_length(value);
-        if (s->len > sizeof s->text)
-            return;
-        memcpy(s->text, json_string_value(value), s->len);
-        s->type = LUA_TSTRING;
-        break;
     case JSON_INTEGER:
     case JSON_REAL:
         s->is_integer = json_is_integer(value);
@@ -83,64 +73,76 @@ static void add_slot(lua_State *L, struct policy *p, int keys, const char *key, 
     lua_rawseti(L, keys, (lua_Integer)p->slot_count + 1);
     struct context_slot *s = &p->slots[p->slot_count++];
     s->key = mem_copy(key, len);
-    s->key_len = len;
     s->type = LUA_TNIL;
 }
 
 /* Is the field at place `i` the one that stood there last time? */
-static bool expected(const struct policy *p, size_t i, const char *key, size_t len)
+static bool expected(const struct policy *p, size_t i, const char *key)
 {
-    return i < p->slot_count && p->slots[i].key_len == len &&
-           memcmp(p->slots[i].key, key, len) == 0;
+    return i < p->slot_count && strcmp(p->slots[i].key, key) == 0;
+}
+
+static void set_text(lua_State *L, struct context_slot *s, const json_t *value, lua_Integer place,
+                     int keys, int data)
+{
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+    if (s->type == LUA_TSTRING && s->len == len && memcmp(s->text, text, len) == 0)
+        return;
+    s->type = LUA_TNONE; /* should the next lines fail */
+    lua_rawgeti(L, keys, place);
+    lua_pushlstring(L, text, len);
+    lua_rawset(L, data);
+    if (len > sizeof s->text)
+        return;
+    memcpy(s->text, text, len);
+    s->len = len;
+    s->type = LUA_TSTRING;
 }
 
 /* Set the field of slot `i`, unless it holds that already. */
-static void set_field(lua_State *L, struct policy *p, size_t i, const json_t *value)
+static void set_field(lua_State *L, struct policy *p, size_t i, const json_t *value, int keys,
+                      int data)
 {
     struct context_slot *s = &p->slots[i];
+    lua_Integer place = (lua_Integer)i + 1;
+    if (json_is_string(value)) {
+        set_text(L, s, value, place, keys, data);
+        return;
+    }
     if (same(s, value))
         return;
     s->type = LUA_TNONE;
-    int data = lua_gettop(L), keys = data - 1;
-    lua_rawgeti(L, keys, (lua_Integer)i + 1);
-    if (json_is_string(value))
-        lua_pushlstring(L, json_string_value(value), json_string_length(value));
-    else
-        lua_value_push(L, value);
+    lua_rawgeti(L, keys, place);
+    lua_value_push(L, value);
     lua_rawset(L, data);
     remember(s, value);
 }
 
 /* The common case: the same fields in the same order. False at the first that is not. */
-static bool fill_as_before(lua_State *L, struct policy *p, json_t *fields)
+static bool fill_as_before(lua_State *L, struct policy *p, json_t *fields, int keys, int data)
 {
     size_t i = 0;
     if (json_object_size(fields) != p->slot_count)
         return false;
     for (void *at = json_object_iter(fields); at; at = json_object_iter_next(fields, at), i++) {
-        if (!expected(p, i, json_object_iter_key(at), json_object_iter_key_len(at)))
+        if (!expected(p, i, json_object_iter_key(at)))
             return false;
-        set_field(L, p, i, json_object_iter_value(at));
+        set_field(L, p, i, json_object_iter_value(at), keys, data);
     }
     return true;
 }
 
-void policy_context_fill(lua_State *L, struct policy *p, const json_t *context)
+void policy_context_fill(lua_State *L, struct policy *p, int keys, int data)
 {
-    json_t *fields = (json_t *)context; /* jansson's iterators are not const */
-    if (p->env->context_id && p->env->context_id == p->context_id)
-        return;
-    p->context_id = 0; /* should the next lines fail */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, p->context_keys);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, p->context_data);
-    int data = lua_gettop(L), keys = data - 1;
-    if (!fill_as_before(L, p, fields)) {
+    json_t *fields = (json_t *)p->context; /* jansson's iterators are not const */
+    p->context_id = 0;                     /* should the next lines fail */
+    if (!fill_as_before(L, p, fields, keys, data)) {
         start_over(L, p, keys, data);
         for (void *at = json_object_iter(fields); at; at = json_object_iter_next(fields, at)) {
             add_slot(L, p, keys, json_object_iter_key(at), json_object_iter_key_len(at));
-            set_field(L, p, p->slot_count - 1, json_object_iter_value(at));
+            set_field(L, p, p->slot_count - 1, json_object_iter_value(at), keys, data);
         }
     }
-    lua_pop(L, 2);
     p->context_id = p->env->context_id;
 }

@@ -15,7 +15,9 @@ static const char *const REASONS[] = {
     [REASON_DEFAULT] = "DEFAULT",
     [REASON_STATIC] = "STATIC",
 };
-#define REASON_COUNT (sizeof REASONS / sizeof *REASONS)
+
+/* The upvalues of decide_body(). */
+enum { UP_FUNCTION = 1, UP_KEYS, UP_DATA, UP_CONTEXT, UP_ENV, UP_REASONS };
 
 const char *policy_reason_name(enum policy_reason reason)
 {
@@ -38,7 +40,7 @@ static void push_flag(lua_State *L, const struct policy *p, struct policy_flag *
     lua_setfield(L, -2, "default_variant");
     lua_createtable(L, (int)f->variant_count, 0);
     for (size_t i = 0; i < f->variant_count; i++) {
-        lua_pushlstring(L, f->variants[i], f->variant_lens[i]);
+        f->variant_texts[i] = lua_pushlstring(L, f->variants[i], f->variant_lens[i]);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     guard_protect(L);
@@ -54,16 +56,21 @@ static void push_flag(lua_State *L, const struct policy *p, struct policy_flag *
     }
 }
 
+static void set_time(lua_State *L, struct policy *p)
+{
+    if (p->env_now == p->env->now_ms)
+        return;
+    p->env_now = INT64_MIN; /* should the next lines fail */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, p->env_data);
+    lua_pushinteger(L, p->env->now_ms);
+    lua_setfield(L, -2, "now");
+    lua_pop(L, 1);
+    p->env_now = p->env->now_ms;
+}
+
 void policy_push_env(lua_State *L, struct policy *p)
 {
-    if (p->env_now != p->env->now_ms) {
-        p->env_now = INT64_MIN; /* should the next lines fail */
-        lua_rawgeti(L, LUA_REGISTRYINDEX, p->env_data);
-        lua_pushinteger(L, p->env->now_ms);
-        lua_setfield(L, -2, "now");
-        lua_pop(L, 1);
-        p->env_now = p->env->now_ms;
-    }
+    set_time(L, p);
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->env_proxy);
 }
 
@@ -80,14 +87,15 @@ static void read_variant(lua_State *L, const struct policy_flag *f, struct polic
         luaL_error(L, "decide must return the name of a variant, got a %s", lua_typename(L, type));
     const char *name = lua_tolstring(L, -2, &len);
     for (size_t i = 0; i < f->variant_count; i++)
-        if (f->variant_lens[i] == len && memcmp(f->variants[i], name, len) == 0) {
+        if (name == f->variant_texts[i] ||
+            (f->variant_lens[i] == len && memcmp(f->variants[i], name, len) == 0)) {
             out->variant = i;
             return;
         }
     luaL_error(L, "decide returned '%s', which is no variant of the flag", name);
 }
 
-static void read_reason(lua_State *L, struct policy_decision *out)
+static void read_reason(lua_State *L, const struct policy *p, struct policy_decision *out)
 {
     size_t len;
     int type = lua_type(L, -1);
@@ -96,8 +104,8 @@ static void read_reason(lua_State *L, struct policy_decision *out)
     if (type != LUA_TSTRING)
         luaL_error(L, "the reason must be a text, got a %s", lua_typename(L, type));
     const char *text = lua_tolstring(L, -1, &len);
-    for (size_t i = 0; i < REASON_COUNT; i++)
-        if (strcmp(REASONS[i], text) == 0) {
+    for (size_t i = 0; i < POLICY_REASON_COUNT; i++)
+        if (text == p->reason_texts[i]) {
             out->reason = (enum policy_reason)i;
             return;
         }
@@ -110,7 +118,6 @@ static void read_reason(lua_State *L, struct policy_decision *out)
 
 struct decide_call {
     struct policy *policy;
-    const json_t *context;
     struct policy_decision *out;
 };
 
@@ -118,30 +125,49 @@ static int decide_body(lua_State *L)
 {
     const struct decide_call *c = lua_touserdata(L, 1);
     struct policy *p = c->policy;
-    policy_context_fill(L, p, c->context);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, p->function);
+    if (!p->env->context_id || p->env->context_id != p->context_id)
+        policy_context_fill(L, p, lua_upvalueindex(UP_KEYS), lua_upvalueindex(UP_DATA));
+    set_time(L, p);
+    lua_pushvalue(L, lua_upvalueindex(UP_FUNCTION));
     push_flag(L, p, p->flag);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, p->context_proxy);
-    policy_push_env(L, p);
+    lua_pushvalue(L, lua_upvalueindex(UP_CONTEXT));
+    lua_pushvalue(L, lua_upvalueindex(UP_ENV));
     lua_call(L, 3, 2);
     read_variant(L, p->flag, c->out);
-    read_reason(L, c->out);
+    read_reason(L, p, c->out);
     return 0;
+}
+
+void policy_open_decide(lua_State *L, struct policy *p)
+{
+    const int tables[] = {p->function, p->context_keys, p->context_data, p->context_proxy,
+                          p->env_proxy};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        lua_rawgeti(L, LUA_REGISTRYINDEX, tables[i]);
+    lua_createtable(L, POLICY_REASON_COUNT, 0); /* keeps the texts where they are */
+    for (size_t i = 0; i < POLICY_REASON_COUNT; i++) {
+        p->reason_texts[i] = lua_pushstring(L, REASONS[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_pushcclosure(L, decide_body, UP_REASONS);
+    p->decide = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 bool policy_decide(struct policy *p, struct policy_flag *flag, const json_t *context,
                    const struct policy_env *env, struct policy_decision *out, struct err *e)
 {
-    struct decide_call call = {p, context, out};
+    struct decide_call call = {p, out};
     out->variant = flag->default_variant;
     out->reason = REASON_MATCH;
     out->note[0] = '\0';
     p->env = env;
+    p->context = context;
     p->flag = flag;
     p->unit_missing = false;
-    bool good = policy_run(p, decide_body, &call, e);
+    bool good = policy_ready(p, e) && sandbox_call(p->sandbox, p->decide, &call, e);
     out->unit_missing = !good && p->unit_missing;
     p->env = NULL;
+    p->context = NULL;
     p->flag = NULL;
     return good;
 }

@@ -12,6 +12,7 @@ struct policy_flag {
     char *key, *salt;
     char **variants;
     size_t *variant_lens;
+    const char **variant_texts; /* as the state holds them: it has each short text once */
     size_t variant_count, default_variant;
     json_t *params;
     struct share *shares;
@@ -23,8 +24,7 @@ struct policy_flag {
 /* A field of the context as it stands in the state's table, so that the same again costs nothing.
  * Values that do not fit (long texts, objects) are of type LUA_TNONE and set each time. */
 struct context_slot {
-    char *key;
-    size_t key_len;
+    char *key; /* jansson refuses keys with a NUL */
     int type;
     union {
         lua_Integer integer;
@@ -43,9 +43,10 @@ struct policy {
     struct sandbox *sandbox;
     char *summary;
     json_t *params;
-    int function; /* references in the state */
+    int function, decide; /* references in the state */
     int env_data, env_proxy;
     int context_keys, context_data, context_proxy;
+    const char *reason_texts[POLICY_REASON_COUNT]; /* as the state holds them */
     struct context_slot *slots;
     size_t slot_count;
     uint64_t context_id; /* of what the table holds; 0: not known */
@@ -53,21 +54,27 @@ struct policy {
     struct policy_flag *flags;
     /* of the call under way */
     const struct policy_env *env;
+    const json_t *context;
     struct policy_flag *flag;
     bool unit_missing;
 };
 
 /* Run under the limits, in a fresh state if the last one is spoilt. */
 bool policy_run(struct policy *p, lua_CFunction body, void *arg, struct err *e) MUST_CHECK;
+/* The state is good, or made anew. */
+bool policy_ready(struct policy *p, struct err *e) MUST_CHECK;
 
 /* lua_env.c: push the table of helpers that becomes `env` (its data, not protected). */
 void policy_open_env(lua_State *L);
 
-/* policy_decide.c: push `env`, with the call's time in it. */
+/* policy_decide.c: make the body of a decision; the tables that it works on are its upvalues. */
+void policy_open_decide(lua_State *L, struct policy *p);
+/* Push `env`, with the call's time in it. */
 void policy_push_env(lua_State *L, struct policy *p);
 
-/* policy_context.c: bring the state's context table to `context`; forget what is in it. */
-void policy_context_fill(lua_State *L, struct policy *p, const json_t *context);
+/* policy_context.c: bring the state's context table to `context`; forget what is in it. `keys` and
+ * `data` are where on the stack (or among the upvalues) its tables are. */
+void policy_context_fill(lua_State *L, struct policy *p, int keys, int data);
 void policy_context_forget(struct policy *p);
 
 /* policy_params.c: read the member `params` of the table at `index`; raises an error. */

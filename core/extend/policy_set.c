@@ -186,29 +186,38 @@ static void refresh(struct policy_set *set, struct policy_slot *l)
     load_failed(set, l, &e);
 }
 
-bool policy_set_begin(struct policy_set *set, const struct policy_ref *ref, struct policy_use *use,
-                      struct err *e)
+struct policy_slot *policy_set_place(struct policy_set *set, const struct policy_ref *ref)
 {
     char key[KEY_MAX];
     struct policy_ref file = *ref;
-    uint64_t generation = policies_generation(set->catalog);
     if (set->files && ref->version == 0) {
         file.ns = NULL;
         ref = &file;
     }
-    struct policy *draft = set->draft.policy;
-    if (draft && policy_kind(draft) == ref->kind && strcmp(policy_name(draft), ref->name) == 0) {
-        *use = (struct policy_use){
-            .policy = draft, .load_id = set->draft.load_id, .slot = &set->draft, .set = set};
-        return true;
-    }
     size_t len = slot_key(ref, key);
     struct policy_slot *l = len ? map_get(set->slots, key, len) : NULL;
-    if (!l && (!len || map_count(set->slots) >= SLOTS_MAX))
-        return fail(e, &ERR_POLICY_NOT_FOUND, "no %s policy '%.64s'", policy_kind_name(ref->kind),
-                    ref->name);
-    if (!l)
+    if (!l && len && map_count(set->slots) < SLOTS_MAX)
         l = slot_make(set, ref, key, len);
+    return l;
+}
+
+static bool is_draft(const struct policy_set *set, const struct policy_ref *ref)
+{
+    const struct policy *draft = set->draft.policy;
+    return draft && policy_kind(draft) == ref->kind && strcmp(policy_name(draft), ref->name) == 0;
+}
+
+bool policy_set_begin_at(struct policy_set *set, struct policy_slot *l, struct policy_use *use,
+                         struct err *e)
+{
+    uint64_t generation = policies_generation(set->catalog);
+    if (is_draft(set, &l->ref)) {
+        *use = (struct policy_use){.policy = set->draft.policy,
+                                   .load_id = set->draft.load_id,
+                                   .slot = &set->draft,
+                                   .set = set};
+        return true;
+    }
     if (l->generation != generation) {
         refresh(set, l);
         l->generation = generation;
@@ -220,6 +229,16 @@ bool policy_set_begin(struct policy_set *set, const struct policy_ref *ref, stru
     if (call < TIMED_FIRST || call % 16 == 0)
         use->started_ns = clock_mono_ns(set->catalog->clock);
     return true;
+}
+
+bool policy_set_begin(struct policy_set *set, const struct policy_ref *ref, struct policy_use *use,
+                      struct err *e)
+{
+    struct policy_slot *l = policy_set_place(set, ref);
+    if (!l)
+        return fail(e, &ERR_POLICY_NOT_FOUND, "no %s policy '%.64s'", policy_kind_name(ref->kind),
+                    ref->name);
+    return policy_set_begin_at(set, l, use, e);
 }
 
 /* Half powers of two of nanoseconds. */

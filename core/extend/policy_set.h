@@ -33,6 +33,11 @@ struct policy_use {
  * any more leaves what served before, or the file. */
 bool policy_set_begin(struct policy_set *set, const struct policy_ref *ref, struct policy_use *use,
                       struct err *e) MUST_CHECK;
+/* The same in two steps, for who asks often: the place of a policy in this set, which stays as long
+ * as the set (NULL: there are too many), and its use. */
+struct policy_slot *policy_set_place(struct policy_set *set, const struct policy_ref *ref);
+bool policy_set_begin_at(struct policy_set *set, struct policy_slot *place, struct policy_use *use,
+                         struct err *e) MUST_CHECK;
 /* Count the call; `failure` is NULL if it went well. */
 void policy_set_end(const struct policy_use *use, const struct err *failure);
 

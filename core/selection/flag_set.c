@@ -21,8 +21,10 @@ struct ready {
     char *texts[ARMS_MAX];              /* JSON of each value */
     size_t count, default_variant, fallback_variant;
     json_t *values, *prerequisites;
+    bool depends; /* it has prerequisites */
     /* of the policy */
-    uint64_t load_id; /* 0: not made known to it yet */
+    struct policy_slot *policy; /* its place in the set; NULL: not looked for yet */
+    uint64_t load_id;           /* 0: not made known to it yet */
     struct policy_flag *flag;
     char *fault; /* its parameters do not fit the policy as it is now */
     int64_t seen_ms;
@@ -144,6 +146,7 @@ static struct ready *make_ready(const struct document *d)
     r->revision = d->entity.revision;
     r->values = json_read(f->variants, strlen(f->variants), NULL);
     r->prerequisites = json_read(f->prerequisites, strlen(f->prerequisites), NULL);
+    r->depends = json_array_size(r->prerequisites) > 0;
     r->count = flag_variant_names(r->values, r->variants);
     for (size_t i = 0; i < r->count; i++) {
         struct bytes b = BYTES_INIT(1 << 20);
@@ -256,14 +259,23 @@ static struct policy_ref policy_of(const struct flag *f, const char *ns)
                                f->policy_version == INT64_MIN ? 0 : f->policy_version};
 }
 
+static bool begin_policy(struct flag_set *set, struct ready *r, const struct flag *f,
+                         const char *ns, struct policy_use *use, struct err *e)
+{
+    const struct policy_ref ref = policy_of(f, ns);
+    if (!r->policy)
+        r->policy = policy_set_place(set->policies, &ref);
+    return r->policy ? policy_set_begin_at(set->policies, r->policy, use, e)
+                     : policy_set_begin(set->policies, &ref, use, e);
+}
+
 static void ask_policy(struct flag_set *set, struct ready *r, const struct flag *f,
                        const struct flag_question *q, struct flag_answer *out)
 {
     struct policy_use use;
     struct policy_decision d;
-    struct err e = {0};
-    const struct policy_ref ref = policy_of(f, q->ns);
-    if (!policy_set_begin(set->policies, &ref, &use, &e)) {
+    struct err e; /* read only where something failed */
+    if (!begin_policy(set, r, f, q->ns, &use, &e)) {
         answer_failure(set, r, FLAG_ERROR, e.detail, out);
         return;
     }
@@ -394,8 +406,11 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
         answer(r, r->default_variant, FLAG_DISABLED, out);
         return;
     }
-    const char *missing = unmet(set, r->prerequisites, q, depth);
-    r = ready_of(set, d); /* asking others may have made room */
+    const char *missing = NULL;
+    if (r->depends) {
+        missing = unmet(set, r->prerequisites, q, depth);
+        r = ready_of(set, d); /* asking others may have made room */
+    }
     if (!missing && f->layer && !in_layer(set, r, f, q, out))
         return;
     if (missing) {

@@ -81,6 +81,7 @@ static void call_attack(struct policy *p, struct attack_end *end)
     end->cpu_ms = took > end->cpu_ms ? took : end->cpu_ms;
     snprintf(end->happened, sizeof end->happened, "%s", word(good, &e));
     snprintf(end->detail, sizeof end->detail, "%s", e.detail);
+    end->steps = policy_steps(p);
     size_t peak = policy_memory_peak(p);
     /* once more, in whatever state it left: the same must come of it */
     struct err again = {0};

@@ -12,6 +12,7 @@ struct attack_end {
     bool usable;        /* the policy answered a harmless call after it as it should */
     double cpu_ms;      /* load and call, the slower of the two, of this thread */
     size_t memory_peak; /* bytes of its state */
+    int64_t steps;      /* of its call, as the sandbox counted them; 0: it was not loaded */
     char detail[512];   /* what the sandbox said */
 };
 

@@ -33,7 +33,7 @@ return {
       env.note("the context has no " .. params.unit)
       return flag.default_variant, "DEFAULT"
     end
-    if protected(params.protect, unit, env) then
+    if params.protect[1] and protected(params.protect, unit, env) then
       return flag.default_variant, "TARGETING_MATCH"
     end
     if env.bucket(unit) < params.percent then
