@@ -72,3 +72,21 @@ expect "171 rows answered" "$dir/third"
 expect "'sent': 171, 'dropped': 0, 'refused': 0" "$dir/third"
 expect "1197 inferences" "$dir/third"
 (cd examples/fastapi && /usr/bin/python3 test_reporter.py)
+
+PADDOCK=$PADDOCK_BIN examples/rollout-policy/run.sh >"$dir/policy"
+grep -A2 'paddock serve' "$dir/policy" | grep -q '201'
+expect '{"targetingKey":"user-9"}                          false DEFAULT' "$dir/policy"
+expect '{"targetingKey":"user-9"}                          true SPLIT' "$dir/policy"
+expect '{"targetingKey":"user-4","plan":"pro"}             false DEFAULT' "$dir/policy"
+[ "$(grep -cF '{"targetingKey":"user-4","plan":"pro"}             true TARGETING_MATCH' "$dir/policy")" = 3 ]
+expect "change variant             1540   15.400 %" "$dir/policy"
+expect 'last_error: "rollout/early-birds.lua:2: unfinished string near <eof>"' "$dir/policy"
+
+command -v npm >/dev/null && npm view @openfeature/server-sdk version >/dev/null 2>&1 || {
+    echo "examples/openfeature was not run: npm gets nothing here"
+    exit 0
+}
+examples/openfeature/run.sh "$dir/npm" >"$dir/openfeature"
+expect "105 of 400 users see learned (SPLIT)" "$dir/openfeature"
+expect "0 who saw learned odds before do not any more" "$dir/openfeature"
+expect "400 of 400 users see classic (DISABLED)" "$dir/openfeature"
