@@ -84,7 +84,8 @@ static const struct setting SETTINGS[] = {
      "10000", NULL, false, "Newest records a model keeps one by one, for exact percentiles."},
     {"decision-keys", NULL, SETTING_TEXT, AT(decision_keys), 0, 0, "", NULL, false,
      "File of the keys that sign decision ids, lines of ID:HEX, the first of which signs; nodes "
-     "with one store share it. Empty: decision.keys in the data directory, made if absent."},
+     "with one store share it; SIGHUP has it read again. Empty: decision.keys in the data "
+     "directory, made if absent."},
     {"selection-ttl-ms", NULL, SETTING_INT, AT(selection_ttl_ms), 0, 86400000, "300000", NULL,
      false, "How long a client may hold on to a selection at most; a route may say less."},
     {"outcome-window-ms", NULL, SETTING_INT, AT(outcome_window_ms), 1000, 604800000, "3600000",

@@ -111,12 +111,14 @@ static void hang_up(struct server *s)
     struct err e = {0};
     if (!log_reopen(&e))
         log_text(LOG_ERROR, "log_reopen_failed", e.detail);
+    if (!decision_keys_reload(s->decision_keys, &e))
+        log_text(LOG_ERROR, "decision_keys_reload_failed", e.detail);
     if (s->tls)
         reload_tls(s->tls);
 }
 
-/* SIGTERM and SIGINT end the server gracefully; SIGHUP opens the log anew and reads the certificate
- * again, which also happens when its files change. */
+/* SIGTERM and SIGINT end the server gracefully; SIGHUP opens the log anew and reads the keys of
+ * decisions and the certificate again; the latter also happens when its files change. */
 static void run(struct server *s, const sigset_t *signals)
 {
     const struct timespec look = {.tv_sec = TLS_LOOK_S};

@@ -308,7 +308,7 @@ bool server_open_selection(struct server *s, struct err *e)
     s->decision_keys = decision_keys_open(given ? c->decision_keys : own, !given, e);
     if (!s->decision_keys)
         return false;
-    s->breaker = breaker_start(s->telemetry, &CLOCK_SYSTEM, e);
+    s->breaker = breaker_start(s->telemetry, s->engine, &CLOCK_SYSTEM, e);
     if (!s->breaker)
         return false;
     s->selection = (struct selector_shared){.keys = s->decision_keys,

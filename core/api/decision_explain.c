@@ -9,6 +9,8 @@
 #include "extend/policy_set.h"
 #include "registry/errors.h"
 #include "registry/flag.h"
+#include "registry/health.h"
+#include "selection/breaker.h"
 #include "selection/decisions.h"
 #include "selection/errors.h"
 #include "selection/past.h"
@@ -40,6 +42,28 @@ static bool read_journal(void *ctx, const struct journal_query *q, struct arena 
     return journal_read_wait(ctx, q, a, out, e);
 }
 
+struct circuit_then {
+    uint64_t uid;
+    enum circuit circuit;
+};
+
+static bool is_circuit(const struct entity *e, void *ctx)
+{
+    struct circuit_then *t = ctx;
+    if (e->uid == t->uid)
+        t->circuit = health_of(e)->circuit;
+    return e->uid != t->uid;
+}
+
+static bool circuit_was_open(void *self, uint64_t model_uid, uint32_t bucket)
+{
+    const struct again *g = self;
+    struct circuit_then then = {.uid = model_uid};
+    view_each_of(past_view(g->past), ENTITY_HEALTH, g->w->ns, is_circuit, &then);
+    return then.circuit == CIRCUIT_OPEN ||
+           (then.circuit == CIRCUIT_HALF && bucket >= BREAKER_PROBE);
+}
+
 static bool decide(struct again *g)
 {
     struct work *w = g->w;
@@ -53,7 +77,8 @@ static bool decide(struct again *g)
         return false;
     g->shared = *w->api->selection;
     g->shared.weights = weights_new(); /* what strategies published then is not known */
-    g->shared.circuit_open = NULL;
+    g->shared.circuit_open = circuit_was_open;
+    g->shared.circuits = g;
     g->policies = policy_set_new(w->api->policies);
     policy_set_uncounted(g->policies);
     policy_set_files(g->policies); /* what was stored then is pinned */
@@ -193,7 +218,6 @@ static void put_unknown(struct bytes *b, const struct again *g)
                                   "what the file of the policy '%.128s' said then: it was read "
                                   "again since",
                                   f->policy));
-    put_doubt(b, "which circuits were open at the node that was asked");
     bytes_char(b, ']');
 }
 

@@ -29,6 +29,9 @@ const char *const JOURNAL_ACTIONS[] = {
     "alias.removed",
     "health.changed",
     "health.removed", /* with its model */
+    "circuit.opened", /* selections pass the model over; evidence tells the records */
+    "circuit.probed", /* a hundredth of the units get it again */
+    "circuit.closed", /* all get it again */
     "auth.denied",    /* somebody was refused, once or often; `cases` tells the newest */
     "token.created",
     "token.updated",

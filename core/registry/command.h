@@ -194,6 +194,16 @@ struct health_change {
 };
 bool health_changed(struct command *c, struct head *h, struct changes *out, struct err *e);
 
+/* args: struct circuit_change. Writes the health entity when a model was cut off from selections,
+ * is probed, or came back. */
+struct circuit_change {
+    const char *model_id;
+    uint64_t uid;
+    int circuit;              /* enum circuit */
+    uint64_t records, failed; /* that decided */
+};
+bool circuit_changed(struct command *c, struct head *h, struct changes *out, struct err *e);
+
 /* GET .../gate: the resource's JSON into the arena. `force`: as it would be with force. */
 bool gate_resource(const struct gate_question *q, bool force, struct arena *a, const char **json,
                    bool *allowed, struct err *e) MUST_CHECK;

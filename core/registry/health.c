@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <string.h>
 
+const char *const CIRCUITS[] = {"closed", "open", "half_open", NULL};
 const char *const HEALTH_STATUSES[] = {"healthy", "degraded", "unhealthy", "unknown", NULL};
 
 struct health_fields {
     const char *ns, *model_id, *status, *previous_status, *summary;
-    int64_t changed_at, revision;
+    const char *circuit; /* NULL: it never was open */
+    int64_t changed_at, circuit_at, revision;
 };
 
 #define REF(member) offsetof(struct health_fields, member)
@@ -37,6 +39,15 @@ const struct field HEALTH_FIELDS[] = {
      .flags = FIELD_SERVER | FIELD_NULLABLE,
      .offset = REF(summary)},
     {.name = "changed_at", .type = FIELD_TIME, .flags = FIELD_SERVER, .offset = REF(changed_at)},
+    {.name = "circuit",
+     .type = FIELD_ENUM,
+     .flags = FIELD_SERVER | FIELD_NULLABLE,
+     .offset = REF(circuit),
+     .choices = CIRCUITS},
+    {.name = "circuit_at",
+     .type = FIELD_TIME,
+     .flags = FIELD_SERVER | FIELD_NULLABLE,
+     .offset = REF(circuit_at)},
     {.name = "revision",
      .type = FIELD_INT,
      .flags = FIELD_SERVER,
@@ -46,8 +57,19 @@ const struct field HEALTH_FIELDS[] = {
     {0},
 };
 
-enum { MODEL_ID, STATUS, CHANGED_AT, REVISION, MEMBERS };
-static const char *const NAMES[MEMBERS] = {"model_id", "status", "changed_at", "revision"};
+enum { MODEL_ID, STATUS, CHANGED_AT, CIRCUIT, REVISION, MEMBERS };
+static const char *const NAMES[MEMBERS] = {"model_id", "status", "changed_at", "circuit",
+                                           "revision"};
+
+/* Texts from before circuits were told have none. */
+static enum circuit circuit_of(struct slice text)
+{
+    for (int i = CIRCUIT_CLOSED; CIRCUITS[i]; i++)
+        if (slice_is_string(text) && text.len == strlen(CIRCUITS[i]) + 2 &&
+            memcmp(text.at + 1, CIRCUITS[i], text.len - 2) == 0)
+            return (enum circuit)i;
+    return CIRCUIT_CLOSED;
+}
 
 struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const char *json,
                             size_t len, struct intern *names, struct err *e)
@@ -68,6 +90,7 @@ struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const 
     h->entity.json = pack_raw(&p, json, len);
     h->entity.json_len = len;
     h->status = slice_intern(s[STATUS], names);
+    h->circuit = circuit_of(s[CIRCUIT]);
     if (!slice_int(s[REVISION], &h->entity.revision) ||
         !slice_time(s[CHANGED_AT], &h->changed_at) || strcmp(h->entity.id, id) != 0) {
         fail(e, &ERR_CORRUPT, "the stored health of '%.200s' contradicts itself", id);
@@ -123,6 +146,55 @@ static bool tell(const struct decision *d, const struct model *m,
     return alert_put(d, &cause, e);
 }
 
+/* What is told of the model's health now, as the next revision; `before` may be of another
+ * incarnation. */
+static bool begin_fields(const struct command *c, const struct model *m,
+                         const struct entity *before, struct health_fields *f, struct err *e)
+{
+    struct faults faults;
+    faults_init(&faults, c->arena);
+    if (before && before->uid == m->entity.uid) {
+        json_t *text = json_read(before->json, before->json_len, e);
+        bool ok = text &&
+                  fields_decode(HEALTH_FIELDS, text, "", DECODE_STORED, f, c->arena, NULL, &faults);
+        json_decref(text);
+        if (!ok)
+            return fail(e, &ERR_CORRUPT, "the stored health of '%.200s' is damaged", m->entity.id);
+    } else {
+        f->status = "unknown";
+    }
+    f->ns = m->entity.ns;
+    f->model_id = m->entity.id;
+    f->revision = before ? before->revision + 1 : 1;
+    return true;
+}
+
+bool circuit_changed(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    static const char *const ACTIONS[] = {"circuit.closed", "circuit.opened", "circuit.probed"};
+    const struct circuit_change *change = c->args;
+    const struct model *m = view_model(h->view, c->ns, change->model_id);
+    if (!m || m->entity.uid != change->uid)
+        return answer_nothing(c); /* the model is gone */
+    const struct entity *before = view_get(h->view, ENTITY_HEALTH, c->ns, change->model_id);
+    struct health_fields f = {.changed_at = h->now_ms};
+    if (before && before->uid == m->entity.uid &&
+        (int)health_of(before)->circuit == change->circuit)
+        return answer_nothing(c);
+    if (!begin_fields(c, m, before, &f, e))
+        return false;
+    f.circuit = CIRCUITS[change->circuit];
+    f.circuit_at = h->now_ms;
+    struct entity *after = write_health(&f, m->entity.uid, h->names, e);
+    if (!after)
+        return false;
+    changes_put(out, c->arena, ACTIONS[change->circuit], before, after,
+                arena_printf(c->arena, "{\"records\":%llu,\"failed\":%llu}",
+                             (unsigned long long)change->records,
+                             (unsigned long long)change->failed));
+    return answer_nothing(c);
+}
+
 bool health_changed(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
     const struct health_change *change = c->args;
@@ -135,13 +207,13 @@ bool health_changed(struct command *c, struct head *h, struct changes *out, stru
     if (before && before->uid == m->entity.uid &&
         strcmp(health_of(before)->status, change->status) == 0)
         return answer_nothing(c);
-    struct health_fields f = {.ns = m->entity.ns,
-                              .model_id = m->entity.id,
-                              .status = change->status,
-                              .previous_status = before ? health_of(before)->status : NULL,
-                              .summary = change->summary,
-                              .changed_at = h->now_ms,
-                              .revision = before ? before->revision + 1 : 1};
+    struct health_fields f = {.changed_at = 0};
+    if (!begin_fields(c, m, before, &f, e))
+        return false;
+    f.previous_status = before ? f.status : NULL;
+    f.status = change->status;
+    f.summary = change->summary;
+    f.changed_at = h->now_ms;
     struct entity *after = write_health(&f, m->entity.uid, h->names, e);
     if (!after)
         return false;

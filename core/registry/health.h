@@ -8,9 +8,12 @@
 
 #include <stdint.h>
 
+enum circuit { CIRCUIT_CLOSED, CIRCUIT_OPEN, CIRCUIT_HALF };
+
 struct health {
     struct entity entity; /* id is the model_id, uid the model's */
     const char *status;   /* "healthy" | "degraded" | "unhealthy" | "unknown" */
+    enum circuit circuit; /* of the breaker of selections */
     int64_t changed_at;   /* ms */
 };
 
@@ -20,7 +23,8 @@ static inline const struct health *health_of(const struct entity *e)
 }
 
 extern const char *const HEALTH_STATUSES[]; /* NULL-terminated */
-/* {"namespace","model_id","status","previous_status","summary","changed_at","revision"} */
+/* {"namespace","model_id","status","previous_status","summary","changed_at","circuit",
+ * "circuit_at","revision"} */
 extern const struct field HEALTH_FIELDS[];
 
 struct entity *health_parse(const char *ns, const char *id, uint64_t uid, const char *json,

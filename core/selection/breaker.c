@@ -3,6 +3,7 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "registry/health.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,6 +25,8 @@ struct place {
 
 struct breaker {
     struct telemetry *telemetry;
+    struct engine *engine;
+    struct view_reader *reader; /* [breaker] */
     const struct clock *clock;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -73,21 +76,95 @@ bool breaker_step(struct breaker_model *m, uint64_t total, uint64_t failed, int6
 
 /* ---- asking ---- */
 
-bool breaker_cuts(void *breaker, uint64_t model_uid, uint32_t bucket)
+/* The model's place, taken if it has none yet; NULL: there is no room near. */
+static struct place *place_of(struct breaker *b, uint64_t model_uid)
 {
-    struct breaker *b = breaker;
     size_t at = (size_t)(model_uid * UINT64_C(0x9e3779b97f4a7c15) >> 40);
     for (size_t i = 0; i < PROBES_MAX; i++) {
         struct place *p = &b->places[(at + i) & (PLACES - 1)];
         uint64_t uid = atomic_load_explicit(&p->uid, memory_order_relaxed);
-        if (uid == 0 && atomic_compare_exchange_strong(&p->uid, &uid, model_uid))
-            return false;
-        if (uid != model_uid)
-            continue;
-        int state = atomic_load_explicit(&p->state, memory_order_relaxed);
-        return state == BREAKER_OPEN || (state == BREAKER_HALF && bucket >= BREAKER_PROBE);
+        if ((uid == 0 && atomic_compare_exchange_strong(&p->uid, &uid, model_uid)) ||
+            uid == model_uid)
+            return p;
     }
+    return NULL;
+}
+
+bool breaker_cuts(void *breaker, uint64_t model_uid, uint32_t bucket)
+{
+    struct place *p = place_of(breaker, model_uid);
+    int state = p ? atomic_load_explicit(&p->state, memory_order_relaxed) : BREAKER_CLOSED;
+    return state == BREAKER_OPEN || (state == BREAKER_HALF && bucket >= BREAKER_PROBE);
+}
+
+/* ---- the journal ---- */
+
+/* A model by its incarnation; texts in the arena. */
+struct search {
+    uint64_t uid;
+    struct arena *arena;
+    const char *ns, *model_id;
+};
+
+static bool is_it(const struct entity *e, void *ctx)
+{
+    struct search *s = ctx;
+    if (e->uid != s->uid)
+        return true;
+    s->ns = arena_text(s->arena, e->ns);
+    s->model_id = arena_text(s->arena, e->id);
     return false;
+}
+
+static void told(struct command *c)
+{
+    arena_free(c->arena); /* the command lies in it */
+}
+
+/* The states of both are numbered alike. */
+static void tell(struct breaker *b, uint64_t uid, enum breaker_state state, const struct metrics *m)
+{
+    struct err e = {0};
+    struct search s = {.uid = uid, .arena = arena_new(1 << 20)};
+    view_each(view_enter(b->reader), ENTITY_MODEL, is_it, &s);
+    view_leave(b->reader);
+    if (!s.model_id) { /* it is gone */
+        arena_free(s.arena);
+        return;
+    }
+    struct command *c = arena_zero(s.arena, sizeof *c);
+    struct circuit_change *change = arena_zero(s.arena, sizeof *change);
+    *change = (struct circuit_change){.model_id = s.model_id,
+                                      .uid = uid,
+                                      .circuit = (int)state,
+                                      .records = m->total,
+                                      .failed = m->failure};
+    *c = (struct command){.arena = s.arena,
+                          .ns = s.ns,
+                          .actor = {"server", "breaker", NULL},
+                          .request_id = "",
+                          .if_match = -1,
+                          .id = change->model_id,
+                          .args = change,
+                          .decide = circuit_changed,
+                          .done = told};
+    if (!engine_submit(b->engine, c, &e)) {
+        log_text(LOG_WARN, "circuit_not_journalled", e.detail);
+        arena_free(s.arena);
+    }
+}
+
+/* What was cut off when the server was stopped stays so for its time. */
+static bool adopt(const struct entity *e, void *ctx)
+{
+    struct breaker *b = ctx;
+    struct place *p = health_of(e)->circuit == CIRCUIT_CLOSED ? NULL : place_of(b, e->uid);
+    if (p) {
+        p->model = (struct breaker_model){
+            .state = BREAKER_OPEN, .since_ms = clock_wall_ms(b->clock), .wait_ms = BREAKER_WAIT_MS};
+        atomic_store_explicit(&p->state, BREAKER_OPEN, memory_order_relaxed);
+    }
+    return true;
 }
 
 /* ---- the thread ---- */
@@ -107,6 +184,7 @@ static void step(struct breaker *b, struct place *p, uint64_t uid, int64_t now_m
                   "\"model_uid\":%" PRIu64 ",\"state\":\"%s\",\"records\":%" PRIu64
                   ",\"failed\":%" PRIu64,
                   uid, NAMES[p->model.state], m.total, m.failure);
+        tell(b, uid, p->model.state, &m);
     }
     arena_free(a);
 }
@@ -125,6 +203,8 @@ static bool rest(struct breaker *b)
 static void *breaker_main(void *ctx)
 {
     struct breaker *b = ctx;
+    view_each(view_enter(b->reader), ENTITY_HEALTH, adopt, b);
+    view_leave(b->reader);
     while (rest(b)) {
         int64_t now = clock_wall_ms(b->clock);
         for (size_t i = 0; i < PLACES; i++) {
@@ -133,13 +213,22 @@ static void *breaker_main(void *ctx)
                 step(b, &b->places[i], uid, now);
         }
     }
+    engine_part(b->reader);
     return NULL;
 }
 
-struct breaker *breaker_start(struct telemetry *telemetry, const struct clock *clock, struct err *e)
+struct breaker *breaker_start(struct telemetry *telemetry, struct engine *engine,
+                              const struct clock *clock, struct err *e)
 {
+    struct view_reader *reader = engine_join(engine);
+    if (!reader) {
+        fail(e, &ERR_INTERNAL, "too many threads read views");
+        return NULL;
+    }
     struct breaker *b = mem_zero(1, sizeof *b);
     b->telemetry = telemetry;
+    b->engine = engine;
+    b->reader = reader;
     b->clock = clock;
     pthread_mutex_init(&b->lock, NULL);
     cond_init(&b->wake);
@@ -149,6 +238,7 @@ struct breaker *breaker_start(struct telemetry *telemetry, const struct clock *c
     fail_errno(e, &ERR_INTERNAL, "cannot start the thread that watches for failing models");
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
+    engine_part(reader);
     free(b);
     return NULL;
 }

@@ -4,11 +4,13 @@
  * Health judges slowly and well; this is for the minute before. A model that half fails is cut off;
  * after a while a hundredth of the units probe it (half open); by how those fare it comes back, or
  * is cut off for twice as long. What it goes by are inference records, so a model nobody reports on
- * is never cut off. Each node looks at its own. */
+ * is never cut off. Each node looks at its own. Each turn is a journal entry of the model's health,
+ * so that a restart goes on with what was cut off: it is probed when its time has passed again. */
 #ifndef PADDOCK_SELECTION_BREAKER_H
 #define PADDOCK_SELECTION_BREAKER_H
 
 #include "base/clock.h"
+#include "engine/engine.h"
 #include "telemetry/telemetry.h"
 
 #include <stdbool.h>
@@ -36,8 +38,8 @@ bool breaker_step(struct breaker_model *m, uint64_t total, uint64_t failed, int6
 
 struct breaker;
 
-struct breaker *breaker_start(struct telemetry *telemetry, const struct clock *clock, struct err *e)
-    MUST_CHECK;
+struct breaker *breaker_start(struct telemetry *telemetry, struct engine *engine,
+                              const struct clock *clock, struct err *e) MUST_CHECK;
 void breaker_stop(struct breaker *b); /* NULL is allowed */
 /* Is the model cut off for units of this bucket? Who is asked about is watched from then on. */
 bool breaker_cuts(void *breaker, uint64_t model_uid, uint32_t bucket);

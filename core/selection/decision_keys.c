@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,16 @@
 
 #define FILE_MAX 8192
 
-struct decision_keys {
+/* What one reading of the file gave; immutable once it is in force. */
+struct key_list {
     struct decision_key list[DECISION_KEYS_MAX];
     size_t count;
+    struct key_list *before; /* kept: somebody may be looking at it */
+};
+
+struct decision_keys {
+    _Atomic(struct key_list *) now;
+    char *path;
 };
 
 static int digit(char c)
@@ -37,7 +45,15 @@ static bool read_secret(const char *hex, uint8_t out[DECISION_SECRET])
     return hex[2 * DECISION_SECRET] == '\0';
 }
 
-static bool read_line(struct decision_keys *k, char *line)
+static const struct decision_key *find(const struct key_list *k, uint8_t id)
+{
+    for (size_t i = 0; i < k->count; i++)
+        if (k->list[i].id == id)
+            return &k->list[i];
+    return NULL;
+}
+
+static bool read_line(struct key_list *k, char *line)
 {
     char *end;
     line[strcspn(line, "\r")] = '\0';
@@ -45,13 +61,13 @@ static bool read_line(struct decision_keys *k, char *line)
         return true;
     unsigned long id = strtoul(line, &end, 10);
     if (k->count == DECISION_KEYS_MAX || id < 1 || id > 255 || *end != ':' ||
-        decision_keys_find(k, (uint8_t)id) || !read_secret(end + 1, k->list[k->count].secret))
+        find(k, (uint8_t)id) || !read_secret(end + 1, k->list[k->count].secret))
         return false;
     k->list[k->count++].id = (uint8_t)id;
     return true;
 }
 
-static bool parse(struct decision_keys *k, char *text, const char *path, struct err *e)
+static bool parse(struct key_list *k, char *text, const char *path, struct err *e)
 {
     size_t number = 1;
     char *next;
@@ -118,37 +134,66 @@ static bool read_file(const char *path, char *text, struct err *e)
                 FILE_MAX);
 }
 
-struct decision_keys *decision_keys_open(const char *path, bool make, struct err *e)
+static struct key_list *read_list(const char *path, struct err *e)
 {
     char text[FILE_MAX + 1];
-    if (make && access(path, F_OK) != 0 && errno == ENOENT && !make_file(path, e))
-        return NULL;
-    struct decision_keys *k = mem_zero(1, sizeof *k);
+    struct key_list *k = mem_zero(1, sizeof *k);
     bool ok = read_file(path, text, e) && parse(k, text, path, e);
     explicit_bzero(text, sizeof text);
     if (ok)
         return k;
-    decision_keys_close(k);
+    explicit_bzero(k, sizeof *k);
+    free(k);
     return NULL;
+}
+
+struct decision_keys *decision_keys_open(const char *path, bool make, struct err *e)
+{
+    if (make && access(path, F_OK) != 0 && errno == ENOENT && !make_file(path, e))
+        return NULL;
+    struct key_list *list = read_list(path, e);
+    if (!list)
+        return NULL;
+    struct decision_keys *k = mem_zero(1, sizeof *k);
+    k->path = mem_text(path);
+    atomic_store(&k->now, list);
+    return k;
+}
+
+bool decision_keys_reload(struct decision_keys *k, struct err *e)
+{
+    struct key_list *now = atomic_load(&k->now), *list = read_list(k->path, e);
+    if (!list)
+        return false;
+    if (list->count == now->count && memcmp(list->list, now->list, sizeof list->list) == 0) {
+        explicit_bzero(list, sizeof *list);
+        free(list);
+        return true;
+    }
+    list->before = now;
+    atomic_store(&k->now, list);
+    return true;
 }
 
 void decision_keys_close(struct decision_keys *k)
 {
     if (!k)
         return;
-    explicit_bzero(k, sizeof *k);
+    for (struct key_list *list = atomic_load(&k->now), *before; list; list = before) {
+        before = list->before;
+        explicit_bzero(list, sizeof *list);
+        free(list);
+    }
+    free(k->path);
     free(k);
 }
 
 const struct decision_key *decision_keys_signing(const struct decision_keys *k)
 {
-    return &k->list[0];
+    return &atomic_load_explicit(&k->now, memory_order_acquire)->list[0];
 }
 
 const struct decision_key *decision_keys_find(const struct decision_keys *k, uint8_t id)
 {
-    for (size_t i = 0; i < k->count; i++)
-        if (k->list[i].id == id)
-            return &k->list[i];
-    return NULL;
+    return find(atomic_load_explicit(&k->now, memory_order_acquire), id);
 }

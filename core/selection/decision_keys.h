@@ -1,9 +1,10 @@
-/* decision_keys: the secrets that sign decision ids. Room: selection. Threads: immutable once open,
- * [any].
+/* decision_keys: the secrets that sign decision ids. Room: selection. Threads: [any] but where
+ * said.
  *
  * A file of lines `ID:HEX`, ID from 1 to 255 and HEX of 32 bytes: the first line signs, all verify.
- * To rotate, put a new line first; take old ones out when no outcome can come for them any more.
- * Nodes that share a store share the file. Blank lines and those that begin with # mean nothing. */
+ * To rotate, put a new line first and let the server read it again; take old ones out when no
+ * outcome can come for them any more. Nodes that share a store share the file. Blank lines and
+ * those that begin with # mean nothing. */
 #ifndef PADDOCK_SELECTION_DECISION_KEYS_H
 #define PADDOCK_SELECTION_DECISION_KEYS_H
 
@@ -24,6 +25,9 @@ struct decision_keys;
 /* Read `path`; with `make`, one that does not exist is made with a fresh key, for its owner only.
  * NULL: ERR_CONFIG with file and line. */
 struct decision_keys *decision_keys_open(const char *path, bool make, struct err *e) MUST_CHECK;
+/* [main] Read the file again; what was in force stays if it is wrong. Keys that were looked at stay
+ * where they are. */
+bool decision_keys_reload(struct decision_keys *k, struct err *e) MUST_CHECK;
 void decision_keys_close(struct decision_keys *k); /* NULL is allowed */
 const struct decision_key *decision_keys_signing(const struct decision_keys *k);
 const struct decision_key *decision_keys_find(const struct decision_keys *k, uint8_t id);

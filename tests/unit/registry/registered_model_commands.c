@@ -217,7 +217,8 @@ static void health_is_an_entity_of_its_own(void **state)
     assert_string_equal(h->json,
                         "{\"namespace\":\"default\",\"model_id\":\"a:1\",\"status\":\"degraded\","
                         "\"previous_status\":null,\"summary\":\"p95 is high\","
-                        "\"changed_at\":\"2023-11-14T22:13:20.010Z\",\"revision\":1}");
+                        "\"changed_at\":\"2023-11-14T22:13:20.010Z\",\"circuit\":null,"
+                        "\"circuit_at\":null,\"revision\":1}");
     assert_int_equal(h->uid, m->entity.uid);
     assert_ptr_equal(world_model(w, "a:1"), m); /* the model's revision stays */
     w->c.args = &change;
@@ -227,6 +228,23 @@ static void health_is_an_entity_of_its_own(void **state)
     world_ok(w, 204, "health.changed", health_changed, NULL, NULL, NULL);
     h = view_get(world_view(w), ENTITY_HEALTH, "default", "a:1");
     assert_non_null(strstr(h->json, "\"status\":\"healthy\",\"previous_status\":\"degraded\""));
+    struct circuit_change cut = {"a:1", m->entity.uid, CIRCUIT_OPEN, 60, 58};
+    w->c.args = &cut;
+    world_ok(w, 204, "circuit.opened", circuit_changed, NULL, NULL, NULL);
+    assert_string_equal(w->evidence, "{\"records\":60,\"failed\":58}");
+    h = view_get(world_view(w), ENTITY_HEALTH, "default", "a:1");
+    assert_int_equal(health_of(h)->circuit, CIRCUIT_OPEN);
+    assert_non_null(strstr(h->json, "\"status\":\"healthy\",\"previous_status\":\"degraded\""));
+    w->c.args = &cut; /* the same again */
+    world_ok(w, 204, "", circuit_changed, NULL, NULL, NULL);
+    change.status = "degraded"; /* a judgement leaves the circuit as it is */
+    w->c.args = &change;
+    world_ok(w, 204, "health.changed", health_changed, NULL, NULL, NULL);
+    h = view_get(world_view(w), ENTITY_HEALTH, "default", "a:1");
+    assert_int_equal(health_of(h)->circuit, CIRCUIT_OPEN);
+    cut.circuit = CIRCUIT_CLOSED;
+    w->c.args = &cut;
+    world_ok(w, 204, "circuit.closed", circuit_changed, NULL, NULL, NULL);
     change.uid++; /* another incarnation was judged */
     change.status = "unhealthy";
     w->c.args = &change;

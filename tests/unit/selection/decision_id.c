@@ -126,6 +126,35 @@ static void keys_rotate(void **state)
     decision_keys_close(NULL);
 }
 
+/* While the server runs; a bad file changes nothing. */
+static void keys_are_read_again(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct decision_facts f;
+    char old[DECISION_ID_SIZE], fresh[DECISION_ID_SIZE];
+    write_file("7:" HEX_A "\n");
+    struct decision_keys *k = open_keys(false);
+    const struct decision_key *looked_at = decision_keys_find(k, 7);
+    decision_id_make(k, &FACTS, old);
+    assert_true(decision_keys_reload(k, &e));
+    assert_ptr_equal(decision_keys_find(k, 7), looked_at); /* the same keys: nothing changed */
+    write_file("8:" HEX_B "\n7:" HEX_A "\n");
+    assert_true(decision_keys_reload(k, &e));
+    assert_int_equal(decision_keys_signing(k)->id, 8);
+    assert_int_equal(looked_at->id, 7); /* still there */
+    decision_id_make(k, &FACTS, fresh);
+    assert_int_equal(decision_id_read(k, old, strlen(old), &f), DECISION_GOOD);
+    assert_int_equal(decision_id_read(k, fresh, strlen(fresh), &f), DECISION_GOOD);
+    write_file("8:not a key\n");
+    assert_false(decision_keys_reload(k, &e));
+    assert_int_equal(decision_id_read(k, old, strlen(old), &f), DECISION_GOOD);
+    write_file("8:" HEX_B "\n");
+    assert_true(decision_keys_reload(k, &e));
+    assert_int_equal(decision_id_read(k, old, strlen(old), &f), DECISION_UNKNOWN);
+    decision_keys_close(k);
+}
+
 static void bad_files_are_named(void **state)
 {
     (void)state;
@@ -152,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(facts_travel, setup, teardown),
         cmocka_unit_test_setup_teardown(altered_ones_are_found_out, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_rotate, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_are_read_again, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_files_are_named, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
