@@ -44,6 +44,8 @@ static const struct subcommand {
     {"export", cli_export, "export [FILE]",
      "Write all that is stored as NDJSON, to move it (server stopped)."},
     {"import", cli_import, "import FILE", "Fill an empty store, embedded or on Redis."},
+    {"backup", cli_backup, "backup TO [--data-dir DIR]",
+     "Copy an embedded store while its server runs."},
     {"audit", cli_audit, "audit verify [--data-dir DIR]",
      "Check the journal's chain of hashes (server stopped or not)."},
     {"policy", cli_policy, "policy check|try|simulate FILE",

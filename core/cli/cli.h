@@ -12,6 +12,9 @@ int cli_audit(int argc, char **argv);
 int cli_export(int argc, char **argv);
 int cli_import(int argc, char **argv);
 
+/* `paddock backup TO`: a copy of an embedded store, whose server may run. */
+int cli_backup(int argc, char **argv);
+
 /* `paddock policy check|try|simulate FILE`: a Lua policy without a server. */
 int cli_policy(int argc, char **argv);
 

@@ -1,4 +1,4 @@
-/* `paddock export` and `paddock import`. */
+/* `paddock export`, `import` and `backup`. */
 #include "moving/moving.h"
 #include "cli/cli.h"
 #include "cli/place.h"
@@ -145,4 +145,27 @@ int cli_import(int argc, char **argv)
         return complain("import", &e);
     tell("imported", &moved);
     return 0;
+}
+
+/* --- backup --- */
+
+int cli_backup(int argc, char **argv)
+{
+    struct place_args place;
+    struct err e = {0};
+    const char *to = NULL;
+    bool usable = true;
+    place_defaults(&place);
+    for (int i = 0; usable && i < argc; i++) {
+        if (place_option(&place, argc, argv, &i))
+            continue;
+        usable = strncmp(argv[i], "--", 2) != 0 && !to;
+        to = argv[i];
+    }
+    if (!usable || !to) {
+        fputs("usage: paddock backup TO [--data-dir DIR]     (an embedded store, in use or not)\n",
+              stderr);
+        return 2;
+    }
+    return store_backup(place.data_dir, to, &e) ? 0 : complain("backup", &e);
 }

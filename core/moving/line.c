@@ -77,7 +77,7 @@ bool line_wrong(const struct line_reader *r, struct err *e, const char *what)
 /* Read on behind `len`; 0: there is nothing more. */
 static size_t read_on(struct line_reader *r)
 {
-    if (r->at) {
+    if (r->at > 0) {
         memmove(r->buffer, r->buffer + r->at, r->len - r->at);
         r->len -= r->at;
         r->at = 0;
@@ -96,7 +96,7 @@ static bool find_line(struct line_reader *r, char **line, size_t *len, struct er
     size_t seen = 0;
     for (;;) {
         size_t left = r->len - r->at;
-        char *from = r->buffer + r->at;
+        char *from = left ? r->buffer + r->at : NULL;
         char *end = left > seen ? memchr(from + seen, '\n', left - seen) : NULL;
         if (end) {
             *line = from;

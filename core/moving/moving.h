@@ -1,4 +1,4 @@
-/* moving: a whole store as a text and back. Room: moving.
+/* moving: a whole store as a text and back, and a copy of one in use. Room: moving.
  * Threads: [main] of a short-lived process. */
 #ifndef PADDOCK_MOVING_MOVING_H
 #define PADDOCK_MOVING_MOVING_H
@@ -24,5 +24,8 @@ bool store_export(struct store *s, const char *dir, FILE *to, struct moved *out,
  * been written: the caller has begun it with data_dir_begin() and takes it away again. */
 bool store_import(struct store *s, const char *dir, FILE *from, struct moved *out, struct err *e)
     MUST_CHECK;
+/* Copy the directory of an embedded store, whether its server runs or not, into `to`, which is
+ * made or empty. What is not finished says so, and is begun anew by the next. */
+bool store_backup(const char *dir, const char *to, struct err *e) MUST_CHECK;
 
 #endif

@@ -288,6 +288,16 @@ struct store {
  * locked. */
 struct store *store_sqlite_open(const char *dir, const struct clock *clock, struct err *e)
     MUST_CHECK;
+/* Both databases of an embedded store at one moment, beside the server that writes to them.
+ * `between` is called after series.db is held fast and before control.db is; `again` set: both are
+ * taken anew. Then they are copied into a directory. */
+struct sqlite_snapshot;
+struct sqlite_snapshot *sqlite_snapshot_take(const char *dir,
+                                             bool (*between)(void *ctx, bool *again, struct err *e),
+                                             void *ctx, struct err *e) MUST_CHECK;
+bool sqlite_snapshot_copy(const struct sqlite_snapshot *s, const char *to, struct err *e)
+    MUST_CHECK;
+void sqlite_snapshot_close(struct sqlite_snapshot *s);
 /* On a Redis server, see docs/operations/redis.md. Refused with a clear text: not to be reached,
  * older than 6.2, a replica, one that may lose what was acknowledged, in use by another node. */
 struct redis_settings {

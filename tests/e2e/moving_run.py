@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import redis_server
@@ -146,6 +147,70 @@ def start_on(server, dir, *settings):
     server.start()
 
 
+# --- backups of a server that is written to ---
+
+class Writer(threading.Thread):
+    """Registers w:1, w:2, ... and gives each ten records, until it is told to stop."""
+
+    def __init__(self, s):
+        super().__init__()
+        self.s, self.registered, self.recorded, self.sent, self.over = s, 0, 0, 0, False
+
+    def run(self):
+        while not self.over:
+            self.sent += 1
+            reply = self.s.call("POST", "~/registry", {"name": "w", "type": "other"})
+            self.registered += reply.status == 201
+            reply = self.s.call("POST", "~/inference", [
+                {"model_id": f"w:{self.sent}", "latency_ms": self.sent + i} for i in range(10)])
+            self.recorded += reply.status == 202
+
+    def wait_past(self, n):
+        end = time.monotonic() + 60
+        while self.recorded < n and time.monotonic() < end:
+            time.sleep(0.005)
+
+
+def restored(copy, least, most, s, original):
+    """What had been acknowledged before the backup began is in it; nothing is half there."""
+    verified("in the backup", "--data-dir", copy)
+    start_on(s, copy)
+    versions = s.call("GET", "~/registered-models/w").json["versions"]
+    totals = [s.call("GET", f"~/registry/w:{i + 1}/metrics").json["lifetime"]["total"]
+              for i in range(versions)]
+    check(f"{least} pairs were acknowledged, {versions} models and {sum(totals)} records are in "
+          f"the backup, {most} were asked for", least <= versions <= most)
+    # The log ends a moment before the registry: only the newest may lack records.
+    whole = totals.index(0) if 0 in totals else len(totals)
+    check("the records are those of the oldest models", whole >= least and
+          totals == [10] * whole + [0] * (versions - whole))
+    check("and it goes on from there", s.call("POST", "~/registry", {
+        "name": "w", "type": "other"}).json["model_id"] == f"w:{versions + 1}")
+    same("in the backup", original, answers(s))
+    s.stop()
+
+
+def backups(s, d):
+    original = {path: a for path, a in answers(s).items() if "metrics" in path}
+    writer, copies = Writer(s), []
+    writer.start()
+    try:
+        for i in range(3):
+            writer.wait_past(writer.recorded + 20)
+            copy, least = f"{d}/backup{i}", writer.recorded
+            done = run("backup", copy, "--data-dir", s.dir + "/data")
+            check(f"backup {i} beside the server {done.stderr}", done.returncode == 0)
+            copies.append((copy, least, writer.sent))
+    finally:
+        writer.over = True
+        writer.join()
+    done = run("backup", copies[0][0], "--data-dir", s.dir + "/data")
+    check("a backup overwrites nothing: " + done.stderr.strip(), done.returncode == 2)
+    s.stop()
+    for copy, least, most in copies:
+        restored(copy, least, most, s, original)
+
+
 def main():
     if not redis_server.there():
         raise SystemExit(77)
@@ -199,6 +264,7 @@ def main():
         verified("in the embedded store", "--data-dir", there)
         start_on(s, there)
         same("back in an embedded store", before, answers(s))
+        backups(s, d)
 
 
 if __name__ == "__main__":
