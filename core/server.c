@@ -59,9 +59,11 @@ static void stop(struct server *s)
         http_join(s->http);
     pool_stop(s->readers); /* nobody asks it any more */
     decisions_close(s->decisions);
+    experiments_stop(s->experiments);
     strategies_stop(s->strategies); /* what was learned is kept */
     strategy_routes_release(&s->strategy_routes);
     outcomes_close(s->outcomes);
+    evidence_free(s->evidence);
     breaker_stop(s->breaker);
     strategy_log_free(s->strategy_log);
     if (s->judge)

@@ -299,6 +299,17 @@ static bool start_strategies(struct server *s, struct err *e)
     return s->strategies != NULL;
 }
 
+static bool start_experiments(struct server *s, struct err *e)
+{
+    const struct experiments_config config = {.engine = s->engine,
+                                              .store = s->store,
+                                              .clock = &CLOCK_SYSTEM,
+                                              .weights = s->selection.weights,
+                                              .evidence = s->evidence};
+    s->experiments = experiments_start(&config, e);
+    return s->experiments != NULL;
+}
+
 bool server_open_selection(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -324,17 +335,19 @@ bool server_open_selection(struct server *s, struct err *e)
     s->decisions = decisions_open(&log, e);
     if (!s->decisions)
         return false;
+    s->evidence = evidence_new();
     s->strategy_log = strategy_log_open(s->store, e);
     if (!s->strategy_log)
         return false;
-    const struct outcomes_config outcomes = {.dir = c->data_dir,
-                                             .clock = &CLOCK_SYSTEM,
-                                             .window_ms = c->outcome_window_ms,
-                                             .accept_damage = c->accept_record_damage,
-                                             .followers = {strategy_log_follower(s->strategy_log)},
-                                             .follower_count = 1};
+    const struct outcomes_config outcomes = {
+        .dir = c->data_dir,
+        .clock = &CLOCK_SYSTEM,
+        .window_ms = c->outcome_window_ms,
+        .accept_damage = c->accept_record_damage,
+        .followers = {strategy_log_follower(s->strategy_log), evidence_follower(s->evidence)},
+        .follower_count = 2};
     s->outcomes = outcomes_open(&outcomes, e);
-    return s->outcomes && start_strategies(s, e);
+    return s->outcomes && start_strategies(s, e) && start_experiments(s, e);
 }
 
 bool server_open_tls(struct server *s, struct err *e)
@@ -372,6 +385,8 @@ bool server_start_http(struct server *s, struct err *e)
         .selections = s->selections,
         .strategy_log = s->strategy_log,
         .breaker = s->breaker,
+        .experiments = s->experiments,
+        .evidence = s->evidence,
         .gate = validation_gate(s->validation),
         .readers = s->readers,
         .policies = s->policies,

@@ -11,6 +11,7 @@
 #include "http/tls.h"
 #include "selection/breaker.h"
 #include "selection/decisions.h"
+#include "selection/experiments.h"
 #include "selection/flag_rules.h"
 #include "selection/outcomes.h"
 #include "selection/selection_counts.h"
@@ -51,6 +52,8 @@ struct server {
     struct selection_counts *selections;
     struct strategy_routes strategy_routes;
     struct strategies *strategies;
+    struct experiment_evidence *evidence;
+    struct experiments *experiments;
     struct pool *readers;
     struct tls *tls;
     struct api api;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "http/errors.h"
 #include "http/guard.h"
+#include "registry/experiment.h"
 #include "registry/route.h"
 #include "registry/token.h"
 
@@ -155,11 +156,19 @@ static const char *parameter(const struct asking *k, const char *name)
     return NULL;
 }
 
+/* Flags and experiments have keys; the path says whose it is. */
+static bool is_about(const struct asking *k, int kind)
+{
+    const char *path = EXPERIMENT_TYPE.path;
+    return (strncmp(request_route(k->rq)->path, path, strlen(path)) == 0) ==
+           (kind == ENTITY_EXPERIMENT);
+}
+
 static const char *owner_of_document(const struct asking *k, const char *ns)
 {
     for (int kind = 0; kind < ENTITY_KIND_COUNT; kind++) {
         const struct document_type *t = DOCUMENT_TYPES[kind];
-        const char *id = t ? parameter(k, t->id_name) : NULL;
+        const char *id = t && is_about(k, kind) ? parameter(k, t->id_name) : NULL;
         const struct entity *e = id ? view_get(k->view, (enum entity_kind)kind, ns, id) : NULL;
         if (e)
             return view_owner(k->view, e);

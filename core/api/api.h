@@ -32,6 +32,8 @@ struct decisions;
 struct selection_counts;
 struct strategy_log;
 struct breaker;
+struct experiments;
+struct experiment_evidence;
 
 struct api {
     struct store *store;
@@ -49,6 +51,8 @@ struct api {
     struct selection_counts *selections;
     struct strategy_log *strategy_log;
     struct breaker *breaker;
+    struct experiments *experiments;
+    struct experiment_evidence *evidence;
     struct token_usage *usage;
     struct denials *denials;
     struct catalog *plugins;

@@ -7,6 +7,7 @@
 #include "api/work.h"
 #include "registry/alert.h"
 #include "registry/document.h"
+#include "registry/experiment.h"
 #include "registry/flag.h"
 #include "registry/query_documents.h"
 
@@ -235,4 +236,29 @@ void document_remove(struct request *rq)
 void alert_acknowledge_post(struct request *rq)
 {
     submit_one(rq, alert_acknowledge);
+}
+
+void experiment_start_post(struct request *rq)
+{
+    submit_one(rq, experiment_start);
+}
+
+void experiment_pause_post(struct request *rq)
+{
+    submit_one(rq, experiment_pause);
+}
+
+void experiment_stop_post(struct request *rq)
+{
+    submit_one(rq, experiment_stop);
+}
+
+void experiment_rollback_post(struct request *rq)
+{
+    submit_one(rq, experiment_roll_back);
+}
+
+void experiment_promote_post(struct request *rq)
+{
+    submit_one(rq, experiment_promote);
 }

@@ -15,5 +15,10 @@ void document_change(struct request *rq);
 void document_remove(struct request *rq);
 /* Decisions of a kind's own on the one of the path. */
 void alert_acknowledge_post(struct request *rq);
+void experiment_start_post(struct request *rq);
+void experiment_pause_post(struct request *rq);
+void experiment_stop_post(struct request *rq);
+void experiment_rollback_post(struct request *rq);
+void experiment_promote_post(struct request *rq);
 
 #endif

@@ -89,6 +89,7 @@ void plugins_reload(struct request *rq);
 
 /* outcomes.c */
 void outcomes_post(struct request *rq);
+void experiment_analysis_get(struct request *rq);
 /* selection.c */
 void selection_post(struct request *rq);
 void selection_batch_post(struct request *rq);

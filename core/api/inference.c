@@ -11,6 +11,8 @@
 #include "api/keys.h"
 #include "api/loop_state.h"
 #include "api/resolved.h"
+#include "selection/experiment_evidence.h"
+#include "selection/selector.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -92,14 +94,56 @@ static void accept(struct ingest *in)
     ingest_drop(in);
 }
 
+/* What experiments run is told of the records that were theirs, now that they are on disk. */
+static void tell_experiments(const struct ingest *in)
+{
+    struct experiment_evidence *e = in->call->api->evidence;
+    const size_t n = batch_decided_count(in->batch);
+    for (size_t i = 0; i < n; i++) {
+        const struct batch_decided d = batch_decided_at(in->batch, i);
+        const struct evidence_request r = {.decision = {.flags = DECISION_DRAWN,
+                                                        .reason = SELECTION_EXPERIMENT,
+                                                        .at_ms = d.decision.at_ms,
+                                                        .propensity = d.decision.propensity,
+                                                        .route_uid = d.decision.route_uid,
+                                                        .served_uid = d.decision.model_uid,
+                                                        .arm = d.decision.arm},
+                                           .latency_ms = d.latency_ms,
+                                           .failure = d.failure};
+        evidence_request(e, &r);
+        for (size_t k = 0; k < d.scores; k++) {
+            const char *name;
+            size_t len;
+            const double value = batch_decided_score(in->batch, i, k, &name, &len);
+            evidence_score(e, &r.decision, name, len, value);
+        }
+    }
+}
+
+/* Only of what an experiment drew and the drawn model served. */
+static bool decided(void *ctx, const char *id, size_t len, struct batch_decision *out)
+{
+    const struct ingest *in = ctx;
+    struct decision_facts f;
+    if (!evidence_wanted(in->call->api->evidence) ||
+        decision_id_read(in->call->api->selection->keys, id, len, &f) != DECISION_GOOD ||
+        f.reason != SELECTION_EXPERIMENT || !(f.flags & DECISION_DRAWN) ||
+        f.flags & DECISION_FALLBACK)
+        return false;
+    *out = (struct batch_decision){f.route_uid, f.served_uid, f.arm, f.propensity, f.at_ms};
+    return true;
+}
+
 /* [loop] The batch is on disk, or could not be written. */
 static void written(struct mail *mail)
 {
     struct ingest *in = (struct ingest *)(void *)mail;
-    if (in->write.ok)
+    if (in->write.ok) {
+        tell_experiments(in);
         accept(in);
-    else
+    } else {
         refuse(in, &in->write.err);
+    }
 }
 
 /* [log writer] */
@@ -226,6 +270,7 @@ static void start(struct call *made, uint64_t uid, const char *model_id)
         .model_id = model_id,
         .resolve = resolve,
         .ctx = in,
+        .decided = decided,
         .now_ms = now,
         .oldest_ms = now - telemetry_retention_ms(made->api->telemetry),
         .skip_invalid = in->skip_invalid,

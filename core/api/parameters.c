@@ -175,6 +175,13 @@ const struct field SEGMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 
 const struct field ROUTES_PARAMETERS[] = {PAGE, MIN_SEQ, END};
 
+const struct field EXPERIMENTS_PARAMETERS[] = {
+    FILTER("route", "Only those of this route."),
+    FILTER("state", "Only those in this state."),
+    DOCUMENTS_PAGE,
+    END,
+};
+
 const struct field ROUTE_CHANGE_PARAMETERS[] = {
     CHOICE("dry_run", dry_run, BOOLEANS, "true: change nothing, say who would move."),
     END,

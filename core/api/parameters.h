@@ -65,6 +65,7 @@ extern const struct field SEGMENTS_PARAMETERS[];
 extern const struct field BULK_PARAMETERS[];
 extern const struct field REFETCH_PARAMETERS[];
 extern const struct field ROUTES_PARAMETERS[];
+extern const struct field EXPERIMENTS_PARAMETERS[];
 extern const struct field ROUTE_CHANGE_PARAMETERS[];
 extern const struct field DATASETS_PARAMETERS[];
 extern const struct field TEST_CASES_PARAMETERS[];

@@ -77,6 +77,7 @@
             TELLS(tag_, "Replace all fields of " a_ ", or make it under this id.",     \
                   "200 " Kind_ ";201 " Kind_ ";400 READ_ONLY_FIELD" may_refuse_ STALE) \
     }
+#include "api/routes_experiments.h" /* in the words above */
 
 const struct route ROUTES[] = {
     {OP(GET, BASE "/registry", "models_list", models_list), .query = MODELS_PARAMETERS,
@@ -336,15 +337,18 @@ const struct route ROUTES[] = {
      .query = ROUTE_CHANGE_PARAMETERS, DOCUMENTS(ROUTE_TYPE),
      TELLS("Selection",
            "Change some of a route's fields (JSON merge patch), or only say who moves.",
-           "200 RouteChange;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 ROUTE_NOT_FOUND" STALE)},
+           "200 RouteChange;400 READ_ONLY_FIELD,INVALID_REFERENCE;404 ROUTE_NOT_FOUND"
+           ";409 ROUTE_IN_EXPERIMENT" STALE)},
     {OP(PUT, ROUTE, "route_replace", document_put_one), .action = "route.write",
      .body = ROUTE_FIELDS, DOCUMENTS(ROUTE_TYPE),
      TELLS("Selection", "Replace a route's fields, or create it.",
-           "200 Route;201 Route;400 READ_ONLY_FIELD,INVALID_REFERENCE" STALE)},
+           "200 Route;201 Route;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 "
+           "ROUTE_IN_EXPERIMENT" STALE)},
     {OP(DELETE, ROUTE, "route_delete", document_remove), .action = "route.write", NOTHING,
      DOCUMENTS(ROUTE_TYPE),
      TELLS("Selection", "Delete a route; that of a registered model is as at first again.",
-           "204;404 ROUTE_NOT_FOUND" STALE)},
+           "204;404 ROUTE_NOT_FOUND;409 ROUTE_IN_EXPERIMENT" STALE)},
+    EXPERIMENT_ROUTES,
     {OP(POST, "/ofrep/v1/evaluate/flags/{key+}", "ofrep_evaluate", ofrep_evaluate),
      .action = "select", .flags = ROUTE_UNKEYED | ROUTE_BODY_OPTIONAL, .failure = &OFREP_FAILURE,
      TELLS("Flags", "OFREP: one flag.", "200 OfrepEvaluation;400 OfrepFailure;404 OfrepFailure")},

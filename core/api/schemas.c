@@ -8,6 +8,7 @@
 #include "api/run_fields.h"
 #include "registry/baseline.h"
 #include "registry/dataset.h"
+#include "registry/experiment.h"
 #include "registry/flag.h"
 #include "registry/layer.h"
 #include "registry/model.h"
@@ -202,6 +203,14 @@ const struct schema SCHEMAS[] = {
      NULL, "{accepted:i duplicate:i late:i unknown:i forged:i}", NULL},
     {"Route", "The traffic of one question, and which arms share it.", ROUTE_FIELDS, NULL, NULL},
     {"RouteList", NULL, NULL, NULL, "Route"},
+    {"Experiment", "A treatment beside a control, and how far it is.", EXPERIMENT_FIELDS, NULL,
+     NULL},
+    {"ExperimentList", NULL, NULL, NULL, "Experiment"},
+    {"ExperimentAnalysis",
+     "What the arms of an experiment measured. `live` false: it does not run, the numbers are "
+     "those "
+     "of its last decision.",
+     NULL, "{experiment:@Experiment live:b evidence:{*:any}?}", NULL},
     {"RouteChange",
      "The route. With ?dry_run=true only `route`, `allocation`, and who would move: `moved_ratio` "
      "of all units, null where `unforeseen` says why it cannot be told.",
@@ -325,6 +334,13 @@ const struct member_shape MEMBER_SHAPES[] = {
     {ROUTE_FIELDS, "arms", "{*:s}"},
     {ROUTE_FIELDS, "shadows", "[{model_id:s share_ratio:n}]"},
     {ROUTE_FIELDS, "allocation", "[{from:i to:i arm:s}]"},
+    {EXPERIMENT_FIELDS, "metrics",
+     "[{name:s direction~:(lower|higher) margin_ratio~:n margin_abs~:n}]"},
+    {EXPERIMENT_FIELDS, "steps_percent", "[n]"},
+    {EXPERIMENT_FIELDS, "models", "{*:s}"},
+    {EXPERIMENT_FIELDS, "evidence", "{*:any}"},
+    {EXPERIMENT_FIELDS, "decisions",
+     "[{at:t action:s cause:s? step:i share_percent:n? sentence:s?}]"},
     {RUN_FIELDS, "labels", "{*:s}"},
     {RUN_BODY_FIELDS, "labels", "{*:s}"},
     {REGISTERED_MODEL_FIELDS, "aliases", "{*:s}"},
@@ -353,6 +369,8 @@ const struct body_name BODY_NAMES[] = {
     {LAYER_FIELDS, "Layer"},
     {SIMULATION_FIELDS, "SimulationRequest"},
     {ROUTE_FIELDS, "Route"},
+    {EXPERIMENT_FIELDS, "Experiment"},
+    {EXPERIMENT_MOVE_FIELDS, "ExperimentMove"},
     {OUTCOME_FIELDS, "Outcome"},
     {SELECTION_FIELDS, "Selection"},
     {SELECTION_BATCH_FIELDS, "SelectionBatch"},
@@ -368,6 +386,7 @@ const struct tag_doc TAG_DOCS[] = {
     {"Validation", "What models are tested with."},
     {"Flags", "Who gets which variant, for services and for OpenFeature."},
     {"Selection", "Which model serves whom, and what came of it."},
+    {"Experiments", "A treatment beside a control: promoted or rolled back by evidence."},
     {"Policies", "Lua: who gets what, how bad a regression is."},
     {"Alerts", "What a person should look at, and who is told."},
     {"Audit", "Every change, who made it and why, in a chain of hashes; to read or to follow."},

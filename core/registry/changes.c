@@ -67,7 +67,20 @@ const char *const JOURNAL_ACTIONS[] = {
     "policy.uncovered",   /* the file serves */
     "route.created",      /* or changed for the first time, that of a name */
     "route.updated",
-    "route.deleted",         /* that of a name is as at first again */
+    "route.deleted", /* that of a name is as at first again */
+    "experiment.created",
+    "experiment.updated",
+    "experiment.deleted",
+    "experiment.started",
+    "experiment.paused", /* by a person, or since traffic is missing or split wrongly */
+    "experiment.resumed",
+    "experiment.advanced",
+    "experiment.waits_for_gate", /* shown not to be worse, but the gate refuses */
+    "experiment.promoted",
+    "experiment.succeeded", /* shown not to be worse, and nothing was to become of it */
+    "experiment.rolled_back",
+    "experiment.inconclusive",
+    "experiment.stopped",
     "validation.finished",   /* a run ended; evidence names it */
     "validation.regression", /* it found a regression */
     "validation.removed",    /* with its model */

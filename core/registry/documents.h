@@ -15,6 +15,7 @@ extern const struct document_type SEGMENT_TYPE;   /* segment.h */
 extern const struct document_type LAYER_TYPE;     /* layer.h */
 extern const struct document_type STORED_POLICY_TYPE, POLICY_VERSION_TYPE; /* stored_policy.h */
 extern const struct document_type ROUTE_TYPE;                              /* route.h */
+extern const struct document_type EXPERIMENT_TYPE;                         /* experiment.h */
 extern const struct document_type VALIDATION_SUMMARY_TYPE, REGRESSION_NOTICE_TYPE;
 extern const struct document_type BASELINE_TYPE;      /* baseline.h */
 extern const struct document_type NIGHTLY_BATCH_TYPE; /* nightly_batch.h */

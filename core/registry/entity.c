@@ -24,6 +24,7 @@ const struct entity_type ENTITY_TYPES[ENTITY_KIND_COUNT] = {
     [ENTITY_POLICY] = {"policy", NULL},
     [ENTITY_POLICY_VERSION] = {"policy_version", NULL},
     [ENTITY_ROUTE] = {"route", NULL},
+    [ENTITY_EXPERIMENT] = {"experiment", NULL},
     [ENTITY_VALIDATION] = {"validation", NULL},
     [ENTITY_REGRESSION] = {"regression", NULL},
     [ENTITY_BASELINE] = {"baseline", NULL},

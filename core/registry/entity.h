@@ -31,6 +31,7 @@ enum entity_kind {
     ENTITY_LAYER,          /* "layer" */
     ENTITY_POLICY_VERSION, /* "policy_version": one text */
     ENTITY_ROUTE,          /* "route" */
+    ENTITY_EXPERIMENT,     /* "experiment" */
     /* kept by validation */
     ENTITY_VALIDATION, /* "validation": what a model's runs say of it */
     ENTITY_REGRESSION, /* "regression": the newest that was found */

@@ -271,6 +271,46 @@ const struct err_kind ROUTE_EXISTS = {
     "A route with this name exists already; each registered model has one. Choose another name, or "
     "PATCH or PUT the one that exists.",
 };
+const struct err_kind ROUTE_IN_EXPERIMENT = {
+    "ROUTE_IN_EXPERIMENT",
+    409,
+    "Route in experiment",
+    "A running experiment owns what decides the route's shares: its arms, weights, strategy, flag "
+    "and salt. Stop the experiment first. One route has one running experiment.",
+};
+const struct err_kind EXPERIMENT_NOT_FOUND = {
+    "EXPERIMENT_NOT_FOUND",
+    404,
+    "Experiment not found",
+    "No experiment of this namespace has this key.",
+};
+const struct err_kind EXPERIMENT_EXISTS = {
+    "EXPERIMENT_EXISTS",
+    409,
+    "Experiment exists",
+    "An experiment with this key exists already. Choose another key, or PATCH or PUT the one that "
+    "exists.",
+};
+const struct err_kind EXPERIMENT_IS_RUNNING = {
+    "EXPERIMENT_RUNNING",
+    409,
+    "Experiment running",
+    "While an experiment runs or is paused it is neither changed nor deleted: what was measured "
+    "belongs to how it was begun. Stop it first.",
+};
+const struct err_kind EXPERIMENT_STATE = {
+    "EXPERIMENT_STATE",
+    409,
+    "Experiment in another state",
+    "Only an experiment that runs or is paused can be paused, stopped, promoted or rolled back.",
+};
+const struct err_kind EXPERIMENT_ARMS = {
+    "EXPERIMENT_ARMS",
+    409,
+    "Arms do not serve",
+    "To begin, the route must be stored, and control and treatment must be arms of it that lead to "
+    "two models in service.",
+};
 const struct err_kind RUN_NOT_FOUND = {
     "RUN_NOT_FOUND",
     404,
@@ -367,6 +407,12 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &POLICY_IN_USE,
     &ROUTE_NOT_FOUND,
     &ROUTE_EXISTS,
+    &ROUTE_IN_EXPERIMENT,
+    &EXPERIMENT_NOT_FOUND,
+    &EXPERIMENT_EXISTS,
+    &EXPERIMENT_IS_RUNNING,
+    &EXPERIMENT_STATE,
+    &EXPERIMENT_ARMS,
     &RUN_NOT_FOUND,
     &RUN_FINISHED,
     &BASELINE_NOT_FOUND,

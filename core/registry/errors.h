@@ -32,6 +32,12 @@ extern const struct err_kind WEBHOOK_NOT_FOUND;           /* 404 */
 extern const struct err_kind WEBHOOK_EXISTS;              /* 409 */
 extern const struct err_kind ROUTE_NOT_FOUND;             /* 404 */
 extern const struct err_kind ROUTE_EXISTS;                /* 409 */
+extern const struct err_kind ROUTE_IN_EXPERIMENT;         /* 409 */
+extern const struct err_kind EXPERIMENT_NOT_FOUND;        /* 404 */
+extern const struct err_kind EXPERIMENT_EXISTS;           /* 409 */
+extern const struct err_kind EXPERIMENT_IS_RUNNING;       /* 409 */
+extern const struct err_kind EXPERIMENT_STATE;            /* 409 */
+extern const struct err_kind EXPERIMENT_ARMS;             /* 409 */
 extern const struct err_kind FLAG_NOT_FOUND;              /* 404 */
 extern const struct err_kind FLAG_EXISTS;                 /* 409 */
 extern const struct err_kind FLAG_IN_USE;                 /* 409, members: "in_use":[keys] */

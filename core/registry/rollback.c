@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "registry/decide.h"
+#include "registry/experiment_ends.h"
 #include "registry/family.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@ struct rollback {
     struct family family;
     const struct model *winner, *loser; /* no loser: nothing is stable now */
     int64_t at;
+    const char *stopped; /* experiments, JSON array */
 };
 
 /* Why a model cannot be rolled back to; NULL if it can. */
@@ -124,7 +126,7 @@ static bool answer_rollback(struct rollback *r)
     bytes_char(&b, '{');
     json_kv_string(&b, "from", r->loser ? r->loser->entity.id : NULL);
     json_kv_string(&b, "to", r->winner->entity.id);
-    json_kv_raw(&b, "experiments_stopped", "[]");
+    json_kv_raw(&b, "experiments_stopped", r->stopped);
     json_kv_raw(&b, "warnings", warnings);
     bytes_char(&b, '}');
     const char *text = arena_copy(r->d.c->arena, b.data, b.len);
@@ -161,6 +163,12 @@ static const char *rollback_evidence(const struct rollback *r)
     return text;
 }
 
+static const char *stop_sentence(const struct rollback *r)
+{
+    return arena_printf(r->d.c->arena, "Stopped: '%.128s' was rolled back to '%.200s'.", r->d.c->id,
+                        r->winner->entity.id);
+}
+
 static bool roll_back(struct rollback *r, struct err *e)
 {
     struct command *c = r->d.c;
@@ -181,11 +189,12 @@ static bool roll_back(struct rollback *r, struct err *e)
          !change_model(&r->d, r->loser, edit_loser, r, "model.rolled_back_from", evidence, e)))
         return false;
     return family_close(&r->family, "registered_model.updated", NULL, NULL, e) &&
+           experiments_stop_of(&r->d, c->id, stop_sentence(r), &r->stopped, e) &&
            answer_rollback(r);
 }
 
 bool name_rollback(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
-    struct rollback r = {.d = {c, h, out}};
+    struct rollback r = {.d = {c, h, out}, .stopped = "[]"};
     return roll_back(&r, e) || refused(out);
 }

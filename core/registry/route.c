@@ -406,11 +406,19 @@ static void allocate(struct document_write *w, const struct route_plan *p)
     json_decref(params);
 }
 
+/* ---- checking and removing ---- */
+
+static bool remove_free(struct document_write *w, struct err *e)
+{
+    return w->implied || !route_owned(w, w->before->entity.id, e);
+}
+
 static bool check(struct document_write *w, struct err *e)
 {
     struct model_route *r = w->want;
     struct arena *a = w->c->arena;
-    (void)e;
+    if (route_moves_shares(w) && route_owned(w, r->head.id, e))
+        return false;
     r->allocation = "[]";
     if (strcmp(r->match, "{}") == 0) {
         struct bytes b = BYTES_INIT(16384);
@@ -480,6 +488,7 @@ const struct document_type ROUTE_TYPE = {
     .deleted = "route.deleted",
     .init = init,
     .check = check,
+    .remove = remove_free,
     .derive = derive,
     .implied = implied,
 };

@@ -99,6 +99,11 @@ static inline bool route_serves(const struct model *m)
     return m && m->status != STATUS_DEVELOPMENT && m->status != STATUS_RETIRED;
 }
 
+/* For its type's hooks: does what is to be change who gets which share? Does a running experiment
+ * own these, so that it is refused (true, and `e`)? */
+bool route_moves_shares(const struct document_write *w);
+bool route_owned(const struct document_write *w, const char *id, struct err *e);
+
 /* Decide: what PATCH would do to whom, changing nothing. */
 bool route_preview(struct command *c, struct head *h, struct changes *out, struct err *e);
 

@@ -32,6 +32,9 @@ static const char *effect(char *out, size_t room, const struct guardrail_plan *p
                  "(%" PRIu64 " of %" PRIu64 " against %" PRIu64 " of %" PRIu64 ")",
                  plan->name, r->effect, r->threshold_ms, 100 * plan->margin, r->threshold_ms,
                  r->treatment_hits, r->treatment, r->control_hits, r->control);
+    else if (isnan(r->effect)) /* no arm has any */
+        snprintf(out, room, "%s (%" PRIu64 " of %" PRIu64 " against %" PRIu64 " of %" PRIu64 ")",
+                 plan->name, r->treatment_hits, r->treatment, r->control_hits, r->control);
     else
         snprintf(out, room,
                  "%s %.3g times the control's (%" PRIu64 " of %" PRIu64 " against %" PRIu64

@@ -42,6 +42,7 @@ void batch_free(struct batch *b)
     free(b->id_groups);
     free(b->groups);
     free(b->payload);
+    free(b->decided);
     free(b);
 }
 
@@ -60,6 +61,7 @@ void batch_start(struct batch *b, const struct batch_config *config, struct faul
     words_clear(&b->uids);
     b->last_id = WORD_NONE;
     b->hopeless = b->too_long = false;
+    b->n_decided = 0;
     b->lines = b->n = b->n_scores = b->rejected = b->payload_len = 0;
     b->faults_before = f->total;
 }
@@ -142,6 +144,18 @@ static void keep_scores(struct batch *b, const struct record *r)
     }
 }
 
+/* Its scores are the last that were kept. */
+static void keep_decision(struct batch *b, const struct record *r, uint64_t uid)
+{
+    struct batch_decision d;
+    if (!b->config.decided(b->config.ctx, r->decision.text, r->decision.len, &d) ||
+        d.model_uid != uid)
+        return;
+    b->decided = room(b->decided, b->n_decided, &b->decided_cap, sizeof *b->decided);
+    b->decided[b->n_decided++] =
+        (struct decided_record){d, b->n, b->n_scores - r->n_scores, r->n_scores};
+}
+
 static inline void keep(struct batch *b, const struct record *r)
 {
     uint32_t group = 0;
@@ -167,6 +181,8 @@ static inline void keep(struct batch *b, const struct record *r)
     }
     if (r->n_scores)
         keep_scores(b, r);
+    if (r->decision.text && b->config.decided)
+        keep_decision(b, r, b->config.uid ? b->config.uid : b->groups[group].uid);
     b->n++;
 }
 
@@ -333,7 +349,28 @@ size_t batch_bytes(const struct batch *b)
            b->group_of_cap * sizeof *b->group_of + b->scores_cap * sizeof *b->scores +
            words_memory(&b->errors) + words_memory(&b->names) + words_memory(&b->ids) +
            words_memory(&b->uids) + b->id_groups_cap * sizeof *b->id_groups +
-           b->groups_cap * sizeof *b->groups + b->payload_cap;
+           b->groups_cap * sizeof *b->groups + b->payload_cap + b->decided_cap * sizeof *b->decided;
+}
+
+size_t batch_decided_count(const struct batch *b)
+{
+    return b->n_decided;
+}
+
+struct batch_decided batch_decided_at(const struct batch *b, size_t i)
+{
+    const struct decided_record *d = &b->decided[i];
+    const struct payload_record *r = &b->records[d->record];
+    return (struct batch_decided){d->decision, r->latency_ms, (r->bits & RECORD_FAILURE) != 0,
+                                  d->scores};
+}
+
+double batch_decided_score(const struct batch *b, size_t i, size_t k, const char **name,
+                           size_t *len)
+{
+    const struct payload_score *s = &b->scores[b->decided[i].score + k];
+    *name = words_get(&b->names, s->name, len);
+    return s->value;
 }
 
 const void *batch_payload(const struct batch *b, size_t *len, uint32_t *checksum)

@@ -25,6 +25,14 @@ extern const struct err_kind
 
 struct batch;
 
+/* What the decision_id of a record says, to those whom it concerns. */
+struct batch_decision {
+    uint64_t route_uid, model_uid; /* model: who was to serve */
+    uint32_t arm;
+    double propensity;
+    int64_t at_ms;
+};
+
 enum batch_format { BATCH_JSON /* one object or an array */, BATCH_NDJSON };
 
 struct batch_config {
@@ -35,6 +43,8 @@ struct batch_config {
      */
     uint64_t (*resolve)(void *ctx, const char *model_id, size_t len);
     void *ctx;
+    /* Read a decision_id; false: it is none, or concerns nobody. NULL: they are not looked at. */
+    bool (*decided)(void *ctx, const char *id, size_t len, struct batch_decision *out);
     int64_t now_ms;
     int64_t oldest_ms; /* retention: older timestamps are a fault */
     bool skip_invalid; /* on_invalid=skip */
@@ -53,6 +63,19 @@ bool batch_end(struct batch *b, struct err *e) MUST_CHECK;
 size_t batch_accepted(const struct batch *b);
 size_t batch_rejected(const struct batch *b);
 size_t batch_bytes(const struct batch *b); /* its memory, for budgets */
+
+/* The records whose decision concerned somebody and named their model. */
+struct batch_decided {
+    struct batch_decision decision;
+    double latency_ms;
+    bool failure;
+    size_t scores;
+};
+size_t batch_decided_count(const struct batch *b);
+struct batch_decided batch_decided_at(const struct batch *b, size_t i);
+/* Score `k` of it; the name is not terminated. */
+double batch_decided_score(const struct batch *b, size_t i, size_t k, const char **name,
+                           size_t *len);
 
 /* The compact form (telemetry/payload.h) and its checksum32(), once batch_end() said yes. */
 const void *batch_payload(const struct batch *b, size_t *len, uint32_t *checksum);

@@ -25,6 +25,13 @@ struct batch {
     size_t n_scores, scores_cap;
     struct words errors, names;
 
+    /* Records whose decision concerns somebody: which, and where their scores begin. */
+    struct decided_record {
+        struct batch_decision decision;
+        size_t record, score, scores;
+    } * decided;
+    size_t n_decided, decided_cap;
+
     /* Model ids seen, the group of each; models seen: word i of `uids` is group i. */
     struct words ids, uids;
     uint32_t *id_groups;

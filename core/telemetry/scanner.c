@@ -364,7 +364,6 @@ static const char *unknown_member(struct scanner *s, struct span key, const char
 static inline const char *member_value(struct scanner *s, unsigned given, struct span key,
                                        const char *p, const char *end, struct record *r)
 {
-    struct span decision;
     if (s->given & given) {
         scanner_refuse(s, &ERR_MALFORMED_JSON, "", "a field is given twice");
         const char *after = token_skip(p, end, TOKEN_DEPTH_MAX - 2, &s->scratch);
@@ -378,7 +377,7 @@ static inline const char *member_value(struct scanner *s, unsigned given, struct
     case GIVEN_TIME: return timestamp(s, p, end, r);
     case GIVEN_SCORES: return scores(s, p, end, r);
     case GIVEN_SCORE: return score(s, p, end, r);
-    case GIVEN_DECISION: return text(s, p, end, "/decision_id", DECISION_ID_MAX, &decision);
+    case GIVEN_DECISION: return text(s, p, end, "/decision_id", DECISION_ID_MAX, &r->decision);
     case GIVEN_MODEL: return text(s, p, end, "/model_id", SIZE_MAX, &r->model_id);
     default: return unknown_member(s, key, p, end);
     }
@@ -404,7 +403,7 @@ const char *scanner_record(struct scanner *s, const char *p, const char *end, st
     s->scratch.len = 0;
     r->timestamp = s->now_ms;
     r->failure = r->skewed = false;
-    r->error_type.text = r->model_id.text = NULL;
+    r->error_type.text = r->model_id.text = r->decision.text = NULL;
     r->n_scores = 0;
     if (*p != '{')
         return wrong(s, p, end, "", "must be an object");

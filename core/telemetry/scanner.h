@@ -7,7 +7,7 @@
  *   timestamp    RFC 3339 or epoch milliseconds, default now; not older than the retention; more
  * than 5 minutes ahead it counts as now, and as skewed scores       object of at most 16 finite
  * numbers, names of 1..128 characters; `score` is short for one named "score", but not beside it
- *   decision_id  string of at most 512 characters, accepted and not kept
+ *   decision_id  string of at most 512 characters; not kept, see batch.h
  *   model_id     string
  * null in place of an optional field is the same as leaving it out. */
 #ifndef PADDOCK_TELEMETRY_SCANNER_H
@@ -38,6 +38,7 @@ struct record {
     bool failure, skewed;
     struct span error_type; /* text NULL: none */
     struct span model_id;   /* text NULL: none */
+    struct span decision;   /* text NULL: none */
     size_t n_scores;
     struct score scores[SCORES_MAX];
 };

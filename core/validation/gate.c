@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "registry/experiment.h"
 #include "registry/severity.h"
 #include "registry/test_case.h"
 #include "registry/validation_summary.h"
@@ -215,9 +216,13 @@ bool gate_judge_runs(void *self, const struct gate_question *q, const struct gat
         judge_severity(&j, a);
     }
     required = judge_types(&j, a);
-    j.hopeless |= rule->require_experiment;
-    if (rule->require_experiment)
-        condition(&j, "experiment", "missing", NULL, "no experiment has compared the model");
+    if (rule->require_experiment &&
+        view_experiment_won(q->view, q->model->entity.ns, q->model->entity.id)) {
+        condition(&j, "experiment", "pass", NULL, "an experiment found it not worse");
+    } else if (rule->require_experiment) {
+        j.hopeless = true;
+        condition(&j, "experiment", "missing", NULL, "no experiment has found it not worse");
+    }
     *out = (struct gate_verdict){.evidence = evidence_word(&j, required)};
     if (j.needs_run && !j.hopeless && (out->run_id = pending_run(&j, a)))
         condition(&j, "run", "running", out->run_id, "this run gathers the evidence");

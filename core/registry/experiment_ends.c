@@ -1,0 +1,191 @@
+#include "registry/experiment_ends.h"
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "registry/errors.h"
+#include "registry/family.h"
+#include "registry/route.h"
+
+#include <math.h>
+#include <string.h>
+
+bool experiment_end(struct experiment_move *m, const char *state, const char *action,
+                    const char *cause, struct err *e)
+{
+    struct experiment *x = &m->want;
+    x->state = state;
+    x->paused_by = NULL;
+    x->share_percent = NAN;
+    x->finished_at = m->d.h->now_ms;
+    return experiment_move_put(m, action, cause, e);
+}
+
+/* Run another decision as a part of this one: with what it is about and its body. */
+static bool as_part(struct experiment_move *m, const char *id, json_t *body, void *args,
+                    bool (*decide)(struct command *c, struct head *h, struct changes *out,
+                                   struct err *e),
+                    struct err *e)
+{
+    struct command *c = m->d.c, before = *c;
+    c->id = id;
+    c->body = body;
+    c->args = args;
+    c->if_match = -1;
+    bool ok = decide(c, m->d.h, m->d.out, e);
+    c->id = before.id;
+    c->body = before.body;
+    c->args = before.args;
+    c->if_match = before.if_match;
+    json_decref(body);
+    return ok;
+}
+
+/* ---- the route's own weights ---- */
+
+/* {"params":{"weights":{...}}} that gives one arm everything. */
+static json_t *all_for(const struct route_plan *p, const char *arm)
+{
+    json_t *body = json_object(), *params = json_object(), *weights = json_object();
+    for (size_t i = 0; i < p->arm_count; i++)
+        json_object_set_new(weights, p->arms[i].name,
+                            json_integer(strcmp(p->arms[i].name, arm) == 0));
+    json_object_set_new(params, "weights", weights);
+    json_object_set_new(body, "params", params);
+    return body;
+}
+
+static const struct document *route_of_move(const struct experiment_move *m)
+{
+    return view_document(m->d.h->view, &ROUTE_TYPE, m->d.c->ns, m->want.route);
+}
+
+/* Only where the route's own weights count; a flag or a strategy goes on by itself. A route that
+ * was damaged otherwise is no reason to leave a bad treatment where it is. */
+static void give_all(struct experiment_move *m, const char *arm)
+{
+    struct err ignored;
+    const struct document *route = route_of_move(m);
+    const char *strategy = route ? route_of(route)->strategy : NULL;
+    if (!strategy || strcmp(strategy, STRATEGY_WEIGHTED) != 0 ||
+        route_arm_called(route_plan_of(route), arm) == ARMS_MAX)
+        return;
+    (void)as_part(m, m->want.route, all_for(route_plan_of(route), arm),
+                  (void *)(uintptr_t)&ROUTE_TYPE, document_patch, &ignored);
+}
+
+bool experiment_moves(const struct command *c)
+{
+    return c->decide == experiment_report || c->decide == experiment_promote ||
+           c->decide == experiment_roll_back;
+}
+
+/* ---- stopping those of a name ---- */
+
+struct stopping {
+    const struct view *v;
+    const char *ns, *name;
+    const struct document *list[EXPERIMENTS_STOPPED_MAX];
+    size_t n;
+};
+
+static bool is_of(const struct stopping *s, const char *model_id)
+{
+    const struct model *m = view_model(s->v, s->ns, model_id);
+    return m && strcmp(m->name, s->name) == 0;
+}
+
+static bool collect(const struct entity *e, void *ctx)
+{
+    struct stopping *s = ctx;
+    const struct document *d = document_of(e);
+    const struct experiment_spec *spec = experiment_spec_of(d);
+    if (experiment_runs(experiment_of(d)) &&
+        (is_of(s, spec->control_model) || is_of(s, spec->treatment_model)))
+        s->list[s->n++] = d;
+    return s->n < EXPERIMENTS_STOPPED_MAX;
+}
+
+bool experiments_stop_of(const struct decision *d, const char *name, const char *sentence,
+                         const char **stopped, struct err *e)
+{
+    struct stopping s = {.v = d->h->view, .ns = d->c->ns, .name = name};
+    const char *list = "";
+    view_each_of(s.v, ENTITY_EXPERIMENT, s.ns, collect, &s);
+    for (size_t i = 0; i < s.n; i++) {
+        struct experiment_move m = {.d = *d,
+                                    .there = s.list[i],
+                                    .want = *experiment_of(s.list[i]),
+                                    .spec = experiment_spec_of(s.list[i])};
+        m.want.sentence = sentence;
+        if (!experiment_end(&m, "stopped", "experiment.stopped", "rollback", e))
+            return false;
+        list = arena_printf(d->c->arena, "%s%s\"%s\"", list, i ? "," : "", s.list[i]->entity.id);
+    }
+    *stopped = arena_printf(d->c->arena, "[%s]", list);
+    return true;
+}
+
+/* ---- promoting ---- */
+
+static bool control_by_id(const struct experiment_move *m)
+{
+    const struct document *route = route_of_move(m);
+    const struct route_plan *p = route ? route_plan_of(route) : NULL;
+    uint32_t i = p ? route_arm_called(p, m->want.control) : ARMS_MAX;
+    return i != ARMS_MAX && !strchr(p->arms[i].reference, '@');
+}
+
+bool experiment_end_promoted(struct experiment_move *m, const char *cause, struct err *e)
+{
+    json_t *body = json_object();
+    json_object_set_new(body, "status", json_string("stable"));
+    if (control_by_id(m))
+        give_all(m, m->spec->treatment);
+    if (!as_part(m, m->spec->treatment_model, body, NULL, model_transition, e))
+        return false;
+    return experiment_end(m, "succeeded", "experiment.promoted", cause, e);
+}
+
+/* ---- rolling back ---- */
+
+struct putting_back {
+    const struct experiment_move *move;
+    enum model_status to;
+};
+
+static void edit_back(struct model_fields *f, const void *ctx)
+{
+    const struct putting_back *p = ctx;
+    const struct decision *d = &p->move->d;
+    const char *now = status_name(p->to);
+    if (strcmp(f->status, now) != 0)
+        f->status_changed_at = d->h->now_ms;
+    f->status = now;
+    if (!f->hold)
+        f->hold = hold_json(d->c, p->move->want.sentence, d->h->now_ms);
+}
+
+static bool put_back(struct experiment_move *m, struct err *e)
+{
+    const struct view *v = m->d.h->view;
+    const struct model *t = view_model(v, m->d.c->ns, m->spec->treatment_model);
+    const struct model *control = view_model(v, m->d.c->ns, m->spec->control_model);
+    struct family family;
+    if (!t)
+        return true;
+    struct putting_back p = {m, t->status};
+    if (t->status == STATUS_CANARY)
+        p.to = STATUS_DEVELOPMENT;
+    else if (t->status == STATUS_STABLE && control && control->status == STATUS_STABLE)
+        p.to = STATUS_DEPRECATED;
+    return family_open(&family, &m->d, t->name, e) &&
+           change_model(&m->d, t, edit_back, &p, "model.rolled_back_from", m->evidence, e) &&
+           family_close(&family, "registered_model.updated", NULL, NULL, e);
+}
+
+bool experiment_end_rolled_back(struct experiment_move *m, const char *state, const char *action,
+                                const char *cause, struct err *e)
+{
+    give_all(m, m->want.control);
+    return put_back(m, e) && experiment_end(m, state, action, cause, e);
+}

@@ -1,0 +1,174 @@
+#include "selection/experiment_evidence.h"
+
+#include "base/mem.h"
+#include "selection/selector.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct listener {
+    struct listener *next;
+    struct evidence_watch watch;
+    struct evidence_slot slot;
+};
+
+/* Experiments that run are few: one list. */
+struct experiment_evidence {
+    pthread_mutex_t lock;
+    struct listener *first;
+    atomic_size_t count;
+};
+
+void evidence_slot_init(struct evidence_slot *s)
+{
+    *s = (struct evidence_slot){.planned = 0};
+    for (int i = 0; i < 2; i++)
+        sketch_init(&s->latency[i], SKETCH_SCALE);
+}
+
+void evidence_slot_release(struct evidence_slot *s)
+{
+    for (int i = 0; i < 2; i++)
+        sketch_release(&s->latency[i]);
+}
+
+/* The sketches keep their memory. */
+static void slot_clear(struct evidence_slot *s)
+{
+    struct sketch latency[2] = {s->latency[0], s->latency[1]};
+    *s = (struct evidence_slot){.planned = 0};
+    for (int i = 0; i < 2; i++) {
+        s->latency[i] = latency[i];
+        sketch_clear(&s->latency[i]);
+    }
+}
+
+struct experiment_evidence *evidence_new(void)
+{
+    struct experiment_evidence *e = mem_zero(1, sizeof *e);
+    pthread_mutex_init(&e->lock, NULL);
+    return e;
+}
+
+static void listener_free(struct listener *l)
+{
+    evidence_slot_release(&l->slot);
+    free(l);
+}
+
+void evidence_free(struct experiment_evidence *e)
+{
+    if (!e)
+        return;
+    for (struct listener *l = e->first, *next; l; l = next) {
+        next = l->next;
+        listener_free(l);
+    }
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+void evidence_drop(struct experiment_evidence *e, uint64_t uid)
+{
+    struct listener *gone = NULL;
+    pthread_mutex_lock(&e->lock);
+    struct listener **at = &e->first;
+    while (*at && (*at)->watch.uid != uid)
+        at = &(*at)->next;
+    if ((gone = *at)) {
+        *at = gone->next;
+        atomic_fetch_sub(&e->count, 1);
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (gone)
+        listener_free(gone);
+}
+
+void evidence_watch(struct experiment_evidence *e, const struct evidence_watch *w)
+{
+    struct listener *l = mem_zero(1, sizeof *l);
+    evidence_drop(e, w->uid);
+    l->watch = *w;
+    evidence_slot_init(&l->slot);
+    pthread_mutex_lock(&e->lock);
+    l->next = e->first;
+    e->first = l;
+    atomic_fetch_add(&e->count, 1);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void evidence_take(struct experiment_evidence *e, uint64_t uid, struct evidence_slot *slot)
+{
+    slot_clear(slot);
+    pthread_mutex_lock(&e->lock);
+    for (struct listener *l = e->first; l; l = l->next)
+        if (l->watch.uid == uid) {
+            struct evidence_slot full = l->slot;
+            l->slot = *slot;
+            *slot = full;
+        }
+    pthread_mutex_unlock(&e->lock);
+}
+
+bool evidence_wanted(const struct experiment_evidence *e)
+{
+    return e && atomic_load_explicit(&e->count, memory_order_relaxed) > 0;
+}
+
+/* Whose arm a decision was, or -1. */
+static int arm_of(const struct evidence_watch *w, const struct decision_facts *d)
+{
+    if (d->route_uid != w->route_uid || d->reason != SELECTION_EXPERIMENT ||
+        !(d->flags & DECISION_DRAWN) || d->flags & DECISION_FALLBACK || d->at_ms < w->since_ms)
+        return -1;
+    for (int i = 0; i < 2; i++)
+        if (d->arm == w->arms[i] && d->served_uid == w->models[i])
+            return i;
+    return -1;
+}
+
+void evidence_request(struct experiment_evidence *e, const struct evidence_request *r)
+{
+    pthread_mutex_lock(&e->lock);
+    for (struct listener *l = e->first; l; l = l->next) {
+        const int arm = arm_of(&l->watch, &r->decision);
+        if (arm < 0)
+            continue;
+        l->slot.requests[arm]++;
+        l->slot.errors[arm] += r->failure;
+        l->slot.planned +=
+            arm == ARM_TREATMENT ? r->decision.propensity : 1 - r->decision.propensity;
+        (void)sketch_add(&l->slot.latency[arm], r->latency_ms);
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+void evidence_score(struct experiment_evidence *e, const struct decision_facts *decision,
+                    const char *name, size_t len, double value)
+{
+    pthread_mutex_lock(&e->lock);
+    for (struct listener *l = e->first; l; l = l->next) {
+        const int arm = arm_of(&l->watch, decision);
+        for (size_t i = 0; arm >= 0 && i < l->watch.metric_count; i++)
+            if (len && strlen(l->watch.scores[i]) == len &&
+                memcmp(l->watch.scores[i], name, len) == 0) {
+                moments_add(&l->slot.scores[arm][i], value);
+                l->slot.score_count++;
+            }
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void follow(void *self, uint64_t position, const struct outcome *o)
+{
+    (void)position;
+    if (evidence_wanted(self) && !o->shadow)
+        evidence_score(self, &o->decision, o->name, strlen(o->name), o->value);
+}
+
+struct outcome_follower evidence_follower(struct experiment_evidence *e)
+{
+    return (struct outcome_follower){.outcome = follow, .saved = NULL, .self = e};
+}

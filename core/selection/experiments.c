@@ -1,0 +1,467 @@
+#include "selection/experiments.h"
+
+#include "base/cond.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/ask.h"
+#include "registry/errors.h"
+#include "registry/route.h"
+#include "selection/experiments_impl.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS       100
+#define SLOT_LEAST_MS 500
+#define SLOT_MOST_MS  10000
+#define QUIET_SLOTS   6 /* without any traffic, before it is missing */
+#define GATE_RETRY_MS 2000
+#define ERROR_FLOOR   0.001
+#define ROUND_BYTES   (64u << 20)
+#define COMMAND_BYTES (16u << 20)
+
+static int64_t now_ms(const struct experiments *x)
+{
+    return clock_wall_ms(x->config.clock);
+}
+
+static bool is(const char *text, const char *what)
+{
+    return text && strcmp(text, what) == 0;
+}
+
+/* ---- beginning and ending ---- */
+
+static struct guardrail_plan guardrail_of(const struct experiment_metric *m)
+{
+    static const enum guardrail_kind KINDS[] = {[METRIC_ERRORS] = GUARDRAIL_ERRORS,
+                                                [METRIC_LATENCY] = GUARDRAIL_LATENCY,
+                                                [METRIC_SCORE] = GUARDRAIL_SCORE};
+    return (struct guardrail_plan){.name = m->name,
+                                   .kind = KINDS[m->kind],
+                                   .quantile = m->quantile,
+                                   .higher_is_better = m->higher_is_better,
+                                   .margin = m->margin,
+                                   .error_floor = m->kind == METRIC_ERRORS ? ERROR_FLOOR : 0};
+}
+
+static int64_t slot_of(int64_t step_min_ms)
+{
+    const int64_t tenth = step_min_ms / 10;
+    return tenth < SLOT_LEAST_MS ? SLOT_LEAST_MS : tenth > SLOT_MOST_MS ? SLOT_MOST_MS : tenth;
+}
+
+static struct experiment_plan plan_of(const struct seen_experiment *s,
+                                      const struct experiment_spec *spec, int64_t slot_ms)
+{
+    struct experiment_plan plan = {.guardrail_count = spec->metric_count,
+                                   .alpha = s->alpha,
+                                   .attempt = s->attempt > 0 ? (unsigned)s->attempt : 1,
+                                   .treatments = 1,
+                                   .step_count = spec->step_count,
+                                   .started_at_ms = s->started_at,
+                                   .warmup_ms = s->warmup_ms,
+                                   .step_min_ms = s->step_min_ms,
+                                   .max_ms = s->max_ms,
+                                   .quiet_ms = QUIET_SLOTS * slot_ms,
+                                   .min_samples = (uint64_t)s->min_samples};
+    for (size_t i = 0; i < spec->metric_count; i++)
+        plan.guardrails[i] = guardrail_of(&spec->metrics[i]);
+    memcpy(plan.steps_percent, spec->steps, sizeof plan.steps_percent);
+    return plan;
+}
+
+static void listen_to(struct experiments *x, const struct seen_experiment *s)
+{
+    struct evidence_watch w = {
+        .uid = s->uid,
+        .route_uid = s->route_uid,
+        .arms = {decision_mark(s->control, strlen(s->control)),
+                 decision_mark(s->spec.treatment, strlen(s->spec.treatment))},
+        .models = {s->models[0], s->models[1]},
+        .since_ms = s->started_at,
+        .metric_count = s->spec.metric_count};
+    for (size_t i = 0; i < s->spec.metric_count; i++)
+        if (s->spec.metrics[i].kind == METRIC_SCORE)
+            snprintf(w.scores[i], sizeof w.scores[i], "%.64s",
+                     s->spec.metrics[i].name + sizeof "score:" - 1);
+    evidence_watch(x->config.evidence, &w);
+}
+
+static void live_free(struct live_experiment *l)
+{
+    experiment_release(&l->rules);
+    evidence_slot_release(&l->slot);
+    free(l->ns);
+    free(l->route);
+    free(l);
+}
+
+/* NULL: its plan is none. */
+static struct live_experiment *begin(struct experiments *x, const struct seen_experiment *s)
+{
+    struct live_experiment *l = mem_zero(1, sizeof *l);
+    l->uid = s->uid;
+    l->started_at = s->started_at;
+    l->spec = s->spec;
+    l->ns = mem_text(s->ns);
+    l->route = mem_text(s->route);
+    l->slot_ms = slot_of(s->step_min_ms);
+    l->slot_start = now_ms(x);
+    l->published = -1;
+    evidence_slot_init(&l->slot);
+    const struct experiment_plan plan = plan_of(s, &l->spec, l->slot_ms);
+    const char *fault = experiment_plan_fault(&plan);
+    if (fault)
+        log_text(LOG_ERROR, "experiment_plan_refused", fault);
+    experiment_begin(&l->rules, &plan);
+    experiment_looks_replay(x, l);
+    listen_to(x, s);
+    pthread_mutex_lock(&x->lock);
+    l->next = x->first;
+    x->first = l;
+    pthread_mutex_unlock(&x->lock);
+    return l;
+}
+
+static struct live_experiment *live_of(const struct experiments *x, uint64_t uid)
+{
+    struct live_experiment *l = x->first;
+    while (l && l->uid != uid)
+        l = l->next;
+    return l;
+}
+
+static void end(struct experiments *x, struct live_experiment *l)
+{
+    pthread_mutex_lock(&x->lock);
+    struct live_experiment **at = &x->first;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    pthread_mutex_unlock(&x->lock);
+    evidence_drop(x->config.evidence, l->uid);
+    weights_withdraw(x->config.weights, WEIGHTS_EXPERIMENT, l->ns, l->route);
+    experiment_looks_forget(x, l->uid, now_ms(x) + 1);
+    live_free(l);
+}
+
+/* ---- shares ---- */
+
+static bool publish_step(struct experiments *x, const struct live_experiment *l,
+                         const struct seen_experiment *s, int64_t step)
+{
+    const double percent = l->spec.steps[step];
+    const struct weights_arm arms[] = {
+        {.arm = s->control, .weight = 100 - percent, .score = NAN},
+        {.arm = s->spec.treatment, .weight = percent, .score = NAN},
+    };
+    const struct weights_wish wish = {.ns = s->ns,
+                                      .route = s->route,
+                                      .route_uid = s->route_uid,
+                                      .by = s->key,
+                                      .arms = arms,
+                                      .arm_count = 2,
+                                      .from = step == 0 ? s->base : NULL,
+                                      .at_ms = now_ms(x)};
+    struct err e = {0};
+    if (weights_publish(x->config.weights, WEIGHTS_EXPERIMENT, &wish, &e))
+        return true;
+    log_text(LOG_ERROR, "experiment_shares_refused", e.detail);
+    return false;
+}
+
+/* One step after the other, from the route's own ranges on: whoever was in stays in, and a restart
+ * gives the same ranges. */
+static void publish(struct experiments *x, struct live_experiment *l,
+                    const struct seen_experiment *s)
+{
+    while (l->published < s->step && l->published + 1 < (int64_t)l->spec.step_count &&
+           publish_step(x, l, s, l->published + 1))
+        l->published++;
+}
+
+/* ---- commands ---- */
+
+static bool tell(struct experiments *x, const struct seen_experiment *s,
+                 const struct experiment_news *news, struct err *e)
+{
+    struct arena *a = arena_new(COMMAND_BYTES);
+    struct command c = {
+        .arena = a,
+        .ns = s->ns,
+        .actor = {.kind = "experiment", .id = s->key},
+        .if_match = s->revision,
+        .id = s->key,
+        .args = (void *)(uintptr_t)news,
+        .decide = experiment_report,
+    };
+    bool ok = engine_ask(x->config.engine, &c, e);
+    arena_free(a);
+    return ok;
+}
+
+static void report(struct experiments *x, const struct seen_experiment *s,
+                   const struct experiment_news *news)
+{
+    struct err e = {0};
+    if (!tell(x, s, news, &e) && e.kind != &REVISION_MISMATCH)
+        log_text(LOG_WARN, "experiment_not_moved",
+                 arena_printf(x->arena, "%s: %s", s->key, e.detail));
+}
+
+/* The gate may refuse: then it is said once, and tried again. */
+static void promote(struct experiments *x, struct live_experiment *l,
+                    const struct seen_experiment *s, struct experiment_news *news)
+{
+    struct err e = {0};
+    news->step = EXPERIMENT_IS_BETTER;
+    if (now_ms(x) < l->retry_ms || tell(x, s, news, &e) || e.kind == &REVISION_MISMATCH)
+        return;
+    l->retry_ms = now_ms(x) + GATE_RETRY_MS;
+    if (s->ready)
+        return;
+    const char *kept = arena_text(x->arena, e.detail);
+    news->sentence = arena_printf(x->arena, "Ready, but not promoted: %.500s", kept);
+    news->step = EXPERIMENT_IS_READY;
+    news->cause = "gate";
+    l->retry_ms = 0; /* the gate may have asked for just this */
+    report(x, s, news);
+}
+
+static void pause_as(struct experiments *x, const struct seen_experiment *s,
+                     struct experiment_news *news, const char *by)
+{
+    if (s->paused_by)
+        return;
+    news->step = EXPERIMENT_PAUSES;
+    news->paused_by = by;
+    report(x, s, news);
+}
+
+/* What paused it by itself is over. */
+static bool recovered(const struct seen_experiment *s, const struct experiment_decision *d)
+{
+    return (is(s->paused_by, "traffic") && d->verdict != EXPERIMENT_PAUSE) ||
+           (is(s->paused_by, "sample_ratio") && d->cause != CAUSE_SAMPLE_RATIO);
+}
+
+static void carry_out(struct experiments *x, struct live_experiment *l,
+                      const struct seen_experiment *s, const struct experiment_decision *d)
+{
+    struct bytes b = BYTES_INIT(65536);
+    experiment_evidence_json(&l->rules, d, false, &b);
+    struct experiment_news news = {.cause = EXPERIMENT_CAUSES[d->cause],
+                                   .sentence = d->sentence,
+                                   .evidence = b.full ? NULL : arena_copy(x->arena, b.data, b.len)};
+    bytes_release(&b);
+    if (d->verdict == EXPERIMENT_ROLLBACK) {
+        news.step = EXPERIMENT_IS_WORSE;
+        if (!is(s->paused_by, "regression"))
+            report(x, s, &news);
+    } else if (d->verdict == EXPERIMENT_INCONCLUSIVE && !is(s->paused_by, "proposal")) {
+        news.step = EXPERIMENT_IS_OVER;
+        report(x, s, &news);
+    } else if (recovered(s, d)) {
+        news.step = EXPERIMENT_RESUMES;
+        news.sentence = "Resumed: what had paused it is over.";
+        report(x, s, &news);
+    } else if (d->verdict == EXPERIMENT_PAUSE) {
+        pause_as(x, s, &news, "traffic");
+    } else if (d->cause == CAUSE_SAMPLE_RATIO) {
+        pause_as(x, s, &news, "sample_ratio");
+    } else if (d->verdict == EXPERIMENT_PROMOTE) {
+        promote(x, l, s, &news);
+    } else if (d->verdict == EXPERIMENT_ADVANCE) {
+        news.step = EXPERIMENT_GOES_ON;
+        report(x, s, &news);
+    }
+}
+
+/* ---- looking ---- */
+
+static struct experiment_look look_of(struct live_experiment *l, int64_t now)
+{
+    const struct evidence_slot *slot = &l->slot;
+    const uint64_t n = slot->requests[0] + slot->requests[1];
+    const double planned = l->rules.plan.steps_percent[l->rules.step] / 100;
+    struct experiment_look look = {
+        .start_ms = l->slot_start,
+        .end_ms = now,
+        .share = fmin(fmax(n ? slot->planned / (double)n : planned, 1e-6), 1 - 1e-6),
+        .treatment = slot->requests[ARM_TREATMENT],
+        .control = slot->requests[ARM_CONTROL],
+        .treatment_errors = slot->errors[ARM_TREATMENT],
+        .control_errors = slot->errors[ARM_CONTROL]};
+    struct experiment_arm arms[2];
+    for (int i = 0; i < 2; i++) {
+        arms[i] = (struct experiment_arm){.latency = &slot->latency[i]};
+        for (size_t k = 0; k < l->spec.metric_count; k++)
+            arms[i].scores[k] = &slot->scores[i][k];
+    }
+    experiment_count(&l->rules, &arms[ARM_TREATMENT], &arms[ARM_CONTROL], &look);
+    return look;
+}
+
+/* A slot is over: what came in it, as one look. */
+static void look(struct experiments *x, struct live_experiment *l, int64_t now)
+{
+    evidence_take(x->config.evidence, l->uid, &l->slot);
+    pthread_mutex_lock(&x->lock);
+    const struct experiment_look taken = look_of(l, now);
+    pthread_mutex_unlock(&x->lock);
+    l->slot_start = now;
+    if (taken.treatment + taken.control + l->slot.score_count == 0)
+        return;
+    experiment_look_keep(x, l, &taken);
+    pthread_mutex_lock(&x->lock);
+    (void)experiment_take(&l->rules, &taken, now);
+    pthread_mutex_unlock(&x->lock);
+}
+
+static void follow(struct experiments *x, struct live_experiment *l,
+                   const struct seen_experiment *s)
+{
+    pthread_mutex_lock(&x->lock);
+    while ((int64_t)l->rules.step < s->step && l->rules.step + 1 < l->rules.plan.step_count)
+        experiment_advance(&l->rules);
+    pthread_mutex_unlock(&x->lock);
+    publish(x, l, s);
+}
+
+static void turn(struct experiments *x, const struct seen_experiment *s)
+{
+    struct live_experiment *l = live_of(x, s->uid);
+    if (l && l->started_at != s->started_at) {
+        end(x, l);
+        l = NULL;
+    }
+    if (s->moved) {
+        const struct experiment_news news = {
+            .step = EXPERIMENT_ENDS,
+            .cause = "arm_moved",
+            .sentence = "Stopped: an arm of the route leads to another model than at the start, or "
+                        "to none that serves."};
+        report(x, s, &news);
+        return;
+    }
+    l = l ? l : begin(x, s);
+    follow(x, l, s);
+    const int64_t now = now_ms(x);
+    if (now - l->slot_start < l->slot_ms)
+        return;
+    look(x, l, now);
+    struct experiment_decision d;
+    const bool waiting = is(s->paused_by, "person") || is(s->paused_by, "regression") ||
+                         is(s->paused_by, "proposal");
+    experiment_decide(&l->rules, now, waiting, &d);
+    carry_out(x, l, s, &d);
+}
+
+static void end_gone(struct experiments *x)
+{
+    for (struct live_experiment *l = x->first, *next; l; l = next) {
+        next = l->next;
+        if (l->round != x->round)
+            end(x, l);
+    }
+}
+
+static void one_round(struct experiments *x)
+{
+    size_t n;
+    arena_reset(x->arena);
+    x->round++;
+    const struct seen_experiment *list = experiments_seen(x, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct live_experiment *l = live_of(x, list[i].uid);
+        if (l)
+            l->round = x->round;
+    }
+    end_gone(x); /* first: another may have the route by now */
+    for (size_t i = 0; i < n; i++)
+        turn(x, &list[i]);
+}
+
+/* ---- the thread ---- */
+
+static bool wait_for_turn(struct experiments *x)
+{
+    const struct timespec until = cond_until(TICK_MS);
+    pthread_mutex_lock(&x->lock);
+    while (!x->stopping && pthread_cond_timedwait(&x->call, &x->lock, &until) == 0)
+        ;
+    const bool go_on = !x->stopping;
+    pthread_mutex_unlock(&x->lock);
+    return go_on;
+}
+
+static void *run(void *arg)
+{
+    struct experiments *x = arg;
+    while (wait_for_turn(x))
+        one_round(x);
+    arena_reset(x->arena);
+    for (struct live_experiment *l = x->first; l; l = l->next)
+        look(x, l, now_ms(x)); /* what came since the last one is kept */
+    return NULL;
+}
+
+static void free_all(struct experiments *x)
+{
+    for (struct live_experiment *l = x->first, *next; l; l = next) {
+        next = l->next;
+        live_free(l);
+    }
+    if (x->reader)
+        engine_part(x->reader);
+    arena_free(x->arena);
+    pthread_cond_destroy(&x->call);
+    pthread_mutex_destroy(&x->lock);
+    free(x);
+}
+
+struct experiments *experiments_start(const struct experiments_config *config, struct err *e)
+{
+    struct experiments *x = mem_zero(1, sizeof *x);
+    x->config = *config;
+    x->arena = arena_new(ROUND_BYTES);
+    pthread_mutex_init(&x->lock, NULL);
+    cond_init(&x->call);
+    x->reader = engine_join(config->engine);
+    if (x->reader) {
+        one_round(x); /* the shares are in force before anybody asks */
+        if (pthread_create(&x->thread, NULL, run, x) == 0)
+            return x;
+    }
+    free_all(x);
+    fail(e, &ERR_INTERNAL, "no thread for the experiments");
+    return NULL;
+}
+
+void experiments_stop(struct experiments *x)
+{
+    if (!x)
+        return;
+    pthread_mutex_lock(&x->lock);
+    x->stopping = true;
+    pthread_cond_signal(&x->call);
+    pthread_mutex_unlock(&x->lock);
+    pthread_join(x->thread, NULL);
+    free_all(x);
+}
+
+bool experiments_analysis(struct experiments *x, uint64_t uid, struct bytes *out)
+{
+    struct experiment_decision d;
+    pthread_mutex_lock(&x->lock);
+    const struct live_experiment *l = live_of(x, uid);
+    if (l) {
+        experiment_decide(&l->rules, l->rules.taken_ms, false, &d);
+        experiment_evidence_json(&l->rules, &d, true, out);
+    }
+    pthread_mutex_unlock(&x->lock);
+    return l != NULL;
+}

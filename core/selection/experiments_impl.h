@@ -1,0 +1,67 @@
+/* experiments_impl: what the files of experiments share. Room: selection, private. */
+#ifndef PADDOCK_SELECTION_EXPERIMENTS_IMPL_H
+#define PADDOCK_SELECTION_EXPERIMENTS_IMPL_H
+
+#include "registry/experiment.h"
+#include "selection/experiments.h"
+
+#include <pthread.h>
+
+/* What one round sees of a document; texts are the round's. */
+struct seen_experiment {
+    const char *ns, *key, *route, *control;
+    uint64_t uid, route_uid;
+    int64_t revision, started_at, step, attempt;
+    int64_t step_min_ms, max_ms, warmup_ms, min_samples;
+    double alpha;
+    const char *paused_by, *on_success;
+    bool ready, moved; /* moved: an arm leads to another model, or to none */
+    uint64_t models[2];
+    struct experiment_spec spec;
+    const struct weights_set *base; /* the route's own ranges; NULL: none */
+};
+
+/* One that runs. */
+struct live_experiment {
+    struct live_experiment *next;
+    uint64_t uid;
+    int64_t started_at; /* another one: it was begun anew */
+    uint64_t round;
+    struct experiment_spec spec; /* names of guardrails point into it */
+    struct experiment_rules rules;
+    struct evidence_slot slot;
+    char *ns, *route;
+    int64_t slot_ms, slot_start;
+    int64_t published; /* steps, -1: none */
+    int64_t retry_ms;  /* the gate refused: not before */
+};
+
+struct experiments {
+    struct experiments_config config;
+    struct view_reader *reader;
+    pthread_t thread;
+    pthread_mutex_t lock; /* the list and the rules in it */
+    pthread_cond_t call;
+    bool stopping;
+    struct live_experiment *first;
+    uint64_t round;
+    struct arena *arena; /* of one round */
+};
+
+/* experiments_seen.c: all that run, in the arena. [experiments] */
+const struct seen_experiment *experiments_seen(struct experiments *x, size_t *n);
+
+/* experiments_keep.c: the looks in the store. [experiments] */
+void experiment_look_keep(struct experiments *x, const struct live_experiment *l,
+                          const struct experiment_look *look);
+/* Take all looks of this attempt again. */
+void experiment_looks_replay(struct experiments *x, struct live_experiment *l);
+/* It has ended: let its looks go. */
+void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before_ms);
+
+/* experiments_json.c */
+void experiment_evidence_json(const struct experiment_rules *rules,
+                              const struct experiment_decision *d, bool intervals,
+                              struct bytes *out);
+
+#endif
