@@ -10,6 +10,7 @@
 #include "api/handlers.h"
 #include "api/keys.h"
 #include "api/loop_state.h"
+#include "api/named.h"
 #include "api/resolved.h"
 #include "selection/experiment_evidence.h"
 #include "selection/selector.h"
@@ -31,7 +32,8 @@ struct ingest {
     struct call *call;
     struct batch *batch;
     struct faults faults;
-    const struct view *view; /* while feeding a batch whose records name their models */
+    const struct view *view; /* while feeding */
+    struct named named;      /* likewise */
     struct body_hash *hash;  /* with an Idempotency-Key only */
     bool skip_invalid,
         dead; /* dead: there is nothing more to scan, the rest of the body is ignored */
@@ -193,6 +195,12 @@ static void keep_key(struct ingest *in, const struct asked_key *key)
     bytes_release(&value);
 }
 
+static void enter(struct ingest *in)
+{
+    in->view = view_enter(in->state->reader);
+    in->named = (struct named){.view = in->view, .ns = in->call->ns};
+}
+
 static void ended(struct request *rq)
 {
     struct ingest *in = request_data(rq);
@@ -202,7 +210,7 @@ static void ended(struct request *rq)
         ingest_drop(in);
         return;
     }
-    in->view = view_enter(in->state->reader);
+    enter(in);
     bool good = batch_end(in->batch, &e);
     view_leave(in->state->reader);
     if (!good) {
@@ -229,7 +237,7 @@ static void piece(struct request *rq, const char *data, size_t len)
         body_hash_add(in->hash, data, len);
     if (in->dead)
         return;
-    in->view = view_enter(in->state->reader);
+    enter(in);
     in->dead = !batch_feed(in->batch, data, len);
     view_leave(in->state->reader);
 }
@@ -243,6 +251,16 @@ static uint64_t resolve(void *ctx, const char *model_id, size_t len)
 {
     const struct ingest *in = ctx;
     return resolved_uid(in->state->resolved, in->view, in->call->access, model_id, len);
+}
+
+/* A decision that is none of ours named nobody. */
+static bool named(void *ctx, const char *decision_id, size_t len, uint64_t uid)
+{
+    struct ingest *in = ctx;
+    struct decision_facts f;
+    return decision_id_read(in->call->api->selection->keys, decision_id, len, &f) ==
+               DECISION_GOOD &&
+           (f.served_uid == uid || named_shadow(&in->named, &f, uid));
 }
 
 static void start(struct call *made, uint64_t uid, const char *model_id)
@@ -269,6 +287,7 @@ static void start(struct call *made, uint64_t uid, const char *model_id)
         .uid = uid,
         .model_id = model_id,
         .resolve = resolve,
+        .named = named,
         .ctx = in,
         .decided = decided,
         .now_ms = now,

@@ -4,6 +4,7 @@
 
 #include "api/call.h"
 #include "api/handlers.h"
+#include "api/named.h"
 #include "api/outcome_fields.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -75,34 +76,13 @@ static void done(struct outcomes_write *w)
 
 /* ---- reading ---- */
 
-/* The route of the decision, for its shadows. */
-struct search {
-    uint64_t uid;
-    const struct route_plan *plan;
-};
-
-static bool is_route(const struct entity *e, void *ctx)
-{
-    struct search *s = ctx;
-    if (e->uid == s->uid)
-        s->plan = route_plan_of(document_of(e));
-    return e->uid != s->uid;
-}
-
 /* The shadow of this name that the decision had named: its uid, or 0. */
 static uint64_t shadow_uid(const struct taking *t, const struct decision_facts *f,
                            const char *model_id)
 {
-    struct search s = {.uid = f->route_uid};
+    struct named n = {.view = t->view, .ns = t->call->ns};
     const struct model *m = view_resolve(t->view, t->call->ns, model_id, NULL);
-    if (!m)
-        return 0;
-    view_each_of(t->view, ENTITY_ROUTE, t->call->ns, is_route, &s);
-    for (size_t i = 0; s.plan && i < s.plan->shadow_count; i++)
-        if (f->shadows & 1u << i &&
-            route_model(t->view, t->call->ns, s.plan, s.plan->shadows[i].reference) == m)
-            return m->entity.uid;
-    return 0;
+    return m && named_shadow(&n, f, m->entity.uid) ? m->entity.uid : 0;
 }
 
 static struct outcome *next_place(struct taking *t)

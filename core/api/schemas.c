@@ -127,8 +127,8 @@ const struct schema SCHEMAS[] = {
     {"Webhook", "Where journal entries are posted to.", WEBHOOK_FIELDS, NULL, NULL},
     {"WebhookList", NULL, NULL, NULL, "Webhook"},
     {"Delivery", "One event on its way to a webhook, or what became of it.", NULL,
-     "{delivery_id:s status:(pending|delivered|failed|dropped) seq:i type:s? subject:s attempts:i "
-     "last_status:i? last_error:s? created_at:t last_attempt_at:t? next_attempt_at:t? "
+     "{namespace:s delivery_id:s status:(pending|delivered|failed|dropped) seq:i type:s? subject:s "
+     "attempts:i last_status:i? last_error:s? created_at:t last_attempt_at:t? next_attempt_at:t? "
      "finished_at:t?}",
      NULL},
     {"DeliveryList", NULL, NULL, NULL, "Delivery"},
@@ -238,7 +238,7 @@ const struct schema SCHEMAS[] = {
      NULL},
 
     {"Run", "One validation run of a model. `baseline`: what it was compared with.", RUN_FIELDS,
-     "{baseline:{run_id:s model_id:s}? "
+     "{namespace:s baseline:{run_id:s model_id:s}? "
      "attempts:[{node:s started_at:t ended_at:t? end:(done|node_lost)?}] "
      "results:[" RESULT "] regressions:[" REGRESSION "]}",
      NULL},

@@ -160,7 +160,7 @@ static void put_run(struct work *w, const char *run_id, struct arena *a, bool fi
     if (!first)
         bytes_char(&w->out, ',');
     if (run_get(w->api->store, w->ns, run_id, a, &r, NULL)) {
-        run_encode(&r, false, &w->out);
+        run_encode(&r, w->ns, &w->out);
     } else {
         bytes_char(&w->out, '{');
         json_kv_string(&w->out, "run_id", run_id);

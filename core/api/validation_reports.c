@@ -114,7 +114,7 @@ static bool list_run(struct work *w, const struct run *r, void *ctx)
         return true;
     }
     struct bytes text = BYTES_INIT(RUN_TEXT_MAX);
-    run_encode(r, false, &text);
+    run_encode(r, w->ns, &text);
     items_add(&w->out, text.data, text.len);
     bytes_release(&text);
     l->last = (struct place){r->queued_at, arena_text(w->arena, r->run_id)};
@@ -324,7 +324,7 @@ static bool keep_run(struct work *w, const struct run *r, void *ctx)
     struct bytes text = BYTES_INIT(RUN_TEXT_MAX);
     if (r->trial || !r->finished_at || strcmp(r->status, "cancelled") == 0)
         return true;
-    run_encode(r, true, &text);
+    run_encode(r, NULL, &text);
     bool ok = !text.full && run_decode(text.data, text.len, p->arena, &p->runs[p->n], &w->err);
     bytes_release(&text);
     p->n += ok;

@@ -254,7 +254,7 @@ static bool cancel_stored(struct work *w)
     if (!run_read(w, w->args, &r))
         return false;
     if (strcmp(r.status, "cancelled") == 0)
-        run_encode(&r, false, &w->out);
+        run_encode(&r, w->ns, &w->out);
     else if (r.finished_at)
         return fail(&w->err, &RUN_FINISHED, "the run '%.128s' has %s", r.run_id, r.status);
     else

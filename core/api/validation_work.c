@@ -28,6 +28,6 @@ bool run_put_json(struct work *w, const char *run_id)
     struct run r;
     if (!run_read(w, run_id, &r))
         return false;
-    run_encode(&r, false, &w->out);
+    run_encode(&r, w->ns, &w->out);
     return true;
 }

@@ -101,6 +101,7 @@ struct series_record outbox_logged(struct arena *a, const struct outbox_row *row
     struct bytes b = BYTES_INIT(TEXT_MAX);
     event_id(row->uid, d->seq, id);
     bytes_char(&b, '{');
+    json_kv_string(&b, "namespace", row->ns);
     json_kv_string(&b, "delivery_id", id);
     json_kv_string(&b, "status", DELIVERY_STATUSES[report->status]);
     json_kv_int(&b, "seq", (int64_t)d->seq);

@@ -210,6 +210,7 @@ bool answer(struct asking *q, struct arena *a, struct metrics *out, struct err *
     out->failure = sum->failure;
     out->success = out->total - out->failure;
     out->clock_skewed = sum->skewed;
+    out->mismatched = sum->mismatched;
     out->lifetime.total = sketch_count(&lifetime->latency);
     out->lifetime.failure = lifetime->failure;
     out->lifetime.success = out->lifetime.total - out->lifetime.failure;

@@ -156,6 +156,13 @@ static void keep_decision(struct batch *b, const struct record *r, uint64_t uid)
         (struct decided_record){d, b->n, b->n_scores - r->n_scores, r->n_scores};
 }
 
+static bool is_mismatched(const struct batch *b, const struct record *r, uint32_t group)
+{
+    uint64_t uid = b->config.uid ? b->config.uid : b->groups[group].uid;
+    return r->decision.text && b->config.named &&
+           !b->config.named(b->config.ctx, r->decision.text, r->decision.len, uid);
+}
+
 static inline void keep(struct batch *b, const struct record *r)
 {
     uint32_t group = 0;
@@ -170,6 +177,8 @@ static inline void keep(struct batch *b, const struct record *r)
         bits |= RECORD_SKEWED;
     if (r->failure)
         bits |= RECORD_FAILURE;
+    if (is_mismatched(b, r, group))
+        bits |= RECORD_MISMATCHED;
     if (r->error_type.text)
         bits |= words_put(&b->errors, r->error_type.text, r->error_type.len) + 1;
     b->records = room(b->records, b->n, &b->cap, sizeof *b->records);

@@ -42,9 +42,11 @@ struct batch_config {
     /* The uid of a model id or reference of the batch's namespace, 0 if unknown; with uid 0 only.
      */
     uint64_t (*resolve)(void *ctx, const char *model_id, size_t len);
-    void *ctx;
+    void *ctx; /* of all three */
     /* Read a decision_id; false: it is none, or concerns nobody. NULL: they are not looked at. */
     bool (*decided)(void *ctx, const char *id, size_t len, struct batch_decision *out);
+    /* Did the decision of this id name the model? NULL: nobody asks. */
+    bool (*named)(void *ctx, const char *id, size_t len, uint64_t uid);
     int64_t now_ms;
     int64_t oldest_ms; /* retention: older timestamps are a fault */
     bool skip_invalid; /* on_invalid=skip */

@@ -172,6 +172,7 @@ static void count_rare(struct group *g, struct tally *t, const struct payload_re
     uint32_t error = (uint32_t)(r->bits & RECORD_ERROR_MASK);
     t->failure += (r->bits & RECORD_FAILURE) != 0;
     t->skewed += (r->bits & RECORD_SKEWED) != 0;
+    t->mismatched += (r->bits & RECORD_MISMATCHED) != 0;
     if (error)
         tally_add_error(t, translate(&g->live->errors, &g->errors, g->payload, error - 1));
 }

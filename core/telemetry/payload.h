@@ -29,13 +29,14 @@ struct payload_head {
     int64_t received_at;    /* ms */
 };
 
-/* 64 bits beside the latency: the time (44), two flags, the error type (18). */
+/* 64 bits beside the latency: a flag, the time (43), two flags, the error type (18). */
+#define RECORD_MISMATCHED (UINT64_C(1) << 63)
 #define RECORD_TIME_SHIFT 20
 #define RECORD_SKEWED     (UINT64_C(1) << 19)
 #define RECORD_FAILURE    (UINT64_C(1) << 18)
 #define RECORD_ERROR_MASK (RECORD_FAILURE - 1) /* error type + 1; 0: none */
-#define RECORD_RARE_MASK \
-    ((UINT64_C(1) << RECORD_TIME_SHIFT) - 1) /* not 0: there is more to count */
+#define RECORD_RARE_MASK                       /* not 0: there is more to count */ \
+    (RECORD_MISMATCHED | ((UINT64_C(1) << RECORD_TIME_SHIFT) - 1))
 
 struct payload_record {
     double latency_ms;
@@ -55,7 +56,7 @@ struct payload_score {
 
 static inline int64_t record_time(const struct payload_record *r)
 {
-    return (int64_t)(r->bits >> RECORD_TIME_SHIFT);
+    return (int64_t)((r->bits & ~RECORD_MISMATCHED) >> RECORD_TIME_SHIFT);
 }
 
 /* A payload that lies somewhere else, with its parts found. */

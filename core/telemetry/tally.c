@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION 2 /* 1 had no count of the mismatched */
 
 void tally_init(struct tally *t, int scale)
 {
@@ -26,7 +26,7 @@ void tally_release(struct tally *t)
 void tally_clear(struct tally *t)
 {
     sketch_clear(&t->latency);
-    t->failure = t->skewed = 0;
+    t->failure = t->skewed = t->mismatched = 0;
     if (t->n_errors)
         memset(t->errors, 0, t->n_errors * sizeof *t->errors);
     if (t->n_scores)
@@ -76,6 +76,7 @@ void tally_merge(struct tally *dst, const struct tally *src)
         return;
     dst->failure += src->failure;
     dst->skewed += src->skewed;
+    dst->mismatched += src->mismatched;
     for (uint32_t i = 0; i < src->n_errors; i++)
         if (src->errors[i])
             *error_count(dst, i) += src->errors[i];
@@ -107,7 +108,7 @@ static const uint8_t *get_varint(const uint8_t *p, const uint8_t *end, uint64_t 
 }
 
 /* Room for everything before the sketch. */
-#define HEAD_MAX (1 + 4 * 10 + (KINDS_MAX + 1) * (2 + 10) + (KINDS_MAX + 1) * (2 + 10 + 32))
+#define HEAD_MAX (1 + 5 * 10 + (KINDS_MAX + 1) * (2 + 10) + (KINDS_MAX + 1) * (2 + 10 + 32))
 
 bool tally_encode(const struct tally *t, struct bytes *out)
 {
@@ -120,6 +121,7 @@ bool tally_encode(const struct tally *t, struct bytes *out)
     *p++ = VERSION;
     p = put_varint(p, t->failure);
     p = put_varint(p, t->skewed);
+    p = put_varint(p, t->mismatched);
     p = put_varint(p, errors);
     for (uint32_t i = 0; i < t->n_errors; i++)
         if (t->errors[i])
@@ -178,11 +180,14 @@ static const uint8_t *merge_scores(struct tally *dst, const uint8_t *p, const ui
 bool tally_merge_bytes(struct tally *dst, const void *data, size_t len, struct err *e)
 {
     const uint8_t *p = data, *end = p + len;
-    uint64_t failure, skewed;
-    if (len == 0 || *p++ != VERSION)
+    uint64_t failure, skewed, mismatched = 0;
+    const uint8_t version = len ? *p++ : 0;
+    if (version < 1 || version > VERSION)
         return fail(e, &ERR_CORRUPT, "a stored slot is of no version we know");
     p = get_varint(p, end, &failure);
     p = get_varint(p, end, &skewed);
+    if (version >= 2)
+        p = get_varint(p, end, &mismatched);
     p = merge_errors(dst, p, end);
     p = merge_scores(dst, p, end);
     if (!p)
@@ -191,6 +196,7 @@ bool tally_merge_bytes(struct tally *dst, const void *data, size_t len, struct e
         return false;
     dst->failure += failure;
     dst->skewed += skewed;
+    dst->mismatched += mismatched;
     return true;
 }
 

@@ -20,7 +20,7 @@
 
 struct tally {
     struct sketch latency; /* its count is that of all records */
-    uint64_t failure, skewed;
+    uint64_t failure, skewed, mismatched;
     uint32_t n_errors, n_scores; /* lengths of the arrays */
     uint64_t *errors;
     struct moments *scores;

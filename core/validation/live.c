@@ -26,7 +26,7 @@ struct live_run *live_add(struct validation *v, const struct run *r, const char 
     l->whole = whole && !r->trial;
     memcpy(l->fingerprint, r->subject_fingerprint,
            strnlen(r->subject_fingerprint, sizeof l->fingerprint - 1));
-    run_encode(r, false, &text);
+    run_encode(r, ns, &text);
     l->json = bytes_take(&text, &l->json_len);
     map_set(v->runs, l->run_id, strlen(l->run_id), l);
     if (l->whole)
@@ -102,7 +102,7 @@ bool validation_live(struct validation *v, const char *ns, const char *run_id, s
     pthread_mutex_lock(&v->lock);
     const struct live_run *l = live_find(v, ns, run_id);
     if (l && l->execution)
-        run_encode(&l->execution->run, false, out);
+        run_encode(&l->execution->run, ns, out);
     else if (l)
         bytes_add(out, l->json, l->json_len);
     pthread_mutex_unlock(&v->lock);

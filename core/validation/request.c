@@ -43,7 +43,7 @@ static bool job_text(const struct run *r, const struct run_order *o, uint64_t ui
     json_kv_raw(b, "test_ids", o->test_ids ? o->test_ids : "[]");
     json_kv_string(b, "baseline_model_id", o->baseline_model_id);
     json_key(b, "run");
-    run_encode(r, true, b);
+    run_encode(r, NULL, b);
     bytes_char(b, '}');
     return !b->full;
 }

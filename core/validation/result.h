@@ -159,9 +159,9 @@ void run_init(struct run *r);
 void test_result_init(struct test_result *r);
 void measurement_init(struct measurement *m);
 
-/* Append the JSON object; `stored`: with the members that only the store keeps. Check `out->full`.
- */
-void run_encode(const struct run *r, bool stored, struct bytes *out);
+/* Append the JSON object. A run of namespace `ns` as the API shows it; NULL, or `stored`: with the
+ * members that only the store keeps. Check `out->full`. */
+void run_encode(const struct run *r, const char *ns, struct bytes *out);
 void test_result_encode(const struct test_result *r, bool stored, struct bytes *out);
 
 /* Read what run_encode() or test_result_encode() wrote; texts and arrays go to `a`. ERR_CORRUPT for

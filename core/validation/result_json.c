@@ -199,9 +199,12 @@ static const struct field BASELINE_FIELDS[] = {
     {0},
 };
 
-void run_encode(const struct run *r, bool stored, struct bytes *out)
+void run_encode(const struct run *r, const char *ns, struct bytes *out)
 {
+    const bool stored = !ns;
     bytes_char(out, '{');
+    if (ns)
+        json_kv_string(out, "namespace", ns);
     fields_encode(RUN_FIELDS, r, stored, out);
     json_key(out, "baseline");
     if (r->baseline.run_id)

@@ -42,7 +42,7 @@ bool run_records(const struct run *r, const char *ns, uint64_t uid, struct arena
                  struct series_record *out, size_t *n, struct err *e)
 {
     struct bytes b = BYTES_INIT(RUN_TEXT_MAX);
-    run_encode(r, true, &b);
+    run_encode(r, NULL, &b);
     char *text = b.full ? NULL : arena_alloc(a, b.len + 1);
     if (text)
         memcpy(text, b.data, b.len + 1);

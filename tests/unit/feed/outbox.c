@@ -82,7 +82,8 @@ static void told(void **state)
     assert_int_equal(r.at, 1000);
     assert_string_equal(r.id, "00000000000000000042");
     assert_string_equal(r.data,
-                        "{\"delivery_id\":\"evt_17_42\",\"status\":\"failed\",\"seq\":42,"
+                        "{\"namespace\":\"odds\","
+                        "\"delivery_id\":\"evt_17_42\",\"status\":\"failed\",\"seq\":42,"
                         "\"type\":\"model.promoted\",\"subject\":\"nba *\",\"attempts\":3,"
                         "\"last_status\":500,\"last_error\":\"the receiver answered 500\","
                         "\"created_at\":\"1970-01-01T00:00:01.000Z\","

@@ -80,9 +80,9 @@ static void a_run_comes_back_whole(void **state)
     struct run r, back;
     struct err e = {0};
     fill(&r, a);
-    run_encode(&r, true, &first);
+    run_encode(&r, NULL, &first);
     assert_true(run_decode(first.data, first.len, a, &back, &e));
-    run_encode(&back, true, &second);
+    run_encode(&back, NULL, &second);
     assert_string_equal(first.data, second.data);
     assert_int_equal(back.results_len, 2);
     assert_string_equal(back.results[0].log, "line\n\"quoted\"");
@@ -97,7 +97,8 @@ static void a_run_comes_back_whole(void **state)
     assert_true(back.results[0].measurements[1].critical);
     assert_int_equal(back.results[0].measurements[1].pairs.samples, 50);
     bytes_clear(&first);
-    run_encode(&r, false, &first); /* as the API shows it */
+    run_encode(&r, "odds", &first); /* as the API shows it */
+    assert_memory_equal(first.data, "{\"namespace\":\"odds\",\"run_id\":", 29);
     assert_null(strstr(first.data, "pairs"));
     assert_null(strstr(first.data, "critical"));
     assert_true(back.regressions[0].confidence.lo == -0.03);
@@ -118,7 +119,7 @@ static void an_empty_run_comes_back_too(void **state)
     struct run r, back;
     struct err e = {0};
     run_init(&r);
-    run_encode(&r, true, &b);
+    run_encode(&r, NULL, &b);
     assert_non_null(strstr(b.data, "\"baseline\":null"));
     assert_non_null(strstr(b.data, "\"duration_ms\":null"));
     assert_non_null(strstr(b.data, "\"results\":[]"));
@@ -169,7 +170,7 @@ static void bounds_hold(void **state)
     struct run r, back;
     struct err e = {0};
     fill(&r, a);
-    run_encode(&r, true, &b);
+    run_encode(&r, NULL, &b);
     for (size_t size = 64; size < 4096; size *= 2) {
         struct arena *small = arena_new(size);
         if (!run_decode(b.data, b.len, small, &back, &e))
