@@ -100,6 +100,7 @@ void house_start(struct house *h)
         .severity_policy = "default",
         .workers = h->workers,
         .queue_max = h->queue_max,
+        .keep_runs_ms = h->keep_runs_ms,
     };
     h->validation = validation_open(&config, &e);
     assert_non_null(h->validation);

@@ -34,6 +34,7 @@ struct house {
     struct rules rules;
     unsigned workers;
     size_t queue_max;
+    int64_t keep_runs_ms;
     struct engine *engine;
     struct calls calls;
     struct validation *validation;
@@ -42,7 +43,7 @@ struct house {
 /* Everything, running: `plugins` are names of tests/plugins, ended by NULL. The clock begins at
  * `wall_ms`. Fails the test where it fails. */
 void house_open(struct house *h, const char *const *plugins, int64_t wall_ms);
-/* Set workers and queue_max before. */
+/* Set workers, queue_max and keep_runs_ms before. */
 void house_start(struct house *h);
 /* Engine and validation only; store, catalog and clock stay, so that house_start() is a restart. */
 void house_stop(struct house *h);

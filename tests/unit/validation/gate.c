@@ -101,6 +101,33 @@ static void partial_runs_open_nothing(void **state)
     arena_free(a);
 }
 
+/* ... until a complete one comes after it; a partial one that passes takes nothing back. */
+static void a_partial_failure_blocks(void **state)
+{
+    struct house *h = *state;
+    struct arena *a = arena_new(RUN_TEXT_MAX);
+    struct run_wish bad = {.test_ids = "[\"bad\"]"}, good = {.test_ids = "[\"t\"]"};
+    struct run r;
+    house_model(h, "m", "canary");
+    house_test(h, "t", "m", "test.nothing", "");
+    house_test(h, "bad", "m", "test.segv", "");
+    house_run(h, "m:1", &bad);
+    house_read(h, bad.run_id, a, &r);
+    assert_string_not_equal(r.status, "passed");
+    assert_false(r.complete);
+    house_run(h, "m:1", &good);
+    house_read(h, good.run_id, a, &r);
+    assert_string_equal(r.status, "passed");
+    assert_blocked(h, &VALIDATION_PENDING, "partial", "fail");
+    await_evidence(h); /* the complete run fails, too */
+    assert_blocked(h, &PROMOTION_BLOCKED, "validation", "fail");
+    house_do(h, document_delete, &TEST_CASE_TYPE, "bad", NULL);
+    house_run_whole(h, "m:1", a, &r);
+    assert_string_equal(r.status, "passed");
+    house_do(h, model_transition, NULL, "m:1", TO_STABLE);
+    arena_free(a);
+}
+
 static void evidence_grows_old(void **state)
 {
     struct house *h = *state;
@@ -151,9 +178,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(evidence_opens_the_gate),     TEST(failure_keeps_it_shut),
-        TEST(another_test_makes_it_stale), TEST(partial_runs_open_nothing),
-        TEST(evidence_grows_old),          TEST(a_required_type_must_be_there),
+        TEST(evidence_opens_the_gate),       TEST(failure_keeps_it_shut),
+        TEST(another_test_makes_it_stale),   TEST(partial_runs_open_nothing),
+        TEST(a_partial_failure_blocks),      TEST(evidence_grows_old),
+        TEST(a_required_type_must_be_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
