@@ -69,7 +69,36 @@ static const struct field *field_of(const struct document_type *t, const char *n
     return NULL;
 }
 
-static void read_filters(struct call *c, struct document_query *q)
+/* A comma list of choices; NULL, or the one that is none. */
+static const char *no_choice(const struct field *f, const char *values, struct arena *a)
+{
+    while (*values) {
+        size_t n = strcspn(values, ",");
+        const char *const *choice = f->choices;
+        while (*choice && (strlen(*choice) != n || memcmp(*choice, values, n) != 0))
+            choice++;
+        if (!*choice)
+            return arena_printf(a, "%.*s", (int)n, values);
+        values += n + (values[n] == ',');
+    }
+    return NULL;
+}
+
+static bool filter_valid(struct call *c, const struct field *f, const char *values, struct err *e)
+{
+    const char *wrong = f->type == FIELD_ENUM ? no_choice(f, values, c->arena) : NULL;
+    if (!wrong)
+        return true;
+    struct bytes list = BYTES_INIT(4096);
+    for (const char *const *choice = f->choices; *choice; choice++)
+        bytes_printf(&list, "%s'%s'", choice == f->choices ? "" : ", ", *choice);
+    call_fault(c->arena, f->name, e, "must be one of %s, or a comma list of them, got '%.100s'",
+               list.data, wrong);
+    bytes_release(&list);
+    return false;
+}
+
+static bool read_filters(struct call *c, struct document_query *q, struct err *e)
 {
     size_t n = 0, i = 0;
     const char *name, *value;
@@ -78,10 +107,13 @@ static void read_filters(struct call *c, struct document_query *q)
     struct document_filter *list = arena_zero(c->arena, (n + 1) * sizeof *list);
     for (; i < n && request_query_at(c->rq, i, &name, &value); i++) {
         const struct field *f = field_of(q->type, name);
+        if (f && !filter_valid(c, f, value, e))
+            return false;
         if (f)
             list[q->n_filters++] = (struct document_filter){f, value};
     }
     q->filters = list;
+    return true;
 }
 
 static bool read_order(struct call *c, struct listing *l, struct err *e)
@@ -169,8 +201,8 @@ void document_list(struct request *rq)
     struct listing *l = arena_zero(c.arena, sizeof *l);
     l->query = (struct document_query){.type = type_of(rq), .ns = c.ns, .limit = (size_t)c.q.limit};
     l->stale = c.q.stale && strcmp(c.q.stale, "true") == 0;
-    read_filters(&c, &l->query);
-    if (!read_order(&c, l, &e) || !call_labels(&c, &l->query.labels, &l->query.n_labels, &e) ||
+    if (!read_filters(&c, &l->query, &e) || !read_order(&c, l, &e) ||
+        !call_labels(&c, &l->query.labels, &l->query.n_labels, &e) ||
         !page_cursor_read(c.arena, c.q.cursor, l->order, &l->query.after, &e)) {
         request_fail(rq, &e);
         return;

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "extend/catalog.h"
 #include "registry/errors.h"
 #include "registry/test_case.h"
 #include "validation/run_store.h"
@@ -139,6 +140,29 @@ static void check_tests(struct call *c, const struct view *v, const char *test_i
     json_decref(ids);
 }
 
+static bool is_type(const struct plugin_set *set, const char *id)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        const struct plugin *p = set->plugins[i];
+        if (p->kind == PLUGIN_TEST && p->id && strcmp(p->id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_types(struct call *c, const char *types, struct faults *f)
+{
+    json_t *ids = types ? json_read(types, strlen(types), NULL) : NULL, *id;
+    const struct plugin_set *set = catalog_take(c->api->plugins);
+    size_t i;
+    json_array_foreach(ids, i, id)
+        if (!is_type(set, json_string_value(id)))
+            fault_add(f, &ERR_INVALID, arena_printf(c->arena, "/types/%zu", i),
+                      "no test plugin has the id '%.128s'", json_string_value(id));
+    catalog_give(c->api->plugins, set);
+    json_decref(ids);
+}
+
 /* A model that the body names, in the view; adds a fault if there is none to be seen. */
 static const struct model *named(struct call *c, const struct view *v, const char *reference,
                                  const char *pointer, struct faults *f)
@@ -163,6 +187,7 @@ static bool wish_fill(struct call *c, struct asked_run *a, const struct run_body
                                                        : NULL;
     const char *name = m ? arena_text(c->arena, m->name) : NULL;
     check_tests(c, v, body->test_ids, &faults);
+    check_types(c, body->types, &faults);
     w->model_id = m ? arena_text(a->arena, m->entity.id) : NULL;
     w->baseline_model_id = base ? arena_text(a->arena, base->entity.id) : NULL;
     view_leave(c->reader);
