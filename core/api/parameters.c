@@ -212,6 +212,8 @@ static const char *const POLICY_KINDS[] = {"rollout", "severity", NULL};
 
 const struct field POLICIES_PARAMETERS[] = {
     CHOICE("kind", policy_kind, POLICY_KINDS, "Only policies of this kind."),
+    PAGE,
+    MIN_SEQ,
     END,
 };
 

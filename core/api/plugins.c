@@ -7,6 +7,9 @@
 #include "selection/strategies.h"
 #include "selection/strategy_log.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* How the routes of a strategy do; null for others. */
 static void put_routes(struct api *api, const struct plugin *p, struct bytes *out)
 {
@@ -46,17 +49,45 @@ static void put_plugin(struct api *api, const struct plugin *p, struct bytes *ou
     bytes_char(out, '}');
 }
 
+struct listed {
+    const char *key;
+    const struct plugin *plugin;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct listed *)a)->key, ((const struct listed *)b)->key);
+}
+
+/* By kind, id and file; what is out has perhaps no id. */
+static struct listed *listed(const struct plugin_set *set, struct arena *a)
+{
+    struct listed *list = arena_zero(a, (set->n + 1) * sizeof *list);
+    for (size_t i = 0; i < set->n; i++) {
+        const struct plugin *p = set->plugins[i];
+        const char *kind = plugin_kind_name(p->kind);
+        list[i].plugin = p;
+        list[i].key = arena_printf(a, "%s\t%s\t%s", kind ? kind : "", p->id ? p->id : "", p->file);
+    }
+    qsort(list, set->n, sizeof *list, by_key);
+    return list;
+}
+
 static bool list_all(struct work *w)
 {
     const struct plugin_set *set = catalog_take(w->api->plugins);
+    const struct listed *list = listed(set, w->arena);
+    struct items_page page = *(const struct items_page *)w->args;
     items_begin(&w->out);
     for (size_t i = 0; i < set->n; i++) {
         struct bytes item = BYTES_INIT(4 * CATALOG_DESCRIPTION);
-        put_plugin(w->api, set->plugins[i], &item);
-        items_add(&w->out, item.data, item.len);
+        if (items_page_takes(&page, &w->out, list[i].key)) {
+            put_plugin(w->api, list[i].plugin, &item);
+            items_add(&w->out, item.data, item.len);
+        }
         bytes_release(&item);
     }
-    items_end(&w->out, set->n, NULL);
+    items_page_end(&w->out, &page, w->arena);
     catalog_give(w->api->plugins, set);
     return true;
 }
@@ -68,16 +99,25 @@ static bool reload(struct work *w)
     return list_all(w);
 }
 
-void plugins_list(struct request *rq)
+static void answer(struct request *rq, bool (*run)(struct work *w))
 {
     struct call c;
-    if (call_begin(rq, ANY_NAMESPACE, &c))
-        work_answer(&c, true, list_all, NULL);
+    struct err e;
+    if (!call_begin(rq, ANY_NAMESPACE, &c))
+        return;
+    struct items_page *page = arena_zero(c.arena, sizeof *page);
+    if (items_page_open(page, "plugin", c.q.limit, c.q.cursor, c.arena, &e))
+        work_answer(&c, true, run, page);
+    else
+        request_fail(rq, &e);
+}
+
+void plugins_list(struct request *rq)
+{
+    answer(rq, list_all);
 }
 
 void plugins_reload(struct request *rq)
 {
-    struct call c;
-    if (call_begin(rq, ANY_NAMESPACE, &c))
-        work_answer(&c, true, reload, NULL);
+    answer(rq, reload);
 }

@@ -220,13 +220,17 @@ static bool covered(const struct listing *l, size_t stored, const char *name)
     return false;
 }
 
+struct policies_page {
+    struct items_page page;
+    const char *only; /* a kind; NULL: all */
+};
+
 /* Files, and what is stored in the namespace; with `*`, what is stored in any. */
-static uint64_t list_kind(struct work *w, enum policy_kind kind)
+static void list_kind(struct work *w, enum policy_kind kind, struct items_page *page)
 {
     const struct policy_ref asked = {.kind = kind};
     struct listing l = {.w = w, .asked = &asked};
     bool all = strcmp(w->ns, "*") == 0;
-    uint64_t n = 0;
     if (all)
         view_each(view_enter(w->reader), ENTITY_POLICY, note_stored, &l);
     else
@@ -241,42 +245,49 @@ static uint64_t list_kind(struct work *w, enum policy_kind kind)
         qsort(l.list, l.n, sizeof *l.list, by_name);
     for (size_t i = 0; i < l.n; i++) {
         const struct policy_ref ref = {kind, l.list[i].ns, l.list[i].name, 0};
+        const char *key =
+            arena_printf(w->arena, "%d\t%s\t%s", (int)kind, ref.name, ref.ns ? ref.ns : "");
         struct policy_info info;
         struct bytes item = BYTES_INIT(REPLY_MAX);
-        if (policies_info(w->api->policies, &ref, w->arena, &info)) {
+        if (items_page_takes(page, &w->out, key) &&
+            policies_info(w->api->policies, &ref, w->arena, &info)) {
             bytes_char(&item, '{');
             put_policy(&item, &info, ref.ns);
             bytes_char(&item, '}');
             items_add(&w->out, item.data, item.len);
-            n++;
         }
         bytes_release(&item);
     }
-    return n;
 }
 
 static bool render_list(struct work *w)
 {
-    const char *only = w->args;
-    uint64_t n = 0;
+    const struct policies_page *asked = w->args;
+    struct items_page page = asked->page;
     items_begin(&w->out);
     for (int kind = 0; kind < POLICY_KIND_COUNT; kind++)
-        if (!only || strcmp(only, policy_kind_name((enum policy_kind)kind)) == 0)
-            n += list_kind(w, (enum policy_kind)kind);
-    items_end(&w->out, n, NULL);
+        if (!asked->only || strcmp(asked->only, policy_kind_name((enum policy_kind)kind)) == 0)
+            list_kind(w, (enum policy_kind)kind, &page);
+    items_page_end(&w->out, &page, w->arena);
     return true;
 }
 
-/* There are few: one page holds them. */
 void policies_list(struct request *rq)
 {
     struct call c;
+    struct err e;
     if (!call_begin(rq, ANY_NAMESPACE, &c))
         return;
+    struct policies_page *asked = arena_zero(c.arena, sizeof *asked);
+    asked->only = c.q.policy_kind;
+    if (!items_page_open(&asked->page, "policy", c.q.limit, c.q.cursor, c.arena, &e)) {
+        request_fail(rq, &e);
+        return;
+    }
     const struct view *v = view_enter(c.reader);
     size_t n = view_count(v, ENTITY_POLICY);
     view_leave(c.reader);
-    work_answer(&c, n > c.api->list_on_loop_max, render_list, (void *)(uintptr_t)c.q.policy_kind);
+    work_answer(&c, n > c.api->list_on_loop_max, render_list, asked);
 }
 
 /* ---- versions ---- */

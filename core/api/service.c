@@ -44,12 +44,19 @@ static void put_node(struct call *c, struct bytes *b)
 void nodes_list(struct request *rq)
 {
     struct call c;
+    struct err e;
+    struct items_page page;
     if (!call_begin(rq, ANY_NAMESPACE, &c))
         return;
+    if (!items_page_open(&page, "node", c.q.limit, c.q.cursor, c.arena, &e)) {
+        request_fail(rq, &e);
+        return;
+    }
     struct bytes b = BYTES_INIT(SMALL);
     items_begin(&b);
-    put_node(&c, &b);
-    items_end(&b, 1, NULL);
+    if (items_page_takes(&page, &b, "this"))
+        put_node(&c, &b);
+    items_page_end(&b, &page, c.arena);
     request_reply_json(rq, 200, &b);
 }
 

@@ -99,4 +99,5 @@ def main():
         print(f"{ids[version]}: {PASSES * len(rows)} requests sent through the model server")
 
 
-main()
+if __name__ == "__main__":
+    main()

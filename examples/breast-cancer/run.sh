@@ -2,6 +2,7 @@
 # The whole example against the Paddock at $PADDOCK_URL: train, serve, register, replay, test, show.
 # The server must allow WORKDIR's dataset (--dataset-dirs).
 # usage: run.sh [--keep] [WORKDIR]    --keep leaves the model server running
+#        run.sh serve [WORKDIR]       only train and serve, and leave it running
 #        run.sh stop [WORKDIR]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,7 +10,7 @@ export PADDOCK_URL=${PADDOCK_URL:-http://127.0.0.1:8080}
 verb=run
 case "${1-}" in
     --keep) verb=keep; shift ;;
-    stop) verb=stop; shift ;;
+    serve|stop) verb=$1; shift ;;
 esac
 work=${1:-${TMPDIR:-/tmp}/paddock-breast-cancer}
 python=/usr/bin/python3 # Debian's, whatever else is in the path
@@ -35,7 +36,7 @@ if [ "$verb" = stop ]; then
 fi
 "$python" "$here/train.py" "$work"
 work=$(cd "$work" && pwd -P)
-[ "$verb" = keep ] || trap stop EXIT
+[ "$verb" != run ] || trap stop EXIT
 if ! serving >/dev/null; then
     "$python" "$here/serve.py" "$work" >"$work/serve.log" 2>&1 </dev/null &
     while ! serving >/dev/null; do
@@ -43,6 +44,7 @@ if ! serving >/dev/null; then
         sleep 0.05
     done
 fi
+[ "$verb" != serve ] || exit 0
 "$python" "$here/register.py" "$work"
 "$python" "$here/replay.py" "$work"
 "$python" "$here/validate.py" "$work"

@@ -73,6 +73,13 @@ expect "'sent': 171, 'dropped': 0, 'refused': 0" "$dir/third"
 expect "1197 inferences" "$dir/third"
 (cd examples/fastapi && /usr/bin/python3 test_reporter.py)
 
+examples/ab-test/run.sh "$dir/example" >"$dir/ab"
+expect "ab-2.0.0: succeeded" "$dir/ab"
+expect "ab-3.0.0: rolled_back" "$dir/ab"
+expect "breast-cancer-ab:1.0.0  deprecated" "$dir/ab"
+expect "breast-cancer-ab:2.0.0  stable" "$dir/ab"
+expect "breast-cancer-ab:3.0.0  development, held: Rolled back: score:brier" "$dir/ab"
+
 PADDOCK=$PADDOCK_BIN examples/rollout-policy/run.sh >"$dir/policy"
 grep -A2 'paddock serve' "$dir/policy" | grep -q '201'
 expect '{"targetingKey":"user-9"}                          false DEFAULT' "$dir/policy"

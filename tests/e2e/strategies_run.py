@@ -112,7 +112,8 @@ def fixed_shares(server):
 def fresh(server):
     found = {p["id"]: p["routes"] for p in want(200, server.call("GET", "~/plugins"))["items"]
              if p["kind"] == "strategy"}
-    return all(found[b] == {"waiting": 0, "fresh": 1, "stale": 0, "silent": 0, "error": None}
+    return all(found[b] == {"waiting": 0, "fresh": 1, "stale": 0, "silent": 0, "error": None,
+                            "outcomes_lost": 0}
                for b in BANDITS) and found["weighted"]["fresh"] == 0
 
 
