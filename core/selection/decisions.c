@@ -31,7 +31,7 @@
 struct parcel {
     struct mail mail; /* first */
     size_t lines, len;
-    char text[];
+    char text[]; /* and a NUL */
 };
 
 struct decisions {
@@ -136,9 +136,10 @@ void decision_lane_flush(struct decision_lane *lane)
     struct decisions *log = lane->log;
     if (lane->lines == 0)
         return;
-    struct parcel *p = mem_alloc(sizeof *p + lane->text.len);
+    struct parcel *p = mem_alloc(sizeof *p + lane->text.len + 1);
     *p = (struct parcel){.lines = lane->lines, .len = lane->text.len};
     memcpy(p->text, lane->text.data, lane->text.len);
+    p->text[p->len] = '\0';
     size_t waits = atomic_fetch_add(&log->waiting, p->len) + p->len;
     if (waits > log->config.waiting_max || !mailbox_post(log->mailbox, &p->mail)) {
         atomic_fetch_sub(&log->waiting, p->len);
