@@ -34,10 +34,6 @@ if(PADDOCK_SANITIZE)
   target_link_options(paddock_flags INTERFACE -fsanitize=${PADDOCK_SANITIZE})
 endif()
 
-if(PADDOCK_FUZZ)
-  target_compile_options(paddock_flags INTERFACE -fsanitize=fuzzer-no-link)
-endif()
-
 if(PADDOCK_LTO)
   include(CheckIPOSupported)
   check_ipo_supported()

@@ -17,4 +17,8 @@ function(paddock_room name)
   endif()
   target_include_directories(paddock_${name} ${scope} ${PROJECT_SOURCE_DIR}/core)
   target_link_libraries(paddock_${name} ${scope} paddock_flags ${ROOM_ROOMS} ${ROOM_LIBRARIES})
+  if(PADDOCK_FUZZ AND sources AND name MATCHES "^(base|stats|telemetry|http|extend)$")
+    # What the fuzzers of tests/fuzz call tells them which way it took.
+    target_compile_options(paddock_${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
