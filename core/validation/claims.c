@@ -167,7 +167,9 @@ static void planned(struct mail *m)
         finish(x);
         return;
     }
-    pthread_mutex_lock(&v->lock);
+    x->run.results = arena_zero(x->arena, (x->n + 1) * sizeof *x->run.results);
+    x->run.results_len = 0;
+    pthread_mutex_lock(&v->lock); /* from then on others read the run */
     struct live_run *l = live_find(v, x->ns, x->run.run_id);
     if (!l && !x->stored)
         l = live_add(v, &x->run, x->ns, x->uid, false);
@@ -178,8 +180,6 @@ static void planned(struct mail *m)
     }
     x->live = l;
     pthread_mutex_unlock(&v->lock);
-    x->run.results = arena_zero(x->arena, (x->n + 1) * sizeof *x->run.results);
-    x->run.results_len = 0;
     supervisor_pump(v);
 }
 
