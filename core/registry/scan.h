@@ -41,7 +41,7 @@ bool scan_pick(struct slice object, const char *const *names, size_t n, struct s
 struct slice scan_value(const char *at, const char *end);
 static inline bool slice_is_string(struct slice s)
 {
-    return s.len >= 2 && s.at[0] == '"';
+    return s.at && s.len >= 2 && s.at[0] == '"';
 }
 bool slice_is(struct slice s, const char *text);
 /* Write a string literal's characters, unescaped and NUL-terminated, to `out`, which has room for

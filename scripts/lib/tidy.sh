@@ -23,15 +23,16 @@ with open(f"{sys.argv[2]}/files", "w", encoding="utf-8") as f:
     f.writelines(file + "\n" for file in entries)
 EOF
 include_flags=$(pkg-config --cflags lua5.4)
-export include_flags
+rules=$(cat .clang-tidy && clang-tidy --version)
+export include_flags rules
 
 tidy_one() {
     local file=$1 stamp key
     stamp=build/tidy/${file//\//-}
     key=$({
         clang -E -P -std=gnu17 -D_GNU_SOURCE -include core/base/banned.h -Icore -Isdk/include $include_flags "$file"
-        cat .clang-tidy "$file"
-        clang-tidy --version
+        cat "$file"
+        echo "$rules"
     } | sha256sum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && return 0
     if clang-tidy --quiet -p build/tidy "$file" 2>/dev/null; then
