@@ -335,8 +335,8 @@ def section_fair(run):
     """A quiet tenant, 100 requests a second, beside one that takes all it can get. Each has a token,
     which is what tells them apart; all come from one address.
 
-    The noise is made by a process of low priority, the server and the quiet client have a high one
-    (as root), for it is the server that shall be fair here, not the kernel between the processes
+    The noise is made by a process that runs when nobody else would, the server and the quiet client
+    have a high priority (as root), for it is the server that shall be fair here, not the kernel between the processes
     of one machine.
     """
     seconds = 4 if run.short else 15
@@ -367,7 +367,7 @@ def section_fair(run):
     for name, command in noises.items():
         before = run.load(paddock, seconds, quiet, warmup=1, nice=-20)["quiet"]
         served = requests_of(paddock)
-        process = subprocess.Popen(["nice", "-n", "19", *command], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(["chrt", "--idle", "0", *command], stdout=subprocess.DEVNULL)
         during = run.load(paddock, seconds, quiet, warmup=1, nice=-20)["quiet"]
         process.terminate()
         process.wait()
