@@ -26,6 +26,7 @@
 struct worker {
     pid_t pid;
     int report_fd, log_fd;
+    int ended[2], n_ended; /* pipes at their end: others may still have events for their numbers */
     bool cancelled;
     bool waited; /* the process has been waited for; the result is made */
     int64_t start_ns, wake_ns;
@@ -107,7 +108,7 @@ static void drain(struct worker *w, int *fd, void (*take)(struct worker *, const
         } else if (n < 0 && errno == EAGAIN) {
             return;
         } else {
-            close(*fd);
+            w->ended[w->n_ended++] = *fd;
             *fd = -1;
         }
     }
@@ -188,6 +189,8 @@ void worker_free(struct worker *w)
         wait_for(w);
         worker_feed(w, now());
     }
+    while (w->n_ended > 0)
+        close(w->ended[--w->n_ended]);
     free((char *)(uintptr_t)w->result.log);
     log_tail_release(&w->log);
     worker_report_release(&w->report);
