@@ -122,20 +122,6 @@ static void tell_experiments(const struct ingest *in)
     }
 }
 
-/* Only of what an experiment drew and the drawn model served. */
-static bool decided(void *ctx, const char *id, size_t len, struct batch_decision *out)
-{
-    const struct ingest *in = ctx;
-    struct decision_facts f;
-    if (!evidence_wanted(in->call->api->evidence) ||
-        decision_id_read(in->call->api->selection->keys, id, len, &f) != DECISION_GOOD ||
-        f.reason != SELECTION_EXPERIMENT || !(f.flags & DECISION_DRAWN) ||
-        f.flags & DECISION_FALLBACK)
-        return false;
-    *out = (struct batch_decision){f.route_uid, f.served_uid, f.arm, f.propensity, f.at_ms};
-    return true;
-}
-
 /* [loop] The batch is on disk, or could not be written. */
 static void written(struct mail *mail)
 {
@@ -253,14 +239,25 @@ static uint64_t resolve(void *ctx, const char *model_id, size_t len)
     return resolved_uid(in->state->resolved, in->view, in->call->access, model_id, len);
 }
 
-/* A decision that is none of ours named nobody. */
-static bool named(void *ctx, const char *decision_id, size_t len, uint64_t uid)
+/* A decision that is none of ours named nobody. Experiments are told of what they drew and the
+ * drawn model served. */
+static void decision(void *ctx, const char *id, size_t len, uint64_t uid,
+                     struct batch_decision *out)
 {
     struct ingest *in = ctx;
+    const struct api *api = in->call->api;
     struct decision_facts f;
-    return decision_id_read(in->call->api->selection->keys, decision_id, len, &f) ==
-               DECISION_GOOD &&
-           (f.served_uid == uid || named_shadow(&in->named, &f, uid));
+    if (decision_id_read(api->selection->keys, id, len, &f) != DECISION_GOOD)
+        return;
+    out->named = f.served_uid == uid || named_shadow(&in->named, &f, uid);
+    out->concerns = f.served_uid == uid && f.reason == SELECTION_EXPERIMENT &&
+                    f.flags & DECISION_DRAWN && !(f.flags & DECISION_FALLBACK) &&
+                    evidence_wanted(api->evidence);
+    out->route_uid = f.route_uid;
+    out->model_uid = f.served_uid;
+    out->arm = f.arm;
+    out->propensity = f.propensity;
+    out->at_ms = f.at_ms;
 }
 
 static void start(struct call *made, uint64_t uid, const char *model_id)
@@ -287,9 +284,8 @@ static void start(struct call *made, uint64_t uid, const char *model_id)
         .uid = uid,
         .model_id = model_id,
         .resolve = resolve,
-        .named = named,
+        .decision = decision,
         .ctx = in,
-        .decided = decided,
         .now_ms = now,
         .oldest_ms = now - telemetry_retention_ms(made->api->telemetry),
         .skip_invalid = in->skip_invalid,

@@ -61,7 +61,8 @@
 #define NO_NAME  ";404 REGISTERED_MODEL_NOT_FOUND"
 #define STALE    ";412 REVISION_MISMATCH"
 
-/* Read, change and replace a document; `may_refuse_` is what its references add. */
+/* Read, change and replace a document; `may_refuse_` is what else a change is refused
+ * for. */
 #define KEPT(path_, kind_, KIND_, Kind_, a_, tag_, action_, may_refuse_)               \
     {OP(GET, path_, kind_ "_get", document_get), READ, .query = READ_PARAMETERS,       \
      DOCUMENTS(KIND_##_TYPE),                                                          \

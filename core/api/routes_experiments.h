@@ -22,20 +22,8 @@
          DOCUMENTS(EXPERIMENT_TYPE),                                                               \
          TELLS("Experiments", "Write down an experiment, which does not begin by that.",           \
                "201 Experiment;400 READ_ONLY_FIELD,INVALID_REFERENCE;409 EXPERIMENT_EXISTS")},     \
-        {OP(GET, TRIAL, "experiment_get", document_get), READ, .query = READ_PARAMETERS,           \
-         DOCUMENTS(EXPERIMENT_TYPE),                                                               \
-         TELLS("Experiments", "One experiment, with its decisions.",                               \
-               "200 Experiment;304;404 EXPERIMENT_NOT_FOUND")},                                    \
-        {OP(PATCH, TRIAL, "experiment_patch", document_change), .action = "experiment.write",      \
-         .body = EXPERIMENT_FIELDS, DOCUMENTS(EXPERIMENT_TYPE),                                    \
-         TELLS("Experiments", "Change some of an experiment's fields (JSON merge patch).",         \
-               "200 Experiment;400 READ_ONLY_FIELD,INVALID_REFERENCE" NO_TRIAL                     \
-               ";409 EXPERIMENT_RUNNING" STALE)},                                                  \
-        {OP(PUT, TRIAL, "experiment_replace", document_put_one), .action = "experiment.write",     \
-         .body = EXPERIMENT_FIELDS, DOCUMENTS(EXPERIMENT_TYPE),                                    \
-         TELLS("Experiments", "Replace an experiment's fields, or create it.",                     \
-               "200 Experiment;201 Experiment;400 READ_ONLY_FIELD,INVALID_REFERENCE"               \
-               ";409 EXPERIMENT_RUNNING" STALE)},                                                  \
+        KEPT(TRIAL, "experiment", EXPERIMENT, "Experiment", "an experiment", "Experiments",        \
+             "experiment.write", ",INVALID_REFERENCE;409 EXPERIMENT_RUNNING"),                     \
         {OP(DELETE, TRIAL, "experiment_delete", document_remove), .action = "experiment.write",    \
          NOTHING, DOCUMENTS(EXPERIMENT_TYPE),                                                      \
          TELLS("Experiments", "Delete an experiment that does not run.",                           \

@@ -20,6 +20,21 @@ static int complain(const char *command, const struct err *e)
     return e->kind == &ERR_CONFIG ? 2 : 1;
 }
 
+/* Options of the place, and one word at most; NULL in `word` if there is none. */
+static bool read_args(int argc, char **argv, struct place_args *place, const char **word)
+{
+    *word = NULL;
+    place_defaults(place);
+    for (int i = 0; i < argc; i++) {
+        if (place_option(place, argc, argv, &i))
+            continue;
+        if (strncmp(argv[i], "--", 2) == 0 || *word)
+            return false;
+        *word = argv[i];
+    }
+    return true;
+}
+
 static void tell(const char *what, const struct moved *m)
 {
     fprintf(stderr,
@@ -76,18 +91,11 @@ int cli_export(int argc, char **argv)
     struct place_args place;
     struct moved moved = {0};
     struct err e = {0};
-    const char *path = NULL;
-    place_defaults(&place);
-    for (int i = 0; i < argc; i++) {
-        if (place_option(&place, argc, argv, &i))
-            continue;
-        if (strncmp(argv[i], "--", 2) == 0 || path) {
-            fputs(
-                "usage: paddock export [FILE]        (without FILE: standard output)\n" PLACE_USAGE,
-                stderr);
-            return 2;
-        }
-        path = argv[i];
+    const char *path;
+    if (!read_args(argc, argv, &place, &path)) {
+        fputs("usage: paddock export [FILE]        (without FILE: standard output)\n" PLACE_USAGE,
+              stderr);
+        return 2;
     }
     if (!export_to(&place, path, &moved, &e))
         return complain("export", &e);
@@ -118,18 +126,8 @@ int cli_import(int argc, char **argv)
     struct place_args place;
     struct moved moved = {0};
     struct err e = {0};
-    const char *path = NULL;
-    place_defaults(&place);
-    for (int i = 0; i < argc; i++) {
-        if (place_option(&place, argc, argv, &i))
-            continue;
-        if (strncmp(argv[i], "--", 2) == 0 || path) {
-            path = NULL;
-            break;
-        }
-        path = argv[i];
-    }
-    if (!path) {
+    const char *path;
+    if (!read_args(argc, argv, &place, &path) || !path) {
         fputs("usage: paddock import FILE          (-: standard input)\n" PLACE_USAGE, stderr);
         return 2;
     }
@@ -153,16 +151,8 @@ int cli_backup(int argc, char **argv)
 {
     struct place_args place;
     struct err e = {0};
-    const char *to = NULL;
-    bool usable = true;
-    place_defaults(&place);
-    for (int i = 0; usable && i < argc; i++) {
-        if (place_option(&place, argc, argv, &i))
-            continue;
-        usable = strncmp(argv[i], "--", 2) != 0 && !to;
-        to = argv[i];
-    }
-    if (!usable || !to) {
+    const char *to;
+    if (!read_args(argc, argv, &place, &to) || !to) {
         fputs("usage: paddock backup TO [--data-dir DIR]     (an embedded store, in use or not)\n",
               stderr);
         return 2;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sanitizer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,24 +35,13 @@ static int64_t now(void)
     return clock_mono_ns(&CLOCK_SYSTEM);
 }
 
-/* Under ThreadSanitizer the program has no nursery (worker/nursery.c): nobody asks in vain. */
-#if defined(__SANITIZE_THREAD__)
-#define NEVER true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NEVER true
-#endif
-#endif
-#ifndef NEVER
-#define NEVER false
-#endif
-
 struct nursery *nursery_new(const char *program)
 {
     struct nursery *n = mem_zero(1, sizeof *n);
     n->program = program;
     n->fd = -1;
-    n->not_before_ns = NEVER ? INT64_MAX : 0;
+    /* Under ThreadSanitizer the program has none (worker/nursery.c): nobody asks in vain. */
+    n->not_before_ns = BUILT_WITH_TSAN ? INT64_MAX : 0;
     pthread_mutex_init(&n->lock, NULL);
     return n;
 }

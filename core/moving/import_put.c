@@ -1,8 +1,7 @@
 #include "moving/import_put.h"
 
+#include "base/latch.h"
 #include "telemetry/series.h"
-
-#include <semaphore.h>
 
 void putting_init(struct putting *p, struct store *s)
 {
@@ -14,13 +13,6 @@ void putting_release(struct putting *p)
     arena_free(p->arena);
 }
 
-static void wait_for(sem_t *s)
-{
-    while (sem_wait(s) != 0)
-        ; /* a signal */
-    sem_destroy(s);
-}
-
 static bool ended(bool ok, const struct err *why, struct err *e)
 {
     if (!ok && e)
@@ -30,20 +22,20 @@ static bool ended(bool ok, const struct err *why, struct err *e)
 
 static void committed(struct store_commit *c)
 {
-    sem_post(c->owner);
+    latch_open(c->owner);
 }
 static void keyed(struct key_request *k)
 {
-    sem_post(k->owner);
+    latch_open(k->owner);
 }
 static void queued(struct queue_request *q)
 {
-    sem_post(q->owner);
+    latch_open(q->owner);
 }
 
 static bool commit(struct putting *p, uint64_t next_uid, struct err *e)
 {
-    sem_t done;
+    struct latch done;
     struct store_group g = {.rows = p->rows,
                             .n_rows = p->n_rows,
                             .entries = p->entries,
@@ -56,9 +48,9 @@ static bool commit(struct putting *p, uint64_t next_uid, struct err *e)
                              .next_uid = next_uid,
                              .done = committed,
                              .owner = &done};
-    sem_init(&done, 0, 0);
+    latch_init(&done);
     p->store->ops->commit(p->store, &c);
-    wait_for(&done);
+    latch_wait(&done);
     if (p->n_entries && c.ok)
         p->seq = p->entries[p->n_entries - 1].seq;
     p->n_rows = p->n_entries = p->n_keys = 0;
@@ -120,7 +112,7 @@ bool put_row(struct putting *p, const struct store_row *row, struct err *e)
 static bool put_number(struct putting *p, const struct store_key *key, int64_t number,
                        struct err *e)
 {
-    sem_t done;
+    struct latch done;
     struct key_request k = {.op = KEY_ADD,
                             .key = *key,
                             .amount = number,
@@ -129,9 +121,9 @@ static bool put_number(struct putting *p, const struct store_key *key, int64_t n
                             .owner = &done};
     if (!flush(p, e))
         return false;
-    sem_init(&done, 0, 0);
+    latch_init(&done);
     p->store->ops->key(p->store, &k);
-    wait_for(&done);
+    latch_wait(&done);
     return ended(k.ok, &k.err, e);
 }
 
@@ -147,7 +139,7 @@ bool put_key(struct putting *p, const struct store_key *key, int64_t number, str
 
 bool put_job(struct putting *p, const struct store_rest *job, struct err *e)
 {
-    sem_t done;
+    struct latch done;
     struct queue_request q = {.op = QUEUE_PUSH,
                               .queue = job->name,
                               .id = job->id,
@@ -157,9 +149,9 @@ bool put_job(struct putting *p, const struct store_rest *job, struct err *e)
                               .arena = p->arena,
                               .done = queued,
                               .owner = &done};
-    sem_init(&done, 0, 0);
+    latch_init(&done);
     p->store->ops->queue(p->store, &q);
-    wait_for(&done);
+    latch_wait(&done);
     return ended(q.ok, &q.err, e);
 }
 

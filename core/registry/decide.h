@@ -48,6 +48,12 @@ bool body_revision_fits(const struct command *c, const struct entity *entity, st
 void patch_unknown(const struct command *c, const struct field *table, struct faults *f);
 /* The reason given: the body's, else the header's, else NULL. Sets c->reason. */
 void take_reason(struct command *c, const char *given);
+/* The row of a body's reason, for the table of its fields. */
+#define FIELD_REASON(offset_)                                                               \
+    {                                                                                       \
+        .name = "reason", .type = FIELD_STRING, .flags = FIELD_NULLABLE, .offset = offset_, \
+        .max = 1024, .doc = "Kept in the journal."                                          \
+    }
 
 /* --- bodies of the other operations --- */
 

@@ -14,12 +14,7 @@ const struct field DOCUMENT_ROLLBACK_FIELDS[] = {
      .min = 1,
      .max = 9007199254740992.0,
      .doc = "The version (of a policy) or revision (of others) that it is to be again."},
-    {.name = "reason",
-     .type = FIELD_STRING,
-     .flags = FIELD_NULLABLE,
-     .offset = offsetof(struct document_rollback, reason),
-     .max = 1024,
-     .doc = "Why; kept in the journal."},
+    FIELD_REASON(offsetof(struct document_rollback, reason)),
     {0},
 };
 

@@ -18,12 +18,7 @@ struct move_body {
 };
 
 const struct field EXPERIMENT_MOVE_FIELDS[] = {
-    {.name = "reason",
-     .type = FIELD_STRING,
-     .flags = FIELD_NULLABLE,
-     .offset = offsetof(struct move_body, reason),
-     .max = 1024,
-     .doc = "Why; kept in the audit entry."},
+    FIELD_REASON(offsetof(struct move_body, reason)),
     {0},
 };
 

@@ -2,12 +2,6 @@
 
 #include <stddef.h>
 
-#define REASON(body)                                                                        \
-    {                                                                                       \
-        .name = "reason", .type = FIELD_STRING, .flags = FIELD_NULLABLE,                    \
-        .offset = offsetof(struct body, reason), .max = 1024, .doc = "Kept in the journal." \
-    }
-
 static const char *const STATUSES[] = {"development", "canary",  "stable",
                                        "deprecated",  "retired", NULL};
 
@@ -18,7 +12,7 @@ const struct field STATUS_FIELDS[] = {
      .offset = offsetof(struct status_body, status),
      .choices = STATUSES,
      .doc = "Where to."},
-    REASON(status_body),
+    FIELD_REASON(offsetof(struct status_body, reason)),
     {.name = "supersede",
      .type = FIELD_BOOL,
      .offset = offsetof(struct status_body, supersede),
@@ -67,7 +61,7 @@ const struct field ROLLBACK_FIELDS[] = {
      .min = 1,
      .max = 400,
      .doc = "A former stable that is deprecated and not held; null: @previous."},
-    REASON(rollback_body),
+    FIELD_REASON(offsetof(struct rollback_body, reason)),
     {.name = "dry_run",
      .type = FIELD_BOOL,
      .offset = offsetof(struct rollback_body, dry_run),

@@ -1,4 +1,4 @@
-#include "selection/decisions.h"
+#include "selection/decisions_impl.h"
 
 #include "base/json.h"
 #include "base/log.h"
@@ -23,7 +23,6 @@
 #define LANE_MAX      (64u << 10) /* handed over before it is larger */
 #define LINE_MAX      16384
 #define GROUP_MAX     (4u << 20) /* written in one transaction */
-#define SPAN_MS       10000      /* decisions of one record lie no further apart */
 #define RETRY_MS      1000
 #define TRIM_HOURS    1
 
@@ -72,20 +71,10 @@ void decision_lane_free(struct decision_lane *lane)
     free(lane);
 }
 
-static void put_key(struct bytes *b, const char *ns, uint32_t mark)
-{
-    char bucket[8];
-    snprintf(bucket, sizeof bucket, "%02x", mark & 255);
-    bytes_text(b, "decision/");
-    bytes_text(b, ns);
-    bytes_char(b, '/');
-    bytes_text(b, bucket);
-}
-
 static void put_line(struct bytes *b, const struct selection_answer *a, const char *ns)
 {
     const struct model *m = a->served;
-    put_key(b, ns, a->facts.unit);
+    decisions_key(b, ns, a->facts.unit);
     bytes_char(b, '\t');
     bytes_int(b, a->facts.at_ms);
     bytes_text(b, "\t{");
@@ -97,13 +86,7 @@ static void put_line(struct bytes *b, const struct selection_answer *a, const ch
     json_kv_string(b, "model_id", m->entity.id);
     json_kv_string(b, "name", m->name);
     json_kv_string(b, "version", m->version);
-    json_kv_string(b, "reason", selection_reason_name(a->reason));
-    json_kv_string(b, "variant", a->variant);
-    json_kv_string(b, "strategy", a->strategy);
-    json_kv_number(b, "propensity", a->propensity);
-    json_kv_string(b, "intended_model_id", a->intended ? a->intended->entity.id : NULL);
-    json_kv_bool(b, "fallback", a->served != a->intended);
-    json_kv_string(b, "fallback_cause", a->cause);
+    selection_put_why(b, a);
     json_kv_bool(b, "degraded", a->degraded);
     bytes_text(b, "}\n");
 }
@@ -203,7 +186,7 @@ static void read_parcel(struct group *g, const struct parcel *p)
 static bool same_record(const struct line *first, const struct line *l)
 {
     return l->key_len == first->key_len && memcmp(l->key, first->key, l->key_len) == 0 &&
-           l->at - first->at < SPAN_MS;
+           l->at - first->at < DECISIONS_SPAN_MS;
 }
 
 /* The lines from `first` on that belong together, as one record; where the next begins. */
@@ -426,74 +409,4 @@ void decisions_stats(struct decisions *log, struct decisions_stats *out)
     *out = (struct decisions_stats){.written = atomic_load(&log->written),
                                     .lost = atomic_load(&log->lost),
                                     .bytes = atomic_load(&log->bytes)};
-}
-
-/* ---- reading ---- */
-
-struct reading {
-    const struct decision_query *q;
-    struct bytes unit, route; /* the members as they stand in the text; no other can look like it */
-};
-
-static bool has(const char *text, size_t len, const struct bytes *member)
-{
-    return memmem(text, len, member->data, member->len) != NULL;
-}
-
-/* When it was: the line says so in one form only. */
-static bool line_time(const char *json, size_t len, int64_t *at)
-{
-    static const char MEMBER[] = "\"at\":\"";
-    const char *from = memmem(json, len, MEMBER, sizeof MEMBER - 1);
-    return from && (size_t)(json + len - from) > sizeof MEMBER - 1 + TIME_TEXT_SIZE &&
-           time_parse(from + sizeof MEMBER - 1, TIME_TEXT_SIZE - 1, at);
-}
-
-static bool take_line(const struct reading *r, const char *json, size_t len)
-{
-    struct logged_decision d = {.json = json, .len = len};
-    bool fits = has(json, len, &r->unit) && (!r->q->route || has(json, len, &r->route)) &&
-                line_time(json, len, &d.at_ms) && d.at_ms >= r->q->from &&
-                (!r->q->to || d.at_ms < r->q->to);
-    return !fits || r->q->each(r->q->ctx, &d);
-}
-
-/* [store] The lines of a record, the last one first. */
-static bool take_record(void *ctx, const char *key, int64_t at, const char *id, const void *data,
-                        size_t len)
-{
-    const char *text = data;
-    (void)key, (void)at, (void)id;
-    while (len > 0) {
-        size_t end = len - 1; /* its line feed */
-        const char *before = memrchr(text, '\n', end);
-        size_t start = before ? (size_t)(before - text) + 1 : 0;
-        if (!take_line(ctx, text + start, end - start))
-            return false;
-        len = start;
-    }
-    return true;
-}
-
-bool decisions_read(struct store *store, const struct decision_query *q, struct err *e)
-{
-    struct bytes key = BYTES_INIT(1024);
-    struct reading r = {.q = q, .unit = BYTES_INIT(8192), .route = BYTES_INIT(8192)};
-    put_key(&key, q->ns, decision_mark(q->unit, strlen(q->unit)));
-    bytes_char(&key, '\0');
-    json_kv_string(&r.unit, "unit", q->unit);
-    json_kv_string(&r.route, "route", q->route);
-    struct series_read read = {.key = key.data,
-                               .from = q->from > SPAN_MS ? q->from - SPAN_MS : 0,
-                               .to = q->to,
-                               .newest_first = true,
-                               .each = take_record,
-                               .ctx = &r};
-    bool ok = key.full || r.unit.full || r.route.full
-                  ? fail(e, &ERR_INVALID, "the unit or the route is too long")
-                  : series_read_wait(store, &read, e);
-    bytes_release(&key);
-    bytes_release(&r.unit);
-    bytes_release(&r.route);
-    return ok;
 }

@@ -90,5 +90,8 @@ struct selection_answer {
 /* False: ROUTE_NOT_FOUND, NO_CANDIDATE, UNIT_MISSING. */
 bool selector_ask(struct selector *s, const struct selection_question *q,
                   struct selection_answer *out, struct err *e) MUST_CHECK;
+/* Members of a JSON object, reason to fallback_cause: what answers and the log of decisions have.
+ */
+void selection_put_why(struct bytes *b, const struct selection_answer *a);
 
 #endif

@@ -1,39 +1,30 @@
 #include "store/store.h"
 
-#include <pthread.h>
+#include "base/latch.h"
 
 #define PAGE_BYTES ((size_t)1 << 30) /* a page of large entries; few pages come near */
 #define PAGE       500
 
-struct waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
-};
-
-static void page_read(struct journal_read *r)
+static void was_read(struct journal_read *r)
 {
-    struct waiting *w = r->owner;
-    pthread_mutex_lock(&w->lock);
-    w->done = true;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
+    latch_open(r->owner);
+}
+
+bool store_journal_wait(struct store *s, struct journal_read *r)
+{
+    struct latch came;
+    latch_init(&came);
+    r->done = was_read;
+    r->owner = &came;
+    s->ops->journal(s, r);
+    latch_wait(&came);
+    return r->ok;
 }
 
 static bool read_page(struct store *s, struct journal_read *r, uint64_t after, struct err *e)
 {
-    struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
     r->query = (struct journal_query){.after_seq = after, .limit = PAGE};
-    r->done = page_read;
-    r->owner = &w;
-    s->ops->journal(s, r);
-    pthread_mutex_lock(&w.lock);
-    while (!w.done)
-        pthread_cond_wait(&w.wake, &w.lock);
-    pthread_mutex_unlock(&w.lock);
-    pthread_mutex_destroy(&w.lock);
-    pthread_cond_destroy(&w.wake);
-    if (!r->ok && e)
+    if (!store_journal_wait(s, r) && e)
         *e = r->err;
     return r->ok;
 }

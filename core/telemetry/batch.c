@@ -145,22 +145,11 @@ static void keep_scores(struct batch *b, const struct record *r)
 }
 
 /* Its scores are the last that were kept. */
-static void keep_decision(struct batch *b, const struct record *r, uint64_t uid)
+static void keep_decision(struct batch *b, const struct record *r, const struct batch_decision *d)
 {
-    struct batch_decision d;
-    if (!b->config.decided(b->config.ctx, r->decision.text, r->decision.len, &d) ||
-        d.model_uid != uid)
-        return;
     b->decided = room(b->decided, b->n_decided, &b->decided_cap, sizeof *b->decided);
     b->decided[b->n_decided++] =
-        (struct decided_record){d, b->n, b->n_scores - r->n_scores, r->n_scores};
-}
-
-static bool is_mismatched(const struct batch *b, const struct record *r, uint32_t group)
-{
-    uint64_t uid = b->config.uid ? b->config.uid : b->groups[group].uid;
-    return r->decision.text && b->config.named &&
-           !b->config.named(b->config.ctx, r->decision.text, r->decision.len, uid);
+        (struct decided_record){*d, b->n, b->n_scores - r->n_scores, r->n_scores};
 }
 
 static inline void keep(struct batch *b, const struct record *r)
@@ -177,8 +166,12 @@ static inline void keep(struct batch *b, const struct record *r)
         bits |= RECORD_SKEWED;
     if (r->failure)
         bits |= RECORD_FAILURE;
-    if (is_mismatched(b, r, group))
-        bits |= RECORD_MISMATCHED;
+    struct batch_decision d = {0};
+    if (r->decision.text && b->config.decision) {
+        b->config.decision(b->config.ctx, r->decision.text, r->decision.len,
+                           b->config.uid ? b->config.uid : b->groups[group].uid, &d);
+        bits |= d.named ? 0 : RECORD_MISMATCHED;
+    }
     if (r->error_type.text)
         bits |= words_put(&b->errors, r->error_type.text, r->error_type.len) + 1;
     b->records = room(b->records, b->n, &b->cap, sizeof *b->records);
@@ -190,8 +183,8 @@ static inline void keep(struct batch *b, const struct record *r)
     }
     if (r->n_scores)
         keep_scores(b, r);
-    if (r->decision.text && b->config.decided)
-        keep_decision(b, r, b->config.uid ? b->config.uid : b->groups[group].uid);
+    if (d.concerns)
+        keep_decision(b, r, &d);
     b->n++;
 }
 

@@ -25,8 +25,10 @@ extern const struct err_kind
 
 struct batch;
 
-/* What the decision_id of a record says, to those whom it concerns. */
+/* What the decision_id of a record says. */
 struct batch_decision {
+    bool named;                    /* the record's model, as the one that serves or as a shadow */
+    bool concerns;                 /* somebody, who is told of the record */
     uint64_t route_uid, model_uid; /* model: who was to serve */
     uint32_t arm;
     double propensity;
@@ -42,11 +44,11 @@ struct batch_config {
     /* The uid of a model id or reference of the batch's namespace, 0 if unknown; with uid 0 only.
      */
     uint64_t (*resolve)(void *ctx, const char *model_id, size_t len);
-    void *ctx; /* of all three */
-    /* Read a decision_id; false: it is none, or concerns nobody. NULL: they are not looked at. */
-    bool (*decided)(void *ctx, const char *id, size_t len, struct batch_decision *out);
-    /* Did the decision of this id name the model? NULL: nobody asks. */
-    bool (*named)(void *ctx, const char *id, size_t len, uint64_t uid);
+    /* Read the decision_id of a record of model `uid` into `out`, which is zeros: so it stays for
+     * what is none. NULL: they are not looked at. */
+    void (*decision)(void *ctx, const char *id, size_t len, uint64_t uid,
+                     struct batch_decision *out);
+    void *ctx; /* of both */
     int64_t now_ms;
     int64_t oldest_ms; /* retention: older timestamps are a fault */
     bool skip_invalid; /* on_invalid=skip */
@@ -66,7 +68,7 @@ size_t batch_accepted(const struct batch *b);
 size_t batch_rejected(const struct batch *b);
 size_t batch_bytes(const struct batch *b); /* its memory, for budgets */
 
-/* The records whose decision concerned somebody and named their model. */
+/* The records whose decision concerned somebody. */
 struct batch_decided {
     struct batch_decision decision;
     double latency_ms;

@@ -1,9 +1,9 @@
 #include "telemetry/series.h"
 
 #include "base/hash.h"
+#include "base/latch.h"
 
 #include <inttypes.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,29 +24,22 @@ uint64_t series_key_uid(const char *key)
 
 static void appended(struct series_append *a)
 {
-    sem_post(a->owner);
+    latch_open(a->owner);
 }
 
 static void was_read(struct series_read *r)
 {
-    sem_post(r->owner);
-}
-
-static void wait_for(sem_t *s)
-{
-    while (sem_wait(s) != 0)
-        ; /* a signal */
-    sem_destroy(s);
+    latch_open(r->owner);
 }
 
 bool series_append_wait(struct store *s, struct series_append *a, struct err *e)
 {
-    sem_t done;
-    sem_init(&done, 0, 0);
+    struct latch done;
+    latch_init(&done);
     a->owner = &done;
     a->done = appended;
     s->ops->append(s, a);
-    wait_for(&done);
+    latch_wait(&done);
     if (!a->ok && e)
         *e = a->err;
     return a->ok;
@@ -54,12 +47,12 @@ bool series_append_wait(struct store *s, struct series_append *a, struct err *e)
 
 bool series_read_wait(struct store *s, struct series_read *r, struct err *e)
 {
-    sem_t done;
-    sem_init(&done, 0, 0);
+    struct latch done;
+    latch_init(&done);
     r->owner = &done;
     r->done = was_read;
     s->ops->read(s, r);
-    wait_for(&done);
+    latch_wait(&done);
     if (!r->ok && e)
         *e = r->err;
     return r->ok;

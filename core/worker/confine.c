@@ -1,5 +1,6 @@
 #include "worker/confine.h"
 
+#include "base/sanitizer.h"
 #include "worker/landlock.h"
 
 #include <errno.h>
@@ -18,15 +19,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+/* Shadow memory takes terabytes of address space: there are no limits then. */
+#define SHADOWED (BUILT_WITH_ASAN || BUILT_WITH_TSAN)
 #define OWN_UIDS 0x70000000u /* far from real users; plus a pid, unique while it lives */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 /* Does this user namespace have the user? */
 static bool uid_exists(uid_t uid)
@@ -134,23 +129,13 @@ static uint64_t process_limit(const struct confine *c)
  * first stage watches what is used; this is the last resort between two looks. */
 static bool limit_memory(const struct confine *c, struct err *e)
 {
-#ifdef SANITIZED
-    (void)c, (void)e; /* shadow memory takes terabytes of address space */
-    return true;
-#else
     uint64_t space = c->memory_bytes * 4;
-    return limit(RLIMIT_AS, space < (8ull << 30) ? 8ull << 30 : space, "memory", e);
-#endif
+    return SHADOWED || limit(RLIMIT_AS, space < (8ull << 30) ? 8ull << 30 : space, "memory", e);
 }
 
 bool confine_heap(uint64_t bytes, struct err *e)
 {
-#ifdef SANITIZED
-    (void)bytes, (void)e;
-    return true;
-#else
-    return limit(RLIMIT_DATA, bytes, "the heap", e);
-#endif
+    return SHADOWED || limit(RLIMIT_DATA, bytes, "the heap", e);
 }
 
 static bool set_limits(const struct confine *c, struct err *e)

@@ -1,5 +1,6 @@
 #include "worker/crash.h"
 
+#include "base/sanitizer.h"
 #include "worker/report.h"
 
 #include <signal.h>
@@ -21,8 +22,7 @@ static uintptr_t program_counter(const ucontext_t *context)
 #endif
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if BUILT_WITH_ASAN
 /* In such builds, too, a crash is a signal that the first stage sees. What the second stage leaks
  * is the plugin's own affair. */
 const char *__asan_default_options(void); /* NOLINT: the sanitizer's name */
@@ -31,14 +31,13 @@ const char *__asan_default_options(void)
     return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0:"
            "abort_on_error=1:allocator_may_return_null=1:detect_leaks=0:use_sigaltstack=0";
 }
-#elif __has_feature(thread_sanitizer)
+#elif BUILT_WITH_TSAN
 const char *__tsan_default_options(void); /* NOLINT: the sanitizer's name */
 const char *__tsan_default_options(void)
 {
     return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0:"
            "use_sigaltstack=0";
 }
-#endif
 #endif
 
 /* snprintf is not promised to be safe here, but with these formats glibc's neither locks nor

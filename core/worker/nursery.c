@@ -1,5 +1,6 @@
 #include "worker/nursery.h"
 
+#include "base/sanitizer.h"
 #include "extend/nursery.h"
 #include "worker/first_stage.h"
 
@@ -79,21 +80,11 @@ static pid_t fork_sibling(void)
     return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
-#if defined(__SANITIZE_THREAD__)
-#define HAS_THREADS 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HAS_THREADS 1
-#endif
-#endif
-
 int nursery_serve(void)
 {
     int fds[3];
-#ifdef HAS_THREADS /* the sanitizer's own, whose locks such a child could inherit */
-    return 1;
-#endif
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    /* ThreadSanitizer has threads of its own, whose locks such a child could inherit. */
+    if (BUILT_WITH_TSAN || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return 1;
     load_curl();
     while (receive(fds)) {
