@@ -3,8 +3,6 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "engine/ask.h"
-#include "registry/errors.h"
 #include "registry/route.h"
 #include "selection/experiments_impl.h"
 
@@ -17,19 +15,12 @@
 #define SLOT_LEAST_MS 500
 #define SLOT_MOST_MS  10000
 #define QUIET_SLOTS   6 /* without any traffic, before it is missing */
-#define GATE_RETRY_MS 2000
 #define ERROR_FLOOR   0.001
 #define ROUND_BYTES   (64u << 20)
-#define COMMAND_BYTES (16u << 20)
 
 static int64_t now_ms(const struct experiments *x)
 {
     return clock_wall_ms(x->config.clock);
-}
-
-static bool is(const char *text, const char *what)
-{
-    return text && strcmp(text, what) == 0;
 }
 
 /* ---- beginning and ending ---- */
@@ -99,7 +90,6 @@ static void live_free(struct live_experiment *l)
     free(l);
 }
 
-/* NULL: its plan is none. */
 static struct live_experiment *begin(struct experiments *x, const struct seen_experiment *s)
 {
     struct live_experiment *l = mem_zero(1, sizeof *l);
@@ -183,103 +173,6 @@ static void publish(struct experiments *x, struct live_experiment *l,
         l->published++;
 }
 
-/* ---- commands ---- */
-
-static bool tell(struct experiments *x, const struct seen_experiment *s,
-                 const struct experiment_news *news, struct err *e)
-{
-    struct arena *a = arena_new(COMMAND_BYTES);
-    struct command c = {
-        .arena = a,
-        .ns = s->ns,
-        .actor = {.kind = "experiment", .id = s->key},
-        .if_match = s->revision,
-        .id = s->key,
-        .args = (void *)(uintptr_t)news,
-        .decide = experiment_report,
-    };
-    bool ok = engine_ask(x->config.engine, &c, e);
-    arena_free(a);
-    return ok;
-}
-
-static void report(struct experiments *x, const struct seen_experiment *s,
-                   const struct experiment_news *news)
-{
-    struct err e = {0};
-    if (!tell(x, s, news, &e) && e.kind != &REVISION_MISMATCH)
-        log_text(LOG_WARN, "experiment_not_moved",
-                 arena_printf(x->arena, "%s: %s", s->key, e.detail));
-}
-
-/* The gate may refuse: then it is said once, and tried again. */
-static void promote(struct experiments *x, struct live_experiment *l,
-                    const struct seen_experiment *s, struct experiment_news *news)
-{
-    struct err e = {0};
-    news->step = EXPERIMENT_IS_BETTER;
-    if (now_ms(x) < l->retry_ms || tell(x, s, news, &e) || e.kind == &REVISION_MISMATCH)
-        return;
-    l->retry_ms = now_ms(x) + GATE_RETRY_MS;
-    if (s->ready)
-        return;
-    const char *kept = arena_text(x->arena, e.detail);
-    news->sentence = arena_printf(x->arena, "Ready, but not promoted: %.500s", kept);
-    news->step = EXPERIMENT_IS_READY;
-    news->cause = "gate";
-    l->retry_ms = 0; /* the gate may have asked for just this */
-    report(x, s, news);
-}
-
-static void pause_as(struct experiments *x, const struct seen_experiment *s,
-                     struct experiment_news *news, const char *by)
-{
-    if (s->paused_by)
-        return;
-    news->step = EXPERIMENT_PAUSES;
-    news->paused_by = by;
-    report(x, s, news);
-}
-
-/* What paused it by itself is over. */
-static bool recovered(const struct seen_experiment *s, const struct experiment_decision *d)
-{
-    return (is(s->paused_by, "traffic") && d->verdict != EXPERIMENT_PAUSE) ||
-           (is(s->paused_by, "sample_ratio") && d->cause != CAUSE_SAMPLE_RATIO);
-}
-
-static void carry_out(struct experiments *x, struct live_experiment *l,
-                      const struct seen_experiment *s, const struct experiment_decision *d)
-{
-    struct bytes b = BYTES_INIT(65536);
-    experiment_evidence_json(&l->rules, d, false, &b);
-    struct experiment_news news = {.cause = EXPERIMENT_CAUSES[d->cause],
-                                   .sentence = d->sentence,
-                                   .evidence = b.full ? NULL : arena_copy(x->arena, b.data, b.len)};
-    bytes_release(&b);
-    if (d->verdict == EXPERIMENT_ROLLBACK) {
-        news.step = EXPERIMENT_IS_WORSE;
-        if (!is(s->paused_by, "regression"))
-            report(x, s, &news);
-    } else if (d->verdict == EXPERIMENT_INCONCLUSIVE && !is(s->paused_by, "proposal")) {
-        news.step = EXPERIMENT_IS_OVER;
-        report(x, s, &news);
-    } else if (recovered(s, d)) {
-        news.step = EXPERIMENT_RESUMES;
-        news.sentence = "Resumed: what had paused it is over.";
-        report(x, s, &news);
-    } else if (d->verdict == EXPERIMENT_PAUSE) {
-        pause_as(x, s, &news, "traffic");
-    } else if (d->cause == CAUSE_SAMPLE_RATIO) {
-        pause_as(x, s, &news, "sample_ratio");
-    } else if (d->verdict == EXPERIMENT_PROMOTE) {
-        promote(x, l, s, &news);
-    } else if (d->verdict == EXPERIMENT_ADVANCE) {
-        news.step = EXPERIMENT_GOES_ON;
-        report(x, s, &news);
-    }
-}
-
 /* ---- looking ---- */
 
 static struct experiment_look look_of(struct live_experiment *l, int64_t now)
@@ -344,7 +237,7 @@ static void turn(struct experiments *x, const struct seen_experiment *s)
             .cause = "arm_moved",
             .sentence = "Stopped: an arm of the route leads to another model than at the start, or "
                         "to none that serves."};
-        report(x, s, &news);
+        experiment_report_news(x, s, &news);
         return;
     }
     l = l ? l : begin(x, s);
@@ -354,10 +247,8 @@ static void turn(struct experiments *x, const struct seen_experiment *s)
         return;
     look(x, l, now);
     struct experiment_decision d;
-    const bool waiting = is(s->paused_by, "person") || is(s->paused_by, "regression") ||
-                         is(s->paused_by, "proposal");
-    experiment_decide(&l->rules, now, waiting, &d);
-    carry_out(x, l, s, &d);
+    experiment_decide(&l->rules, now, experiment_waits(s), &d);
+    experiment_carry_out(x, l, s, &d);
 }
 
 static void end_gone(struct experiments *x)

@@ -14,7 +14,7 @@ struct seen_experiment {
     int64_t revision, started_at, step, attempt;
     int64_t step_min_ms, max_ms, warmup_ms, min_samples;
     double alpha;
-    const char *paused_by, *on_success;
+    const char *paused_by;
     bool ready, moved; /* moved: an arm leads to another model, or to none */
     uint64_t models[2];
     struct experiment_spec spec;
@@ -58,6 +58,16 @@ void experiment_look_keep(struct experiments *x, const struct live_experiment *l
 void experiment_looks_replay(struct experiments *x, struct live_experiment *l);
 /* It has ended: let its looks go. */
 void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before_ms);
+
+/* experiments_carry_out.c [experiments] */
+/* Does it wait for a person? */
+bool experiment_waits(const struct seen_experiment *s);
+/* Have it written down; refused is only what was overtaken, or is logged. */
+void experiment_report_news(struct experiments *x, const struct seen_experiment *s,
+                            const struct experiment_news *news);
+/* Do what was decided. */
+void experiment_carry_out(struct experiments *x, struct live_experiment *l,
+                          const struct seen_experiment *s, const struct experiment_decision *d);
 
 /* experiments_json.c */
 void experiment_evidence_json(const struct experiment_rules *rules,

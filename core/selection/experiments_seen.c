@@ -74,7 +74,6 @@ static bool see(const struct entity *e, void *ctx)
         .min_samples = f->min_samples,
         .alpha = f->alpha,
         .paused_by = f->paused_by ? arena_text(a, f->paused_by) : NULL,
-        .on_success = arena_text(a, f->on_success),
         .ready = f->ready,
         .spec = *experiment_spec_of(d),
     };
