@@ -42,26 +42,13 @@ static bool read_journal(void *ctx, const struct journal_query *q, struct arena 
     return journal_read_wait(ctx, q, a, out, e);
 }
 
-struct circuit_then {
-    uint64_t uid;
-    enum circuit circuit;
-};
-
-static bool is_circuit(const struct entity *e, void *ctx)
-{
-    struct circuit_then *t = ctx;
-    if (e->uid == t->uid)
-        t->circuit = health_of(e)->circuit;
-    return e->uid != t->uid;
-}
-
 static bool circuit_was_open(void *self, uint64_t model_uid, uint32_t bucket)
 {
     const struct again *g = self;
-    struct circuit_then then = {.uid = model_uid};
-    view_each_of(past_view(g->past), ENTITY_HEALTH, g->w->ns, is_circuit, &then);
-    return then.circuit == CIRCUIT_OPEN ||
-           (then.circuit == CIRCUIT_HALF && bucket >= BREAKER_PROBE);
+    const struct entity *health =
+        view_by_uid(past_view(g->past), ENTITY_HEALTH, g->w->ns, model_uid);
+    enum circuit circuit = health ? health_of(health)->circuit : CIRCUIT_CLOSED;
+    return circuit == CIRCUIT_OPEN || (circuit == CIRCUIT_HALF && bucket >= BREAKER_PROBE);
 }
 
 static bool decide(struct again *g)

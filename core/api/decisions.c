@@ -30,25 +30,24 @@ struct names {
     struct arena *arena;
 };
 
-static bool match_model(const struct entity *e, void *ctx)
+static const struct model *named_model(const struct view *v, const char *ns, uint64_t uid)
 {
-    struct names *n = ctx;
-    if (e->uid == n->f->served_uid)
-        n->served = model_of(e);
-    if (e->uid == n->f->intended_uid)
-        n->intended = model_of(e);
-    return true;
+    const struct entity *e = view_by_uid(v, ENTITY_MODEL, ns, uid);
+    return e ? model_of(e) : NULL;
 }
 
-static bool match_route(const struct entity *e, void *ctx)
+static void find_names(struct names *n, const struct view *v, const char *ns)
 {
-    struct names *n = ctx;
-    if (e->uid != n->f->route_uid)
-        return true;
-    n->route = e->id;
-    if (e->kind == ENTITY_ROUTE)
-        n->plan = route_plan_of(document_of(e));
-    return false;
+    const struct decision_facts *f = n->f;
+    const struct entity *route = view_by_uid(v, ENTITY_ROUTE, ns, f->route_uid);
+    if (route)
+        n->plan = route_plan_of(document_of(route));
+    else /* that of a registered model, which nobody stored */
+        route = view_by_uid(v, ENTITY_REGISTERED_MODEL, ns, f->route_uid);
+    n->route = route ? route->id : NULL;
+    n->served = named_model(v, ns, f->served_uid);
+    n->intended =
+        f->intended_uid == f->served_uid ? n->served : named_model(v, ns, f->intended_uid);
 }
 
 static const char *arm_of(const struct names *n)
@@ -108,12 +107,8 @@ static bool decode(struct work *w)
     struct names n = {.f = &f};
     const struct view *v = view_enter(w->reader);
     bool good = decision_id_read(w->api->selection->keys, id, strlen(id), &f) == DECISION_GOOD;
-    if (good) {
-        view_each_of(v, ENTITY_MODEL, w->ns, match_model, &n);
-        view_each_of(v, ENTITY_ROUTE, w->ns, match_route, &n);
-        if (!n.route)
-            view_each_of(v, ENTITY_REGISTERED_MODEL, w->ns, match_route, &n);
-    }
+    if (good)
+        find_names(&n, v, w->ns);
     good =
         good && n.served && grants_allow(w->grants, w->ns, n.served->name, ACTION_BIT(ACTION_READ));
     if (good)

@@ -2,20 +2,12 @@
 
 #include "registry/route.h"
 
-static bool is_route(const struct entity *e, void *ctx)
-{
-    struct named *n = ctx;
-    if (e->uid == n->route_uid)
-        n->plan = route_plan_of(document_of(e));
-    return e->uid != n->route_uid;
-}
-
 static const struct route_plan *plan_of(struct named *n, uint64_t route_uid)
 {
     if (n->route_uid != route_uid) {
+        const struct entity *route = view_by_uid(n->view, ENTITY_ROUTE, n->ns, route_uid);
         n->route_uid = route_uid;
-        n->plan = NULL;
-        view_each_of(n->view, ENTITY_ROUTE, n->ns, is_route, n);
+        n->plan = route ? route_plan_of(document_of(route)) : NULL;
     }
     return n->plan;
 }

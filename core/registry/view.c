@@ -172,3 +172,26 @@ void view_each_from(const struct view *v, enum entity_kind kind, const char *ns,
             return;
     }
 }
+
+struct incarnation {
+    uint64_t uid;
+    const struct entity *found;
+};
+
+static bool is_incarnation(const struct entity *e, void *ctx)
+{
+    struct incarnation *i = ctx;
+    i->found = e->uid == i->uid ? e : NULL;
+    return !i->found;
+}
+
+const struct entity *view_by_uid(const struct view *v, enum entity_kind kind, const char *ns,
+                                 uint64_t uid)
+{
+    struct incarnation i = {.uid = uid};
+    if (ns)
+        view_each_of(v, kind, ns, is_incarnation, &i);
+    else
+        view_each(v, kind, is_incarnation, &i);
+    return i.found;
+}

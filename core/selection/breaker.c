@@ -99,23 +99,6 @@ bool breaker_cuts(void *breaker, uint64_t model_uid, uint32_t bucket)
 
 /* ---- the journal ---- */
 
-/* A model by its incarnation; texts in the arena. */
-struct search {
-    uint64_t uid;
-    struct arena *arena;
-    const char *ns, *model_id;
-};
-
-static bool is_it(const struct entity *e, void *ctx)
-{
-    struct search *s = ctx;
-    if (e->uid != s->uid)
-        return true;
-    s->ns = arena_text(s->arena, e->ns);
-    s->model_id = arena_text(s->arena, e->id);
-    return false;
-}
-
 static void told(struct command *c)
 {
     arena_free(c->arena); /* the command lies in it */
@@ -125,22 +108,21 @@ static void told(struct command *c)
 static void tell(struct breaker *b, uint64_t uid, enum breaker_state state, const struct metrics *m)
 {
     struct err e = {0};
-    struct search s = {.uid = uid, .arena = arena_new(1 << 20)};
-    view_each(view_enter(b->reader), ENTITY_MODEL, is_it, &s);
+    struct arena *a = arena_new(1 << 20);
+    struct command *c = arena_zero(a, sizeof *c);
+    struct circuit_change *change = arena_zero(a, sizeof *change);
+    *change = (struct circuit_change){
+        .uid = uid, .circuit = (int)state, .records = m->total, .failed = m->failure};
+    const struct entity *model = view_by_uid(view_enter(b->reader), ENTITY_MODEL, NULL, uid);
+    const char *ns = model ? arena_text(a, model->ns) : NULL;
+    change->model_id = model ? arena_text(a, model->id) : NULL;
     view_leave(b->reader);
-    if (!s.model_id) { /* it is gone */
-        arena_free(s.arena);
+    if (!model) { /* it is gone */
+        arena_free(a);
         return;
     }
-    struct command *c = arena_zero(s.arena, sizeof *c);
-    struct circuit_change *change = arena_zero(s.arena, sizeof *change);
-    *change = (struct circuit_change){.model_id = s.model_id,
-                                      .uid = uid,
-                                      .circuit = (int)state,
-                                      .records = m->total,
-                                      .failed = m->failure};
-    *c = (struct command){.arena = s.arena,
-                          .ns = s.ns,
+    *c = (struct command){.arena = a,
+                          .ns = ns,
                           .actor = {"server", "breaker", NULL},
                           .request_id = "",
                           .if_match = -1,
@@ -150,7 +132,7 @@ static void tell(struct breaker *b, uint64_t uid, enum breaker_state state, cons
                           .done = told};
     if (!engine_submit(b->engine, c, &e)) {
         log_text(LOG_WARN, "circuit_not_journalled", e.detail);
-        arena_free(s.arena);
+        arena_free(a);
     }
 }
 

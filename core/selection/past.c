@@ -194,20 +194,18 @@ static bool replay_names(struct past *p, struct err *e)
     const struct document *d =
         view_document(state_head(p->state), &ROUTE_TYPE, p->wish->ns, p->wish->route);
     const struct route_plan *plan = d ? route_plan_of(d) : NULL;
-    struct route_plan copy_of;
-    bool ok = true;
     if (!plan)
         return replay_name(p, p->wish->route, e);
     if (!plan->model_name)
         return replay_all_names(p, e);
-    copy_of = *plan; /* the document stays: nothing of its kind is applied now */
-    ok = replay_name(p, copy_of.model_name, e);
-    for (size_t i = 0; ok && i < copy_of.arm_count; i++)
-        ok = replay_reference(p, copy_of.arms[i].reference, e);
-    for (size_t i = 0; ok && i < copy_of.fallback_count; i++)
-        ok = replay_reference(p, copy_of.fallback[i], e);
-    for (size_t i = 0; ok && i < copy_of.shadow_count; i++)
-        ok = replay_reference(p, copy_of.shadows[i].reference, e);
+    /* The document stays: nothing of its kind is applied now. */
+    bool ok = replay_name(p, plan->model_name, e);
+    for (size_t i = 0; ok && i < plan->arm_count; i++)
+        ok = replay_reference(p, plan->arms[i].reference, e);
+    for (size_t i = 0; ok && i < plan->fallback_count; i++)
+        ok = replay_reference(p, plan->fallback[i], e);
+    for (size_t i = 0; ok && i < plan->shadow_count; i++)
+        ok = replay_reference(p, plan->shadows[i].reference, e);
     return ok;
 }
 
