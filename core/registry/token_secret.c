@@ -1,5 +1,7 @@
 #include "registry/token_secret.h"
 
+#include "base/hmac.h"
+
 #include <string.h>
 
 static const char DIGITS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -71,10 +73,6 @@ bool token_secret_read(const char *text, size_t len, struct token_secret *out)
 
 bool token_secret_is(const struct token_secret *shown, const char *hash)
 {
-    volatile unsigned char differs = 0; /* volatile: no compiler may leave the loop early */
-    if (strlen(hash) != SHA256_HEX_SIZE - 1)
-        return false;
-    for (size_t i = 0; i < SHA256_HEX_SIZE - 1; i++)
-        differs = (unsigned char)(differs | (shown->hash[i] ^ hash[i]));
-    return differs == 0;
+    return strlen(hash) == SHA256_HEX_SIZE - 1 &&
+           digest_same(shown->hash, hash, SHA256_HEX_SIZE - 1);
 }

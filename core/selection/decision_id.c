@@ -1,7 +1,6 @@
 #include "selection/decision_id.h"
 
 #include "base/hash.h"
-#include "base/hmac.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,15 +32,6 @@ static uint64_t take(const uint8_t **at, size_t n)
     return value;
 }
 
-/* No two of our uses of a key may be taken for one another. */
-static void sign(const struct decision_key *key, const uint8_t facts[DECISION_FACTS],
-                 uint8_t out[DECISION_MAC])
-{
-    uint8_t full[SHA256_SIZE];
-    hmac_sha256(key->secret, sizeof key->secret, facts, DECISION_FACTS, full);
-    memcpy(out, full, DECISION_MAC);
-}
-
 void decision_id_make(const struct decision_keys *keys, const struct decision_facts *f,
                       char out[DECISION_ID_SIZE])
 {
@@ -60,17 +50,8 @@ void decision_id_make(const struct decision_keys *keys, const struct decision_fa
     at = put(at, f->unit, 4);
     at = put(at, f->nonce, 8);
     put(at, f->shadows, 1);
-    sign(key, raw, raw + DECISION_FACTS);
+    decision_key_sign(key, raw, DECISION_FACTS, raw + DECISION_FACTS);
     base64url_encode(raw, sizeof raw, out);
-}
-
-/* As long for a wrong signature as for a right one. */
-static bool same(const uint8_t *a, const uint8_t *b, size_t n)
-{
-    uint8_t differ = 0;
-    for (size_t i = 0; i < n; i++)
-        differ |= a[i] ^ b[i];
-    return differ == 0;
 }
 
 static bool decode(const char *text, size_t len, uint8_t raw[DECISION_FACTS + DECISION_MAC])
@@ -99,13 +80,12 @@ static void read_facts(const uint8_t *raw, struct decision_facts *out)
 enum decision_verdict decision_id_read(const struct decision_keys *keys, const char *text,
                                        size_t len, struct decision_facts *out)
 {
-    uint8_t raw[DECISION_FACTS + DECISION_MAC], mac[DECISION_MAC];
+    uint8_t raw[DECISION_FACTS + DECISION_MAC];
     const struct decision_key *key =
         decode(text, len, raw) ? decision_keys_find(keys, raw[1]) : NULL;
     if (!key)
         return DECISION_UNKNOWN;
-    sign(key, raw, mac);
-    if (!same(mac, raw + DECISION_FACTS, sizeof mac))
+    if (!decision_key_signed(key, raw, DECISION_FACTS, raw + DECISION_FACTS))
         return DECISION_FORGED;
     read_facts(raw, out);
     return DECISION_GOOD;

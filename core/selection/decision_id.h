@@ -18,7 +18,6 @@
 
 #define DECISION_ID_SIZE 97 /* with its NUL */
 #define DECISION_FACTS   56 /* bytes that are signed */
-#define DECISION_MAC     16
 
 #define DECISION_FALLBACK 1u /* not the intended one serves */
 #define DECISION_DRAWN    2u /* a draw decided: propensity is that of the arm */

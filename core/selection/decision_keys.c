@@ -1,6 +1,6 @@
 #include "selection/decision_keys.h"
 
-#include "base/hash.h"
+#include "base/hmac.h"
 #include "base/ids.h"
 #include "base/mem.h"
 
@@ -196,4 +196,20 @@ const struct decision_key *decision_keys_signing(const struct decision_keys *k)
 const struct decision_key *decision_keys_find(const struct decision_keys *k, uint8_t id)
 {
     return find(atomic_load_explicit(&k->now, memory_order_acquire), id);
+}
+
+void decision_key_sign(const struct decision_key *key, const void *data, size_t len,
+                       uint8_t out[DECISION_MAC])
+{
+    uint8_t full[SHA256_SIZE];
+    hmac_sha256(key->secret, sizeof key->secret, data, len, full);
+    memcpy(out, full, DECISION_MAC);
+}
+
+bool decision_key_signed(const struct decision_key *key, const void *data, size_t len,
+                         const uint8_t mac[DECISION_MAC])
+{
+    uint8_t right[DECISION_MAC];
+    decision_key_sign(key, data, len, right);
+    return digest_same(right, mac, sizeof right);
 }

@@ -10,10 +10,12 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define DECISION_SECRET   32
+#define DECISION_MAC      16 /* bytes of a signature */
 #define DECISION_KEYS_MAX 16
 
 struct decision_key {
@@ -31,5 +33,12 @@ bool decision_keys_reload(struct decision_keys *k, struct err *e) MUST_CHECK;
 void decision_keys_close(struct decision_keys *k); /* NULL is allowed */
 const struct decision_key *decision_keys_signing(const struct decision_keys *k);
 const struct decision_key *decision_keys_find(const struct decision_keys *k, uint8_t id);
+
+/* Sign: HMAC-SHA256, cut. No two of our uses of a key may be taken for one another. */
+void decision_key_sign(const struct decision_key *key, const void *data, size_t len,
+                       uint8_t out[DECISION_MAC]);
+/* Is that its signature? It takes as long for a wrong one. */
+bool decision_key_signed(const struct decision_key *key, const void *data, size_t len,
+                         const uint8_t mac[DECISION_MAC]);
 
 #endif
