@@ -6,6 +6,7 @@
 #include "registry/errors.h"
 #include "registry/model_fields.h"
 #include "registry/route.h"
+#include "registry/view.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -278,20 +279,35 @@ struct search {
     const struct document *found;
 };
 
-static bool is_on(const struct entity *e, void *ctx)
+void view_running(const struct view *v, const char *ns,
+                  bool (*fn)(const struct entity *e, void *ctx), void *ctx)
 {
-    struct search *s = ctx;
-    const struct experiment *x = experiment_of(document_of(e));
-    if (experiment_runs(x) && strcmp(x->route, s->text) == 0)
-        s->found = document_of(e);
-    return !s->found;
+    const struct directory *d = v->index[INDEX_RUNNING];
+    const struct index_key key = {.ns = ns, .first = "", .second = ""};
+    struct position p = {0};
+    if (ns)
+        p = directory_seek(d, view_order(INDEX_RUNNING), &key);
+    for (; position_valid(d, p); position_next(d, &p)) {
+        const struct entity *e = directory_at(d, p);
+        if ((ns && strcmp(ns, e->ns) != 0) || !fn(e, ctx))
+            return;
+    }
+}
+
+size_t view_running_count(const struct view *v)
+{
+    return v->index[INDEX_RUNNING]->total;
 }
 
 const struct document *view_experiment_on(const struct view *v, const char *ns, const char *route)
 {
-    struct search s = {route, NULL};
-    view_each_of(v, ENTITY_EXPERIMENT, ns, is_on, &s);
-    return s.found;
+    const struct directory *d = v->index[INDEX_RUNNING];
+    const struct index_key key = {.ns = ns, .first = route, .second = ""};
+    const struct position p = directory_seek(d, view_order(INDEX_RUNNING), &key);
+    const struct entity *e = position_valid(d, p) ? directory_at(d, p) : NULL;
+    return e && strcmp(e->ns, ns) == 0 && strcmp(experiment_of(document_of(e))->route, route) == 0
+               ? document_of(e)
+               : NULL;
 }
 
 static bool has_won(const struct entity *e, void *ctx)

@@ -70,6 +70,11 @@ static inline const struct experiment_spec *experiment_spec_of(const struct docu
 }
 /* Does it own its route's weights? */
 bool experiment_runs(const struct experiment *x);
+/* Each that does so, in `ns` (NULL: in all), until `fn` returns false; how many do in all. The cost
+ * is theirs: what is written down, or has ended, is not looked at. */
+void view_running(const struct view *v, const char *ns,
+                  bool (*fn)(const struct entity *e, void *ctx), void *ctx);
+size_t view_running_count(const struct view *v);
 /* The one that does so on a route, or NULL. */
 const struct document *view_experiment_on(const struct view *v, const char *ns, const char *route);
 /* Was this model shown not to be worse than a control, by one that has won or only waits for the

@@ -99,8 +99,7 @@ static bool collect(const struct entity *e, void *ctx)
     struct stopping *s = ctx;
     const struct document *d = document_of(e);
     const struct experiment_spec *spec = experiment_spec_of(d);
-    if (experiment_runs(experiment_of(d)) &&
-        (is_of(s, spec->control_model) || is_of(s, spec->treatment_model)))
+    if (is_of(s, spec->control_model) || is_of(s, spec->treatment_model))
         s->list[s->n++] = d;
     return s->n < EXPERIMENTS_STOPPED_MAX;
 }
@@ -110,7 +109,7 @@ bool experiments_stop_of(const struct decision *d, const char *name, const char 
 {
     struct stopping s = {.v = d->h->view, .ns = d->c->ns, .name = name};
     const char *list = "";
-    view_each_of(s.v, ENTITY_EXPERIMENT, s.ns, collect, &s);
+    view_running(s.v, s.ns, collect, &s);
     for (size_t i = 0; i < s.n; i++) {
         struct experiment_move m = {.d = *d,
                                     .there = s.list[i],

@@ -76,12 +76,14 @@ void state_free(struct state *s)
     free(s);
 }
 
-/* The indexes that an entity of this kind is in, as bits. */
+/* The indexes that an entity of this kind may be in, as bits. */
 static unsigned indexes_of(enum entity_kind kind)
 {
     unsigned bits = 1u << kind;
     if (kind == ENTITY_MODEL)
         bits |= 1u << INDEX_VERSIONS | 1u << INDEX_NUMBERS;
+    if (kind == ENTITY_EXPERIMENT)
+        bits |= 1u << INDEX_RUNNING;
     return kind == ENTITY_TOKEN ? bits | 1u << INDEX_TOKEN_KEYS : bits;
 }
 
@@ -89,6 +91,8 @@ static void index_apply(struct state *s, enum view_index i, const struct entity 
                         const struct entity *after)
 {
     struct directory **d = &s->head.index[i];
+    before = before && view_indexed(i, before) ? before : NULL;
+    after = after && view_indexed(i, after) ? after : NULL;
     if (before) {
         struct index_key key = view_key(i, before);
         if (after && view_order(i)(&key, after) == 0)

@@ -1,5 +1,6 @@
 #include "registry/view.h"
 
+#include "registry/experiment.h"
 #include "registry/health.h"
 #include "registry/token.h"
 
@@ -39,12 +40,20 @@ static int order_token_key(const struct index_key *key, const struct entity *e)
     return strcmp(key->first, token_of(document_of(e))->key);
 }
 
+static int order_running(const struct index_key *key, const struct entity *e)
+{
+    int ns = order_text(key->ns, e->ns);
+    int route = ns ? ns : strcmp(key->first, experiment_of(document_of(e))->route);
+    return route ? route : strcmp(key->second, e->id);
+}
+
 index_order *view_order(int index)
 {
     switch (index) {
     case INDEX_VERSIONS: return order_age;
     case INDEX_NUMBERS: return order_version;
     case INDEX_TOKEN_KEYS: return order_token_key;
+    case INDEX_RUNNING: return order_running;
     default: return order_id; /* each kind has its index by id */
     }
 }
@@ -57,8 +66,16 @@ struct index_key view_key(enum view_index index, const struct entity *e)
         key.second = model_of(e)->version;
     } else if (index == INDEX_TOKEN_KEYS) {
         key.first = token_of(document_of(e))->key;
+    } else if (index == INDEX_RUNNING) {
+        key.first = experiment_of(document_of(e))->route;
+        key.second = e->id;
     }
     return key;
+}
+
+bool view_indexed(enum view_index index, const struct entity *e)
+{
+    return index != INDEX_RUNNING || experiment_runs(experiment_of(document_of(e)));
 }
 
 uint64_t view_seq(const struct view *v)

@@ -16,6 +16,7 @@ enum view_index {
     INDEX_VERSIONS = ENTITY_KIND_COUNT, /* models by (namespace, name, incarnation): oldest first */
     INDEX_NUMBERS,                      /* models by (namespace, name, version) */
     INDEX_TOKEN_KEYS,                   /* tokens by the key of their secret */
+    INDEX_RUNNING, /* experiments that run, and no others, by (namespace, route, key) */
     INDEX_COUNT
 };
 
@@ -28,5 +29,7 @@ struct view {
 index_order *view_order(int index);
 /* The key of an entity in an index. */
 struct index_key view_key(enum view_index index, const struct entity *e);
+/* Is an entity of its kind in it as it is now? */
+bool view_indexed(enum view_index index, const struct entity *e);
 
 #endif

@@ -8,7 +8,7 @@ struct looking {
     struct experiments *x;
     const struct view *v;
     struct seen_experiment *list;
-    size_t n, room;
+    size_t n;
 };
 
 /* The route's own ranges, as a set that shares may start from. */
@@ -55,8 +55,6 @@ static bool see(const struct entity *e, void *ctx)
     struct arena *a = k->x->arena;
     const struct document *d = document_of(e);
     const struct experiment *f = experiment_of(d);
-    if (!experiment_runs(f) || k->n == k->room)
-        return k->n < k->room;
     struct seen_experiment *s = &k->list[k->n++];
     *s = (struct seen_experiment){
         .ns = arena_text(a, e->ns),
@@ -84,9 +82,8 @@ static bool see(const struct entity *e, void *ctx)
 const struct seen_experiment *experiments_seen(struct experiments *x, size_t *n)
 {
     struct looking k = {.x = x, .v = view_enter(x->reader)};
-    k.room = view_count(k.v, ENTITY_EXPERIMENT);
-    k.list = arena_zero(x->arena, (k.room + 1) * sizeof *k.list);
-    view_each(k.v, ENTITY_EXPERIMENT, see, &k);
+    k.list = arena_zero(x->arena, (view_running_count(k.v) + 1) * sizeof *k.list);
+    view_running(k.v, NULL, see, &k);
     view_leave(x->reader);
     *n = k.n;
     return k.list;
