@@ -88,6 +88,10 @@ static const struct setting SETTINGS[] = {
      "directory, made if absent."},
     {"selection-ttl-ms", NULL, SETTING_INT, AT(selection_ttl_ms), 0, 86400000, "300000", NULL,
      false, "How long a client may hold on to a selection at most; a route may say less."},
+    {"shadow-silent-ms", NULL, SETTING_INT, AT(shadow_silent_ms), 0, 604800000, "600000", NULL,
+     false,
+     "How long nothing may come of a shadow that decisions should have named, before there is an "
+     "alert; 0: for ever."},
     {"outcome-window-ms", NULL, SETTING_INT, AT(outcome_window_ms), 1000, 604800000, "3600000",
      NULL, false,
      "How long after its decision an outcome counts, and a second one of the same is known."},

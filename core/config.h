@@ -29,7 +29,7 @@ struct config {
     /* remembering */
     int64_t retention_days, sample_size, nightly_hour;
     const char *decision_keys;
-    int64_t selection_ttl_ms, outcome_window_ms;
+    int64_t selection_ttl_ms, outcome_window_ms, shadow_silent_ms;
     int64_t decision_log_days, decision_log_max_bytes;
     int64_t ring_budget_bytes, record_log_max_bytes, segment_bytes;
     bool accept_record_damage;

@@ -65,6 +65,7 @@ static void stop(struct server *s)
     outcomes_close(s->outcomes);
     evidence_free(s->evidence);
     breaker_stop(s->breaker);
+    shadow_watch_stop(s->shadows);
     strategy_log_free(s->strategy_log);
     if (s->judge)
         health_judge_stop(s->judge);
@@ -79,6 +80,7 @@ static void stop(struct server *s)
     validation_close(s->validation);
     nursery_free(s->nursery);
     weights_free(s->selection.weights);
+    matches_free(s->selection.matches);
     decision_keys_close(s->decision_keys);
     selection_counts_free(s->selections);
     catalog_close(s->plugins);

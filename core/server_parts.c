@@ -287,7 +287,8 @@ bool server_start_telemetry(struct server *s, struct err *e)
 
 static bool start_strategies(struct server *s, struct err *e)
 {
-    if (!strategy_routes_init(&s->strategy_routes, s->engine, s->telemetry, s->strategy_log, e))
+    if (!strategy_routes_init(&s->strategy_routes, s->engine, s->telemetry, s->strategy_log,
+                              s->selection.matches, &CLOCK_SYSTEM, e))
         return false;
     const struct strategies_config config = {.catalog = s->plugins,
                                              .worker = &s->worker,
@@ -310,6 +311,19 @@ static bool start_experiments(struct server *s, struct err *e)
     return s->experiments != NULL;
 }
 
+static bool start_shadow_watch(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    const struct shadow_watch_config config = {.engine = s->engine,
+                                               .telemetry = s->telemetry,
+                                               .counts = s->selections,
+                                               .clock = &CLOCK_SYSTEM,
+                                               .silent_ms = c->shadow_silent_ms,
+                                               .shared = *c->redis_url != '\0'};
+    s->shadows = c->shadow_silent_ms ? shadow_watch_start(&config, e) : NULL;
+    return s->shadows || !c->shadow_silent_ms;
+}
+
 bool server_open_selection(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -324,6 +338,7 @@ bool server_open_selection(struct server *s, struct err *e)
         return false;
     s->selection = (struct selector_shared){.keys = s->decision_keys,
                                             .weights = weights_new(),
+                                            .matches = matches_new(),
                                             .circuit_open = breaker_cuts,
                                             .circuits = s->breaker,
                                             .ttl_max_ms = c->selection_ttl_ms};
@@ -347,7 +362,8 @@ bool server_open_selection(struct server *s, struct err *e)
         .followers = {strategy_log_follower(s->strategy_log), evidence_follower(s->evidence)},
         .follower_count = 2};
     s->outcomes = outcomes_open(&outcomes, e);
-    return s->outcomes && start_strategies(s, e) && start_experiments(s, e);
+    return s->outcomes && start_strategies(s, e) && start_experiments(s, e) &&
+           start_shadow_watch(s, e);
 }
 
 bool server_open_tls(struct server *s, struct err *e)

@@ -16,6 +16,7 @@
 #include "selection/outcomes.h"
 #include "selection/selection_counts.h"
 #include "selection/selector.h"
+#include "selection/shadow_watch.h"
 #include "selection/strategy_routes.h"
 #include "selection/strategy_rules.h"
 #include "validation/validation.h"
@@ -50,6 +51,7 @@ struct server {
     struct outcomes *outcomes;
     struct decisions *decisions;
     struct selection_counts *selections;
+    struct shadow_watch *shadows;
     struct strategy_routes strategy_routes;
     struct strategies *strategies;
     struct experiment_evidence *evidence;

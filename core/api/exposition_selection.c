@@ -9,19 +9,31 @@
 struct selections {
     struct text_format *t;
     const struct grants *grants; /* of whoever scrapes */
+    enum selection_counted what;
+    const char *family;
 };
 
 static void put_count(void *ctx, const struct selection_count *c)
 {
     const struct selections *s = ctx;
-    if (*c->model_id && !grants_allow(s->grants, c->ns, c->name, ACTION_BIT(ACTION_READ)))
+    if (c->what != s->what ||
+        (*c->model_id && !grants_allow(s->grants, c->ns, c->name, ACTION_BIT(ACTION_READ))))
         return;
-    sample_begin(s->t, "paddock_selections", "_total");
+    sample_begin(s->t, s->family, "_total");
     sample_label(s->t, "namespace", c->ns);
     sample_label(s->t, "route", c->route);
     sample_label(s->t, "model_id", c->model_id);
-    sample_label(s->t, "reason", selection_reason_name(c->reason));
+    if (c->what == COUNTED_SERVED)
+        sample_label(s->t, "reason", selection_reason_name(c->reason));
     sample_uint(s->t, c->count);
+}
+
+static void put_counts(struct text_format *t, struct work *w, enum selection_counted what,
+                       const char *family, const char *help)
+{
+    struct selections s = {t, w->grants, what, family};
+    metric_family(t, family, METRIC_COUNTER, help);
+    selection_counts_each(w->api->selections, put_count, &s);
 }
 
 static void put_outcome(struct text_format *t, const char *result, uint64_t n)
@@ -53,12 +65,13 @@ static void put_outcomes(struct text_format *t, struct outcomes *o)
 void exposition_put_selection(struct text_format *t, struct work *w)
 {
     struct decisions_stats log;
-    struct selections s = {t, w->grants};
-    metric_family(
-        t, "paddock_selections", METRIC_COUNTER,
-        "Selections since the start, by route, who serves, and why; without a route and a "
-        "model those of further ones.");
-    selection_counts_each(w->api->selections, put_count, &s);
+    put_counts(t, w, COUNTED_SERVED, "paddock_selections",
+               "Selections since the start, by route, who serves, and why; without a route and a "
+               "model those of further ones.");
+    put_counts(t, w, COUNTED_SHADOW, "paddock_shadows",
+               "How often decisions named a shadow since the start.");
+    put_counts(t, w, COUNTED_REPORT, "paddock_shadow_reports",
+               "Records and outcomes of shadows that decisions had named.");
     put_outcomes(t, w->api->outcomes);
     metric_counter(t, "paddock_strategy_outcomes_lost",
                    "Outcomes that no strategy will learn from: too many waited.",

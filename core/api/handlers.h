@@ -87,6 +87,8 @@ void policy_rollback_post(struct request *rq);
 void plugins_list(struct request *rq);
 void plugins_reload(struct request *rq);
 
+/* route_outcomes.c */
+void route_outcomes_get(struct request *rq);
 /* outcomes.c */
 void outcomes_post(struct request *rq);
 void experiment_analysis_get(struct request *rq);

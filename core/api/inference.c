@@ -249,7 +249,10 @@ static void decision(void *ctx, const char *id, size_t len, uint64_t uid,
     struct decision_facts f;
     if (decision_id_read(api->selection->keys, id, len, &f) != DECISION_GOOD)
         return;
-    out->named = f.served_uid == uid || named_shadow(&in->named, &f, uid);
+    const bool shadow = f.served_uid != uid && named_shadow(&in->named, &f, uid);
+    if (shadow)
+        named_report(&in->named, in->state->selections);
+    out->named = f.served_uid == uid || shadow;
     out->concerns = f.served_uid == uid && f.reason == SELECTION_EXPERIMENT &&
                     f.flags & DECISION_DRAWN && !(f.flags & DECISION_FALLBACK) &&
                     evidence_wanted(api->evidence);

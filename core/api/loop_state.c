@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "extend/policy_set.h"
 #include "selection/decisions.h"
+#include "selection/flag_routes.h"
 #include "selection/flag_set.h"
 #include "selection/selection_counts.h"
 #include "selection/selector.h"
@@ -37,6 +38,7 @@ bool api_loop_start(struct loop *l, void *app, struct err *e)
     s->resolved = resolved_new();
     s->policies = policy_set_new(api->policies);
     s->flags = flag_set_new(s->policies);
+    s->flag_routes = flag_routes_new();
     s->selections = selection_tally_new();
     s->decisions = decision_lane_new(api->decisions);
     loop_set_state(l, s); /* api_loop_stop() frees it, also after a failure */
@@ -56,6 +58,7 @@ void api_loop_stop(struct loop *l, void *app)
     selection_tally_flush(s->selections, ((struct api *)app)->selections);
     selection_tally_free(s->selections);
     decision_lane_free(s->decisions);
+    flag_routes_free(s->flag_routes);
     flag_set_free(s->flags);
     policy_set_free(s->policies);
     engine_part(s->reader);

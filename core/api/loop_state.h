@@ -14,6 +14,7 @@ struct ingest;
 struct resolved;
 struct policy_set;
 struct flag_set;
+struct flag_routes;
 struct selector;
 struct decision_lane;
 struct selection_tally;
@@ -37,6 +38,7 @@ struct loop_state {
     struct usage_places usage;   /* of tokens */
     struct policy_set *policies; /* this loop's Lua states */
     struct flag_set *flags;
+    struct flag_routes *flag_routes;
     struct selector *selector;
     struct selection_tally *selections;
     struct decision_lane *decisions;

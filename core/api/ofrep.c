@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "registry/grant.h"
 #include "selection/flag_set.h"
+#include "selection/selector.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ static const char *reason_of(enum flag_reason reason)
     }
 }
 
+/* All but the end of the metadata. */
 static void put_success(struct bytes *b, const char *key, const struct flag_answer *a)
 {
     json_kv_string(b, "key", key);
@@ -98,7 +100,6 @@ static void put_success(struct bytes *b, const char *key, const struct flag_answ
         json_kv_bool(b, "policy_error", true);
     if (a->reason == FLAG_KILLED)
         json_kv_bool(b, "killed", true);
-    bytes_char(b, '}');
 }
 
 static void put_no_unit(struct bytes *b, const char *key, const struct flag_answer *a)
@@ -126,14 +127,20 @@ void ofrep_evaluate(struct request *rq)
         const struct flag_question q = {.view = v,
                                         .ns = c.ns,
                                         .context = context,
+                                        .context_id = flag_set_context_id(s->flags),
                                         .at_ms = clock_wall_ms(c.api->clock),
                                         .now_ms = clock_wall_ms(c.api->clock)};
         flag_set_ask(s->flags, d, &q, &a);
         bytes_char(&b, '{');
-        if (a.reason == FLAG_NO_UNIT)
+        if (a.reason == FLAG_NO_UNIT) {
             put_no_unit(&b, key, &a);
-        else
+        } else {
+            struct selection_answer serves;
             put_success(&b, key, &a);
+            if (ofrep_model(&c, &q, key, &serves))
+                ofrep_put_decision(&b, &c, &serves);
+            bytes_char(&b, '}');
+        }
         bytes_char(&b, '}');
     }
     view_leave(c.reader);
@@ -148,6 +155,7 @@ void ofrep_evaluate(struct request *rq)
 /* ---- all flags ---- */
 
 struct bulk {
+    const struct call *call;
     struct flag_set *flags;
     struct flag_question q;
     struct bytes *out;
@@ -168,15 +176,19 @@ static bool tag_entity(const struct entity *e, void *ctx)
     if (e->kind == ENTITY_FLAG && !may_ask(b, e))
         return true;
     const uint64_t what[2] = {e->uid, (uint64_t)e->revision};
+    struct selection_answer serves;
     b->tag = hash64(what, sizeof what, b->tag);
-    if (e->kind == ENTITY_FLAG)
-        b->timed = b->timed || flag_set_timed(b->flags, document_of(e));
+    if (e->kind != ENTITY_FLAG)
+        return true;
+    b->timed = b->timed || flag_set_timed(b->flags, document_of(e));
+    if (ofrep_model(b->call, &b->q, e->id, &serves))
+        b->tag = hash64(&serves.served->entity.uid, sizeof(uint64_t), b->tag);
     return true;
 }
 
-/* What the answer depends on: the flags, segments and policies there are, the context, and for
- * flags that read the clock the minute. And the hour: a 304 must not outlive the ticket that its
- * client has from the last answer in full. */
+/* What the answer depends on: the flags, segments and policies there are, the context, the models
+ * behind flags that decide for routes, and for flags that read the clock the minute. And the hour:
+ * a 304 must not outlive the ticket that its client has from the last answer in full. */
 static void make_tag(struct bulk *b, uint64_t policies, const char *body, size_t len, char out[20])
 {
     b->tag = hash64(b->q.ns, strlen(b->q.ns), policies);
@@ -202,10 +214,15 @@ static bool evaluate_one(const struct entity *e, void *ctx)
     flag_set_ask(b->flags, document_of(e), &b->q, &a);
     bytes_text(b->out, b->first ? "{" : ",{");
     b->first = false;
-    if (a.reason == FLAG_NO_UNIT)
+    if (a.reason == FLAG_NO_UNIT) {
         put_no_unit(b->out, e->id, &a);
-    else
+    } else {
+        struct selection_answer serves;
         put_success(b->out, e->id, &a);
+        if (ofrep_model(b->call, &b->q, e->id, &serves))
+            ofrep_put_model(b->out, &serves);
+        bytes_char(b->out, '}');
+    }
     bytes_char(b->out, '}');
     return true;
 }
@@ -239,7 +256,8 @@ void ofrep_bulk(struct request *rq)
     const char *body = request_body(rq, &len), *known = request_header(rq, "If-None-Match");
     struct loop_state *s = loop_state(request_loop(rq));
     struct bytes out = BYTES_INIT(ANSWER_MAX);
-    struct bulk b = {.flags = s->flags, .out = &out, .first = true, .grants = c.access->grants};
+    struct bulk b = {
+        .call = &c, .flags = s->flags, .out = &out, .first = true, .grants = c.access->grants};
     b.q = (struct flag_question){.view = view_enter(c.reader),
                                  .ns = c.ns,
                                  .context = context,

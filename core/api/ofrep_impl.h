@@ -5,6 +5,9 @@
 #include "api/call.h"
 #include "api/ofrep_ticket.h"
 #include "base/bytes.h"
+#include "selection/flag_set.h"
+
+struct selection_answer;
 
 #define OFREP_TIME_GRAIN 60000 /* ms: a tag of flags that read the clock lasts as long */
 
@@ -12,5 +15,14 @@
 void ofrep_put_streams(struct bytes *b, const struct call *c, uint64_t seq);
 /* Read what an event of such a stream gave as its etag. */
 bool ofrep_told_seq(const char *etag, uint64_t *seq);
+
+/* Who serves as this flag decides; it is not yet a decision that was made. False: no route has the
+ * flag, or who asks may not select there, or nobody serves. What the flag set gave is stale then.
+ */
+bool ofrep_model(const struct call *c, const struct flag_question *q, const char *flag,
+                 struct selection_answer *out);
+/* Append members model_id and version; with the decision, which is made by that and counted. */
+void ofrep_put_model(struct bytes *b, const struct selection_answer *a);
+void ofrep_put_decision(struct bytes *b, const struct call *c, const struct selection_answer *a);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "api/call.h"
 #include "api/handlers.h"
+#include "api/loop_state.h"
 #include "api/named.h"
 #include "api/outcome_fields.h"
 #include "base/json.h"
@@ -82,7 +83,11 @@ static uint64_t shadow_uid(const struct taking *t, const struct decision_facts *
 {
     struct named n = {.view = t->view, .ns = t->call->ns};
     const struct model *m = view_resolve(t->view, t->call->ns, model_id, NULL);
-    return m && named_shadow(&n, f, m->entity.uid) ? m->entity.uid : 0;
+    if (!m || !named_shadow(&n, f, m->entity.uid))
+        return 0;
+    const struct loop_state *s = loop_state(t->loop);
+    named_report(&n, s->selections);
+    return m->entity.uid;
 }
 
 static struct outcome *next_place(struct taking *t)

@@ -48,9 +48,10 @@
     "fallbacks:[s] shadows:[s] "                                                              \
     "candidates~:[{arm:s model_id:s? share_ratio:n? score:n? parts:{*:any}? cause:s?}]"
 #define DECISION "decision_id:s route:s? seq:i " CHOICE " cached:b degraded:b expires_at:t"
-#define OFREP_SUCCESS                     \
-    "key:s value:any variant:s reason:s " \
-    "metadata:{flag_revision:i policy~:s policy_error~:b killed~:b}"
+#define OFREP_SUCCESS                                                                       \
+    "key:s value:any variant:s reason:s "                                                   \
+    "metadata:{flag_revision:i policy~:s policy_error~:b killed~:b model_id~:s version~:s " \
+    "decision_id~:s}"
 #define RESULT                                                                                \
     "{test_id:s test_revision:i name:s type:s plugin:{id:s? version:s? sha256:s?} "           \
     "config_sha256:s datasets:[{dataset_id:s sha256:s}] seed:i "                              \
@@ -201,6 +202,15 @@ const struct schema SCHEMAS[] = {
      "What became of the scores: counted, known already, too late to be known, of "
      "no decision, of one that was made up.",
      NULL, "{accepted:i duplicate:i late:i unknown:i forged:i}", NULL},
+    {"RouteOutcomes",
+     "What this node was told of a route's decisions, by arm, model and score, and how its shadows "
+     "do. `weighted_mean` weighs each outcome by one over its propensity, so that arms compare "
+     "whatever their shares were. `silent`: there is an alert about it.",
+     NULL,
+     "{route:s scope:(node) outcomes:[{arm:s? model_id:s? shadow:b score:s count:i mean:n "
+     "variance:n? weighted_mean:n? first_at:t last_at:t}] shadows:[{reference:s model_id:s? "
+     "share_ratio:n named:i reported:i silent:b}]}",
+     NULL},
     {"Route", "The traffic of one question, and which arms share it.", ROUTE_FIELDS, NULL, NULL},
     {"RouteList", NULL, NULL, NULL, "Route"},
     {"Experiment", "A treatment beside a control, and how far it is.", EXPERIMENT_FIELDS, NULL,

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One behind the reasons to serve: what else is counted. */
+enum { SHADOWS = SELECTION_REASONS, REPORTS, COUNTED };
+
 /* What a loop counts by: incarnations, so that no text is looked at. */
 struct place_key {
     uint64_t route_uid, model_uid, reason;
@@ -21,13 +24,13 @@ struct place {
 
 struct selection_tally {
     struct map *places;
-    struct place others[SELECTION_REASONS]; /* of places too many */
+    struct place others[COUNTED]; /* of places too many */
 };
 
 struct selection_counts {
     pthread_mutex_t lock;
     struct map *places;
-    struct place others[SELECTION_REASONS];
+    struct place others[COUNTED];
 };
 
 /* ---- places ---- */
@@ -89,17 +92,37 @@ void selection_tally_free(struct selection_tally *t)
     free(t);
 }
 
+/* One more of this; its texts are only looked at the first time. */
+static void count(struct selection_tally *t, const struct selection_count *one, uint64_t what)
+{
+    const struct place like = {
+        .key = {one->route_uid, one->model_uid, what},
+        .ns = (char *)(uintptr_t)one->ns,
+        .route = (char *)(uintptr_t)one->route,
+        .model_id = (char *)(uintptr_t)one->model_id,
+        .name = (char *)(uintptr_t)one->name,
+    };
+    place_in(t->places, t->others, &like)->count++;
+}
+
 void selection_tally_add(struct selection_tally *t, const struct selection_answer *a,
                          const char *ns)
 {
-    const struct place like = {
-        .key = {a->facts.route_uid, a->served->entity.uid, a->reason},
-        .ns = (char *)(uintptr_t)ns,
-        .route = (char *)(uintptr_t)(a->route ? a->route : ""),
-        .model_id = (char *)(uintptr_t)a->served->entity.id,
-        .name = (char *)(uintptr_t)a->served->name,
-    };
-    place_in(t->places, t->others, &like)->count++;
+    for (size_t i = 0; i <= a->shadow_count; i++) {
+        const struct model *m = i ? a->shadows[i - 1] : a->served;
+        const struct selection_count one = {.route_uid = a->facts.route_uid,
+                                            .model_uid = m->entity.uid,
+                                            .ns = ns,
+                                            .route = a->route ? a->route : "",
+                                            .model_id = m->entity.id,
+                                            .name = m->name};
+        count(t, &one, i ? (uint64_t)SHADOWS : (uint64_t)a->reason);
+    }
+}
+
+void selection_tally_report(struct selection_tally *t, const struct selection_count *of)
+{
+    count(t, of, REPORTS);
 }
 
 void selection_tally_flush(struct selection_tally *t, struct selection_counts *c)
@@ -116,7 +139,7 @@ void selection_tally_flush(struct selection_tally *t, struct selection_counts *c
             place_in(c->places, c->others, p)->count += p->count;
         p->count = 0;
     }
-    for (size_t i = 0; i < SELECTION_REASONS; i++) {
+    for (size_t i = 0; i < COUNTED; i++) {
         c->others[i].count += t->others[i].count;
         t->others[i].count = 0;
     }
@@ -146,6 +169,23 @@ void selection_counts_free(struct selection_counts *c)
     free(c);
 }
 
+static struct selection_count told(const struct place *p)
+{
+    const uint64_t what = p->key.reason;
+    return (struct selection_count){.what = what == SHADOWS   ? COUNTED_SHADOW
+                                            : what == REPORTS ? COUNTED_REPORT
+                                                              : COUNTED_SERVED,
+                                    .route_uid = p->key.route_uid,
+                                    .model_uid = p->key.model_uid,
+                                    .ns = p->ns,
+                                    .route = p->route,
+                                    .model_id = p->model_id,
+                                    .name = p->name,
+                                    .reason = what < SELECTION_REASONS ? (enum selection_reason)what
+                                                                       : SELECTION_KILLED,
+                                    .count = p->count};
+}
+
 void selection_counts_each(struct selection_counts *c,
                            void (*fn)(void *ctx, const struct selection_count *count), void *ctx)
 {
@@ -154,21 +194,16 @@ void selection_counts_each(struct selection_counts *c,
     void *value;
     pthread_mutex_lock(&c->lock);
     while (map_next(c->places, &at, &key, &len, &value)) {
-        const struct place *p = value;
-        fn(ctx, &(struct selection_count){.ns = p->ns,
-                                          .route = p->route,
-                                          .model_id = p->model_id,
-                                          .name = p->name,
-                                          .reason = (enum selection_reason)p->key.reason,
-                                          .count = p->count});
+        const struct selection_count one = told(value);
+        fn(ctx, &one);
     }
-    for (size_t i = 0; i < SELECTION_REASONS; i++)
-        if (c->others[i].count)
-            fn(ctx, &(struct selection_count){.ns = "",
-                                              .route = "",
-                                              .model_id = "",
-                                              .name = "",
-                                              .reason = (enum selection_reason)i,
-                                              .count = c->others[i].count});
+    for (size_t i = 0; i < COUNTED; i++) {
+        struct place other = {
+            .key = {.reason = i}, .ns = "", .route = "", .model_id = "", .name = ""};
+        other.count = c->others[i].count;
+        const struct selection_count one = told(&other);
+        if (one.count)
+            fn(ctx, &one);
+    }
     pthread_mutex_unlock(&c->lock);
 }

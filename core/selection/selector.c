@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "selection/errors.h"
+#include "selection/matches.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -234,6 +235,18 @@ static void explain(struct selector *s, struct deciding *d)
 
 /* ---- asking ---- */
 
+/* Who asks for what no route is about wants it weighed. */
+static void note_match(struct selector *s, const struct selection_question *q,
+                       struct ready_route *r)
+{
+    struct matches *m = s->shared->matches;
+    if (!m || r->id || !r->shares_id || q->at_ms - r->noted_ms < MATCHES_NOTE_MS)
+        return;
+    r->noted_ms = q->at_ms;
+    if (!matches_note(m, q->ns, r->shares_id, q->at_ms))
+        r->shares_id = NULL; /* too many others are: until the next view */
+}
+
 static void finish(struct selector *s, struct deciding *d)
 {
     struct selection_answer *out = d->out;
@@ -260,9 +273,10 @@ bool selector_ask(struct selector *s, const struct selection_question *q,
                   struct selection_answer *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    const struct ready_route *r = ready_of(s, q, e);
+    struct ready_route *r = ready_of(s, q, e);
     if (!r)
         return false;
+    note_match(s, q, r);
     struct deciding d = {.shared = s->shared,
                          .flags = s->flags,
                          .weights = s->weights,
@@ -272,6 +286,8 @@ bool selector_ask(struct selector *s, const struct selection_question *q,
                          .out = out};
     read_unit(s, &d);
     weights_enter(s->weights);
+    if (r->stable_count > 1)
+        ready_route_rank(r, q, selector_scores(&d));
     selector_choose(&d);
     if (q->explain)
         explain(s, &d);

@@ -3,6 +3,8 @@
  *
  * The order: a kill switch, a running experiment, the route's flag, its strategy; then, if the
  * choice is none, is not to serve, is unhealthy or has its circuit open, the route's fallbacks.
+ * Models asked for by what they are, where no route is about just that, are drawn by
+ * performance_score (selection/matches.h).
  * What is decided follows from the view, the published weights and the unit alone, so every loop
  * and node says the same; nothing is written and no lock is taken. A route is made ready when it is
  * first asked, and again for each new view. */
@@ -16,6 +18,7 @@
 #include "selection/flag_set.h"
 #include "selection/weights.h"
 
+struct matches;
 struct selector;
 
 enum selection_reason {
@@ -38,7 +41,8 @@ struct selector_shared {
     /* Is the circuit of the model open for this unit? NULL: never. [loop] */
     bool (*circuit_open)(void *self, uint64_t model_uid, uint32_t bucket);
     void *circuits;
-    int64_t ttl_max_ms; /* no answer is good for longer */
+    int64_t ttl_max_ms;      /* no answer is good for longer */
+    struct matches *matches; /* what is asked for without a route; NULL: nobody weighs it */
 };
 
 struct selector *selector_new(const struct selector_shared *shared, struct flag_set *flags,

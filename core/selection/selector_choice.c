@@ -101,7 +101,7 @@ static void draw_own(struct deciding *d)
 static const struct weights_set *published(const struct deciding *d, enum weights_source source)
 {
     const struct weights_set *set =
-        d->r->id ? weights_of(d->weights, source, d->q->ns, d->r->id) : NULL;
+        d->r->shares_id ? weights_of(d->weights, source, d->q->ns, d->r->shares_id) : NULL;
     return set && (set->route_uid == d->r->uid || (set->route_uid == 0 && !d->r->stored)) ? set
                                                                                           : NULL;
 }
@@ -188,6 +188,11 @@ const struct weights_set *selector_shares(const struct deciding *d)
     return set ? set : published_by(d, strategy_of(d));
 }
 
+const struct weights_set *selector_scores(const struct deciding *d)
+{
+    return published(d, WEIGHTS_STRATEGY);
+}
+
 void selector_choose(struct deciding *d)
 {
     const struct ready_route *r = d->r;
@@ -202,6 +207,8 @@ void selector_choose(struct deciding *d)
         draw_published(d, SELECTION_EXPERIMENT, shares);
     } else if (r->flag && !d->q->strategy) {
         ask_flag(d);
+    } else if (!r->plan && r->arm_count == 1) {
+        choose(d, SELECTION_ONLY, r->arms, 1);
     } else if (strategy) {
         ask_strategy(d, strategy);
     } else {

@@ -18,7 +18,9 @@ struct ready_route {
     uint64_t seq; /* of the view */
     struct arena *arena;
     const char *id, *salt, *unit, *flag, *strategy; /* id NULL: there is no route */
-    const struct route_plan *plan;                  /* NULL: there is no route */
+    const char *shares_id; /* under which shares are published: the id, or the match's; or NULL */
+    int64_t noted_ms;      /* of a match: when it was said last that it is asked for */
+    const struct route_plan *plan; /* NULL: there is no route */
     uint64_t uid;
     bool killed, stored;
     int64_t ttl_ms;
@@ -28,6 +30,9 @@ struct ready_route {
     const char *fallback_causes[ROUTE_FALLBACK_MAX];
     struct slice fallback_endpoints[ROUTE_FALLBACK_MAX];
     size_t fallback_count;
+    const struct model **stables; /* of all that match; NULL: @stable is one */
+    size_t stable_count;
+    uint64_t ranked; /* the version of the scores that `stables` are sorted by */
     const struct model *shadows[ROUTE_SHADOWS_MAX]; /* NULL: leads nowhere */
     const char *shadow_salts[ROUTE_SHADOWS_MAX];
 };
@@ -40,6 +45,11 @@ size_t ready_route_key(const struct selection_question *q, char out[READY_KEY_MA
 bool ready_route_make(struct ready_route *r, const struct selection_question *q, struct err *e)
     MUST_CHECK;
 void ready_route_release(struct ready_route *r);
+/* Where @stable is many, the best scored goes first: put the fallbacks in the order of these
+ * scores.
+ */
+void ready_route_rank(struct ready_route *r, const struct selection_question *q,
+                      const struct weights_set *scores);
 /* Where a model of the route is reached. */
 struct slice ready_route_endpoint(const struct ready_route *r, const struct model *served);
 /* Who would serve next, in order; how many. */
@@ -71,6 +81,8 @@ struct deciding {
 void selector_choose(struct deciding *d);
 /* What an experiment publishes for the route, else the strategy that is asked; NULL: neither. */
 const struct weights_set *selector_shares(const struct deciding *d);
+/* What strategies published for it, whichever; NULL: nothing. */
+const struct weights_set *selector_scores(const struct deciding *d);
 /* An arm's share of the route's own weights. */
 double selector_own_share(const struct route_plan *p, uint32_t arm);
 

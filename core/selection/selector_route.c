@@ -6,7 +6,9 @@
 #include "registry/errors.h"
 #include "registry/health.h"
 #include "registry/registered_model.h"
+#include "selection/matches.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,21 +227,68 @@ static void add_fallback(struct ready_route *r, const struct view *v, const stru
     r->fallback_causes[r->fallback_count++] = cause_of(v, m);
 }
 
-/* Where the route is of no one name, @stable is the best of all that match. */
-static void make_fallbacks(struct ready_route *r, const struct selection_question *q,
-                           const struct search *s)
+static void add_stables(struct ready_route *r, const struct view *v)
+{
+    for (size_t i = 0; i < r->stable_count; i++)
+        add_fallback(r, v, r->stables[i]);
+}
+
+static void make_fallbacks(struct ready_route *r, const struct selection_question *q)
 {
     const struct route_plan *p = r->plan;
+    r->fallback_count = 0;
     for (size_t i = 0; p && i < p->fallback_count; i++)
         if (p->model_name || p->fallback[i][0] != '@')
             add_fallback(r, q->view, route_model(q->view, q->ns, p, p->fallback[i]));
         else
-            for (size_t k = 0; k < s->count; k++)
-                if (s->found[k]->status == STATUS_STABLE)
-                    add_fallback(r, q->view, s->found[k]);
-    for (size_t k = 0; !p && k < s->count; k++)
-        if (s->found[k]->status == STATUS_STABLE)
-            add_fallback(r, q->view, s->found[k]);
+            add_stables(r, q->view);
+    if (!p)
+        add_stables(r, q->view);
+}
+
+/* Where the route is of no one name, @stable is the best of all that match: the best scored; while
+ * none is known, who was promoted last. */
+static void keep_stables(struct ready_route *r, const struct search *s)
+{
+    if (r->plan && r->plan->model_name)
+        return;
+    r->stables = arena_zero(r->arena, (s->count + 1) * sizeof *r->stables);
+    for (size_t i = 0; i < s->count; i++)
+        if (s->found[i]->status == STATUS_STABLE)
+            r->stables[r->stable_count++] = s->found[i];
+}
+
+/* What a model of the route scores; NAN: it is not known. */
+static double score_of(const struct ready_route *r, const struct weights_set *scores,
+                       const struct model *m)
+{
+    for (size_t i = 0; i < r->arm_count; i++)
+        for (size_t k = 0; r->arms[i].model == m && k < scores->arm_count; k++)
+            if (strcmp(scores->arms[k].arm, r->arms[i].name) == 0)
+                return scores->arms[k].score;
+    return NAN;
+}
+
+void ready_route_rank(struct ready_route *r, const struct selection_question *q,
+                      const struct weights_set *scores)
+{
+    double sorted[ARMS_MAX];
+    if (!scores || scores->version == r->ranked)
+        return;
+    for (size_t i = 0; i < r->stable_count; i++) { /* those that score the same stay in order */
+        const struct model *m = r->stables[i];
+        const double score = score_of(r, scores, m);
+        size_t at = i;
+        for (; at > 0 && (score > sorted[at - 1] || (isnan(sorted[at - 1]) && !isnan(score)));
+             at--) {
+            sorted[at] = sorted[at - 1];
+            r->stables[at] = r->stables[at - 1];
+        }
+        sorted[at] = score;
+        r->stables[at] = m;
+    }
+    r->ranked = scores->version;
+    make_fallbacks(r, q);
 }
 
 static void make_shadows(struct ready_route *r, const struct selection_question *q)
@@ -257,13 +306,17 @@ static bool make_route(struct ready_route *r, const struct selection_question *q
 {
     bool implied;
     const struct document *d = find(q, r->arena, &implied);
+    if (!d && !q->route && !q->model_name) {
+        r->shares_id = match_id(q, r->arena);
+        r->strategy = MATCHES_STRATEGY;
+        return true;
+    }
     if (!d)
-        return q->route        ? fail(e, &ROUTE_NOT_FOUND, "no route '%.200s'", q->route)
-               : q->model_name ? fail(e, &ROUTE_NOT_FOUND, "no registered model with name '%.200s'",
-                                      q->model_name)
-                               : true;
+        return q->route ? fail(e, &ROUTE_NOT_FOUND, "no route '%.200s'", q->route)
+                        : fail(e, &ROUTE_NOT_FOUND, "no registered model with name '%.200s'",
+                               q->model_name);
     const struct model_route *f = route_of(d);
-    r->id = f->head.id;
+    r->id = r->shares_id = f->head.id;
     r->uid = d->entity.uid;
     r->stored = !implied;
     r->salt = route_salt(f);
@@ -289,7 +342,8 @@ bool ready_route_make(struct ready_route *r, const struct selection_question *q,
         return false;
     search(&s, r->plan);
     make_arms(r, q, &s);
-    make_fallbacks(r, q, &s);
+    keep_stables(r, &s);
+    make_fallbacks(r, q);
     make_shadows(r, q);
     return true;
 }

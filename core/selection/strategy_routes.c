@@ -54,7 +54,7 @@ static void add_candidates(struct collecting *c, const struct ready_route *ready
             .name = arena_text(c->arena, m->name),
             .version = arena_text(c->arena, m->version),
             .status = status_name(m->status),
-            .configured = configured(ready->plan, ready->arms[i].name),
+            .configured = ready->plan ? configured(ready->plan, ready->arms[i].name) : (double)NAN,
             .health = health_of_model(c->view, m),
             .model_uid = m->entity.uid,
         };
@@ -78,6 +78,24 @@ static void add_route(struct collecting *c, const struct document *d, const stru
         add_candidates(c, &ready, out);
     }
     ready_route_release(&ready);
+}
+
+/* What is asked for without a route, and is of several models. */
+static void add_match(struct collecting *c, const struct match *m)
+{
+    struct ready_route ready = {.seq = 0};
+    struct selection_question q;
+    struct err e;
+    if (c->n == c->room || !match_question(m->ns, m->id, c->arena, &q))
+        return;
+    q.view = c->view;
+    if (ready_route_make(&ready, &q, &e) && !ready.id && ready.arm_count > 1) {
+        struct strategy_route *out = &c->routes[c->n++];
+        *out = (struct strategy_route){.ns = m->ns, .route = m->id, .strategy = MATCHES_STRATEGY};
+        add_candidates(c, &ready, out);
+    }
+    ready_route_release(&ready);
+    json_decref((json_t *)(uintptr_t)q.labels);
 }
 
 static bool consider(const struct entity *e, void *ctx)
@@ -126,20 +144,26 @@ static int by_number(const void *a, const void *b)
 static void want_outcomes(struct strategy_routes *s, const struct collecting *c)
 {
     uint64_t *uids = arena_zero(c->arena, (c->n + 1) * sizeof *uids);
+    size_t n = 0;
     for (size_t i = 0; i < c->n; i++)
-        uids[i] = c->routes[i].uid;
-    qsort(uids, c->n, sizeof *uids, by_number);
-    strategy_log_want(s->log, uids, c->n);
+        if (c->routes[i].uid) /* matches have none, and their strategy learns from no outcomes */
+            uids[n++] = c->routes[i].uid;
+    qsort(uids, n, sizeof *uids, by_number);
+    strategy_log_want(s->log, uids, n);
 }
 
 static bool give_routes(void *ctx, struct arena *a, const struct strategy_route **list, size_t *n)
 {
     struct strategy_routes *s = ctx;
+    const struct match *matches;
+    const size_t n_matches = matches_take(s->matches, clock_wall_ms(s->clock), a, &matches);
     struct collecting c = {.view = view_enter(s->reader), .arena = a};
-    c.room = view_count(c.view, ENTITY_ROUTE);
+    c.room = view_count(c.view, ENTITY_ROUTE) + n_matches;
     c.room = c.room < STRATEGY_ROUTES_MAX ? c.room : STRATEGY_ROUTES_MAX;
     c.routes = arena_zero(a, (c.room + 1) * sizeof *c.routes);
     view_each(c.view, ENTITY_ROUTE, consider, &c);
+    for (size_t i = 0; i < n_matches; i++)
+        add_match(&c, &matches[i]);
     view_leave(s->reader);
     for (size_t i = 0; i < c.n; i++)
         for (size_t k = 0; k < c.routes[i].n; k++)
@@ -189,13 +213,16 @@ static void note_kept(void *ctx, const char *ns, const char *route, uint64_t uid
 }
 
 bool strategy_routes_init(struct strategy_routes *r, struct engine *engine,
-                          struct telemetry *telemetry, struct strategy_log *log, struct err *e)
+                          struct telemetry *telemetry, struct strategy_log *log,
+                          struct matches *matches, const struct clock *clock, struct err *e)
 {
     *r = (struct strategy_routes){
         .source = {give_routes, give_outcomes, note_kept, r},
         .reader = engine_join(engine),
         .telemetry = telemetry,
         .log = log,
+        .matches = matches,
+        .clock = clock,
     };
     return r->reader || fail(e, &ERR_INTERNAL, "the engine takes no more readers");
 }

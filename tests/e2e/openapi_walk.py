@@ -203,6 +203,7 @@ CALLS = [
     ("selection_explain", {}, dict(body={
         "route": "r", "context": {"user": "u"}, "at": "$now"})),
     ("decisions_list", {}, dict(query="unit=u&route=r&limit=1&from=2026-11-23T02:00:00Z")),
+    ("route_outcomes", {"route": "m"}, {}),
     ("outcomes", {}, dict(status=202, body={
         "decision_id": "x", "scores": {"reward": 1}, "at": "2026-11-23T02:00:00Z"})),
     ("outcomes", {}, dict(status=202, headers=NDJSON, body='{"decision_id":"x","scores":{"a":1}}\n')),

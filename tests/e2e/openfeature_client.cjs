@@ -46,6 +46,31 @@ async function split(client) {
     assert.ok(counts.alpha > UNITS * 0.35 && counts.beta > UNITS * 0.35, JSON.stringify(counts));
 }
 
+// The flag decides for a route: which model that makes, and by which decision.
+async function models(client) {
+    const seen = new Set();
+    for (let i = 0; i < 20; i++) {
+        const context = { targetingKey: `user-${i}` };
+        const { variant, flagMetadata } = await client.getStringDetails('text', 'none', context);
+        const version = variant === 'a' ? '1.0' : '1.1';
+        assert.equal(flagMetadata.model_id, `page:${version}`);
+        assert.equal(flagMetadata.version, version);
+        const url = `${baseUrl}/api/models/enterprise/selection/decisions/`;
+        const answer = await fetch(url + flagMetadata.decision_id, { headers: { Authorization } });
+        assert.equal((await answer.json()).model_id, flagMetadata.model_id);
+        seen.add(variant);
+    }
+    assert.equal(seen.size, 2);
+    const other = await client.getBooleanDetails('bool', false, {});
+    assert.equal(other.flagMetadata.model_id, undefined);
+    const api = new OFREPApi(baseUrl);
+    const context = { targetingKey: 'user-1' };
+    const bulk = await api.postBulkEvaluateFlags({ context }, { headers: { Authorization } });
+    const { metadata } = bulk.value.flags.find((flag) => flag.key === 'text');
+    assert.ok(metadata.model_id.startsWith('page:1.') && metadata.version);
+    assert.equal(metadata.decision_id, undefined);
+}
+
 async function failures(client) {
     const none = await client.getBooleanDetails('nobody', true);
     assert.equal(none.value, true);
@@ -81,7 +106,7 @@ async function otherNamespace() {
 
 async function main() {
     const client = await clientOf('default', { Authorization });
-    for (const test of [everyType, split, failures, bulkTwice, otherNamespace]) {
+    for (const test of [everyType, split, models, failures, bulkTwice, otherNamespace]) {
         await test(client);
         console.log(`ok ${test.name}`);
     }

@@ -28,6 +28,14 @@ def main():
         for flag in FLAGS:
             need(server.call("POST", "~/flags", flag), 201)
         need(server.call("POST", "~/flags", FLAGS[0], {"Paddock-Namespace": "odds"}), 201)
+        for version, statuses in (("1.0", ("canary", "stable")), ("1.1", ("canary",))):
+            need(server.call("POST", "~/registry", {
+                "name": "page", "version": version, "type": "classifier"}), 201)
+            for status in statuses:
+                need(server.call("POST", f"~/registry/page:{version}/status", {
+                    "status": status}), 200)
+        need(server.call("PATCH", "~/routes/page", {
+            "arms": {"a": "@stable", "b": "@canary"}, "flag": "text"}), 200)
         admin = {"token_id": "root", "role": "admin"}
         server.token = need(server.call("POST", "~/tokens", admin), 201).json["token"]
         env = dict(os.environ, PADDOCK_URL=server.url, PADDOCK_TOKEN=server.token)

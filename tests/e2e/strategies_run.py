@@ -109,6 +109,37 @@ def fixed_shares(server):
     check(f"weighted: {n} of 1000 decisions", 150 < n < 350)
 
 
+def asked_by_sport(server, context):
+    return want(200, server.call("POST", "~/selection", {
+        "sport": "nhl", "context": context, "explain": True}))
+
+
+def without_a_route(server):
+    """Who is asked for by sport is drawn by performance_score, though nobody made a route."""
+    for name in ("ice", "puck"):
+        want(201, server.call("POST", "~/registry", {
+            "name": name, "version": "1", "type": "classifier", "sport": "nhl"}))
+        for status in ("canary", "stable"):
+            want(200, server.call("POST", f"~/registry/{name}:1/status", {"status": status}))
+        want(202, server.call("POST", f"~/registry/{name}:1/inference", [
+            {"latency_ms": 5, "success": name == "ice" or i % 10 != 0} for i in range(1000)]))
+
+    def scored():
+        answer = asked_by_sport(server, {"targetingKey": "u"})
+        scores = {c["arm"]: c["score"] or 0 for c in answer["candidates"]}
+        return answer if scores["ice:1"] > scores["puck:1"] > 0.5 else None
+    answer = until("by sport: both are scored", scored)
+    check("by sport: drawn by performance_score",
+          (answer["route"], answer["reason"], answer["strategy"]) ==
+          (None, "STRATEGY", "performance_score"))
+    check("by sport: the better one gets nearly all", all(
+        c["share_ratio"] > 0.9 for c in answer["candidates"] if c["arm"] == "ice:1"))
+    answer = asked_by_sport(server, {})
+    check("by sport: without a unit the best scored stable serves, not the one promoted last",
+          (answer["model_id"], answer["reason"], answer["fallback_cause"], answer["fallbacks"]) ==
+          ("ice:1", "FALLBACK", "NO_UNIT", ["puck:1"]))
+
+
 def fresh(server):
     found = {p["id"]: p["routes"] for p in want(200, server.call("GET", "~/plugins"))["items"]
              if p["kind"] == "strategy"}
@@ -137,6 +168,7 @@ def run():
         want(200, server.call("PATCH", "~/routes/thompson", {
             "strategy": "weighted", "params": {"weights": {"new": 0, "old": 1}}}))
         check("a route takes its own weights at once", share(server, "thompson") == 0)
+        without_a_route(server)
 
 
 run()
