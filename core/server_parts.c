@@ -86,6 +86,24 @@ static const char *const *types_of(struct loaded_config *c)
     return all;
 }
 
+/* Directories, and what they really are where they are links. */
+static const char *const *directories_of(struct loaded_config *c, const char *text)
+{
+    const char *const *given = config_list(c, text);
+    size_t n = 0;
+    while (given[n])
+        n++;
+    const char **all = arena_zero(c->arena, (2 * n + 1) * sizeof *all), **next = all;
+    for (size_t i = 0; i < n; i++) {
+        char *real = realpath(given[i], NULL);
+        *next++ = given[i];
+        if (real && strcmp(real, given[i]) != 0)
+            *next++ = arena_text(c->arena, real);
+        free(real);
+    }
+    return all;
+}
+
 void server_make_rules(struct server *s)
 {
     struct loaded_config *c = &s->settings;
@@ -93,6 +111,7 @@ void server_make_rules(struct server *s)
         .types = types_of(c),
         .protected_aliases = config_list(c, c->config.protected_aliases),
         .dataset_dirs = config_list(c, c->config.dataset_dirs),
+        .exec_dirs = directories_of(c, c->config.exec_dirs),
         .required_stable = config_list(c, c->config.gate_require_types),
         .gate_max_age_seconds =
             c->config.gate_max_age_seconds ? c->config.gate_max_age_seconds : INT64_MIN,

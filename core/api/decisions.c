@@ -4,7 +4,6 @@
 #include "api/call.h"
 #include "api/handlers.h"
 #include "api/items.h"
-#include "api/page_cursor.h"
 #include "api/work.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -132,22 +131,15 @@ void decision_get(struct request *rq)
 /* ---- those that were logged ---- */
 
 struct asked {
-    const char *unit, *route, *after;
+    const char *unit, *route;
     int64_t from, to;
-    size_t limit;
-};
-
-struct found {
-    int64_t at;
-    char id[DECISION_ID_SIZE];
-    size_t from, len; /* in the text */
+    struct items_page page;
 };
 
 struct finding {
     struct work *w;
-    struct found *list;
-    size_t n, room;
-    struct bytes text;
+    struct items_heap heap; /* JSON texts */
+    size_t bytes;           /* of them */
 };
 
 enum { DECISION_ID, NAME, MEMBERS };
@@ -157,74 +149,36 @@ static const char *const NAMES[MEMBERS] = {"decision_id", "name"};
 static bool take(void *ctx, const struct logged_decision *d)
 {
     struct finding *f = ctx;
+    struct arena *a = f->w->arena;
     struct slice s[MEMBERS];
-    char name[1024];
-    if (f->n == FOUND_MAX || !scan_pick((struct slice){d->json, d->len}, NAMES, MEMBERS, s) ||
+    char name[1024], id[DECISION_ID_SIZE];
+    if (f->heap.n == FOUND_MAX || f->bytes + d->len > FOUND_SIZE)
+        return false;
+    if (!scan_pick((struct slice){d->json, d->len}, NAMES, MEMBERS, s) ||
         s[DECISION_ID].len != DECISION_ID_SIZE + 1 || s[NAME].len > sizeof name)
-        return f->n < FOUND_MAX;
+        return true;
     slice_unescape(s[NAME], name);
     if (!grants_allow(f->w->grants, f->w->ns, name, ACTION_BIT(ACTION_READ)))
         return true;
-    if (f->n == f->room) {
-        f->room = f->room ? 2 * f->room : 64;
-        f->list = mem_resize(f->list, f->room, sizeof *f->list);
-    }
-    struct found *one = &f->list[f->n];
-    *one = (struct found){.at = d->at_ms, .from = f->text.len, .len = d->len};
-    slice_unescape(s[DECISION_ID], one->id);
-    bool fits = bytes_add(&f->text, d->json, d->len);
-    f->n += fits;
-    return fits;
-}
-
-/* Newest first; several loops may have written at the same time. */
-static int newest_first(const void *a, const void *b)
-{
-    const struct found *x = a, *y = b;
-    if (x->at != y->at)
-        return x->at > y->at ? -1 : 1;
-    return -strcmp(x->id, y->id);
-}
-
-/* Where the page begins: behind what the cursor names. */
-static bool first_of_page(const struct finding *f, const char *after, size_t *first)
-{
-    struct found last = {.at = 0};
-    char *end;
-    *first = 0;
-    if (!after)
-        return true;
-    last.at = strtoll(after, &end, 10);
-    if (*end != ' ')
-        return false;
-    snprintf(last.id, sizeof last.id, "%s", end + 1);
-    while (*first < f->n && newest_first(&f->list[*first], &last) <= 0)
-        ++*first;
+    slice_unescape(s[DECISION_ID], id); /* several loops may have written at the same time */
+    items_note(&f->heap, a, arena_printf(a, "%s\t%s", items_number(a, d->at_ms), id),
+               arena_copy(a, d->json, d->len));
+    f->bytes += d->len;
     return true;
 }
 
-static bool put_page(struct work *w, const struct finding *f, const struct asked *asked)
+static void put_decision_text(struct bytes *out, const void *json, void *ctx)
 {
-    size_t first, i;
-    const char *next = NULL;
-    if (!first_of_page(f, asked->after, &first))
-        return fail(&w->err, &ERR_INVALID, "the cursor is none of these lists");
-    items_begin(&w->out);
-    for (i = first; i < f->n && i - first < asked->limit && w->out.len < PAGE_BYTES; i++)
-        items_add(&w->out, f->text.data + f->list[i].from, f->list[i].len);
-    if (i < f->n && i > first)
-        next = page_cursor_make(
-            w->arena, "-at",
-            arena_printf(w->arena, "%" PRId64 " %s", f->list[i - 1].at, f->list[i - 1].id));
-    items_end(&w->out, f->n, next);
-    return true;
+    (void)ctx;
+    items_add(out, json, strlen(json));
 }
 
 /* [reader] */
 static bool list_render(struct work *w)
 {
     const struct asked *asked = w->args;
-    struct finding f = {.w = w, .text = BYTES_INIT(FOUND_SIZE)};
+    struct finding f = {.w = w};
+    struct items_page page = asked->page;
     const struct decision_query q = {.ns = w->ns,
                                      .unit = asked->unit,
                                      .route = asked->route,
@@ -233,11 +187,9 @@ static bool list_render(struct work *w)
                                      .each = take,
                                      .ctx = &f};
     bool ok = decisions_read(w->api->store, &q, &w->err);
-    if (ok && f.n)
-        qsort(f.list, f.n, sizeof *f.list, newest_first);
-    ok = ok && put_page(w, &f, asked);
-    bytes_release(&f.text);
-    free(f.list);
+    items_begin(&w->out);
+    items_give(&f.heap, &page, &w->out, put_decision_text, NULL);
+    items_page_end(&w->out, &page, w->arena);
     return ok;
 }
 
@@ -248,16 +200,12 @@ void decisions_list(struct request *rq)
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
     struct asked *asked = arena_zero(c.arena, sizeof *asked);
-    *asked = (struct asked){.unit = c.q.unit,
-                            .route = c.q.route,
-                            .from = c.q.from,
-                            .to = c.q.to,
-                            .limit = (size_t)c.q.limit};
+    *asked = (struct asked){.unit = c.q.unit, .route = c.q.route, .from = c.q.from, .to = c.q.to};
     if (!c.q.unit)
         call_refuse(&c, "unit", "must be given");
     else if (c.q.from && c.q.to && c.q.from >= c.q.to)
         call_refuse(&c, "from", "must lie before to");
-    else if (!page_cursor_read(c.arena, c.q.cursor, "-at", &asked->after, &e))
+    else if (!items_page_open(&asked->page, &c.q, "decisions", "-at", c.arena, &e))
         request_fail(rq, &e);
     else
         work_answer(&c, true, list_render, asked);

@@ -1,7 +1,6 @@
 #include "api/call.h"
 #include "api/handlers.h"
 #include "api/items.h"
-#include "api/page_cursor.h"
 #include "api/work.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -11,7 +10,6 @@
 #include "registry/webhook.h"
 #include "telemetry/series.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,30 +26,20 @@ static bool no_webhook(struct err *e, const char *id)
 
 /* --- list --- */
 
+#define KEYS_MAX (64 << 10)
+
 struct listing {
     const char *id, *status; /* status NULL: all */
-    const char *after;       /* "at seq" of the last of the page before */
-    size_t limit;
+    struct items_page page;
 };
 
-/* The log, newest first, as the store gives it. */
+/* The log, as the store gives it: by time and id, or against it. */
 struct walk {
     struct work *w;
     char member[32]; /* what an item of the wanted status has */
-    int64_t after_at;
-    char after_id[32];
-    bool skips; /* everything up to the cursor */
-    size_t left;
-    uint64_t total;
-    bool more;
-    int64_t last_at;
-    char last_id[32];
+    struct items_page page;
+    struct arena *keys; /* of the item at hand */
 };
-
-static bool is_after(const struct walk *k, int64_t at, const char *id)
-{
-    return at != k->after_at ? at < k->after_at : strcmp(id, k->after_id) < 0;
-}
 
 /* [store] */
 static bool take(void *ctx, const char *key, int64_t at, const char *id, const void *data,
@@ -61,17 +49,12 @@ static bool take(void *ctx, const char *key, int64_t at, const char *id, const v
     (void)key;
     if (*k->member && !memmem(data, len, k->member, strlen(k->member)))
         return true;
-    k->total++;
-    if (k->skips && !is_after(k, at, id))
-        return true;
-    if (!k->left || k->w->out.len > PAGE_BYTES) {
-        k->more = true;
-        return true;
+    arena_reset(k->keys);
+    const char *name = arena_printf(k->keys, "%s\t%s", items_number(k->keys, at), id);
+    if (items_page_takes(&k->page, &k->w->out, name)) {
+        items_add(&k->w->out, data, len);
+        k->page.last = arena_text(k->w->arena, name);
     }
-    k->left--;
-    items_add(&k->w->out, data, len);
-    k->last_at = at;
-    snprintf(k->last_id, sizeof k->last_id, "%.31s", id);
     return true;
 }
 
@@ -83,36 +66,25 @@ static uint64_t uid_of(struct work *w, const char *id)
     return uid;
 }
 
-static bool read_after(struct walk *k, const char *after)
-{
-    char *end;
-    if (!after)
-        return true;
-    k->skips = true;
-    k->after_at = strtoll(after, &end, 10);
-    snprintf(k->after_id, sizeof k->after_id, "%.31s", *end == ' ' ? end + 1 : "");
-    return *end == ' ';
-}
-
 static bool list_render(struct work *w)
 {
     const struct listing *l = w->args;
-    struct walk k = {.w = w, .left = l->limit};
+    struct walk k = {.w = w, .page = l->page};
     uint64_t uid = uid_of(w, l->id);
     if (!uid)
         return no_webhook(&w->err, l->id);
-    if (!read_after(&k, l->after))
-        return fail(&w->err, &ERR_INVALID, "the cursor is none of these lists");
     if (l->status)
         snprintf(k.member, sizeof k.member, "\"status\":\"%s\"", l->status);
-    struct series_read read = {
-        .key = outbox_log_key(w->arena, uid), .newest_first = true, .each = take, .ctx = &k};
+    struct series_read read = {.key = outbox_log_key(w->arena, uid),
+                               .newest_first = k.page.descending,
+                               .each = take,
+                               .ctx = &k};
+    k.keys = arena_new(KEYS_MAX);
     items_begin(&w->out);
-    if (!series_read_wait(w->api->store, &read, &w->err))
-        return false;
-    const char *last = arena_printf(w->arena, "%" PRId64 " %s", k.last_at, k.last_id);
-    items_end(&w->out, k.total, k.more ? page_cursor_make(w->arena, "-created_at", last) : NULL);
-    return true;
+    bool ok = series_read_wait(w->api->store, &read, &w->err);
+    items_page_end(&w->out, &k.page, w->arena);
+    arena_free(k.keys);
+    return ok;
 }
 
 void deliveries_list(struct request *rq)
@@ -122,9 +94,8 @@ void deliveries_list(struct request *rq)
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
     struct listing *l = arena_zero(c.arena, sizeof *l);
-    *l = (struct listing){
-        .id = webhook_id(rq), .status = c.q.delivery_status, .limit = (size_t)c.q.limit};
-    if (!page_cursor_read(c.arena, c.q.cursor, "-created_at", &l->after, &e)) {
+    *l = (struct listing){.id = webhook_id(rq), .status = c.q.delivery_status};
+    if (!items_page_open(&l->page, &c.q, "deliveries", "-created_at", c.arena, &e)) {
         request_fail(rq, &e);
         return;
     }

@@ -20,7 +20,9 @@
 
 struct listing {
     const char *key;
-    uint64_t before_seq;
+    uint64_t seq; /* behind this entry; 0: from the start */
+    bool oldest_first;
+    const char *tag; /* of its cursors */
     int64_t limit;
 };
 
@@ -72,6 +74,26 @@ static bool read_page(struct api *api, const char *ns, const char *key, uint64_t
     return journal_read_wait(api, &q, a, page, e);
 }
 
+/* The entries from that of its creation on, oldest first. */
+static bool read_oldest(struct work *w, const struct listing *l, struct journal_read *page)
+{
+    struct journal_query q = {.ns = w->ns,
+                              .entity = "flag",
+                              .entity_id = l->key,
+                              .action = "flag.created",
+                              .newest_first = true,
+                              .limit = 1};
+    uint64_t after = l->seq;
+    if (!after) {
+        if (!journal_read_wait(w->api, &q, w->arena, page, &w->err))
+            return false;
+        after = page->n ? page->entries[0].seq - 1 : 0;
+    }
+    q = (struct journal_query){
+        .ns = w->ns, .entity = "flag", .entity_id = l->key, .after_seq = after, .limit = PAGE};
+    return journal_read_wait(w->api, &q, w->arena, page, &w->err);
+}
+
 /* [reader] The entries of this flag are those since it was created last. */
 static bool render_versions(struct work *w)
 {
@@ -83,14 +105,15 @@ static bool render_versions(struct work *w)
     const char *next = NULL;
     if (!now)
         return fail(&w->err, &FLAG_NOT_FOUND, "no flag with id '%.200s'", l->key);
-    if (!read_page(w->api, w->ns, l->key, l->before_seq, w->arena, &page, &w->err))
+    if (!(l->oldest_first ? read_oldest(w, l, &page)
+                          : read_page(w->api, w->ns, l->key, l->seq, w->arena, &page, &w->err)))
         return false;
     items_begin(&w->out);
     for (size_t i = 0; i < page.n && more && !next; i++) {
         struct bytes item = BYTES_INIT(8 << 20);
         json_t *text = json_read(page.entries[i].text, page.entries[i].text_len, &w->err);
-        more =
-            text && put_version(&item, text) && strcmp(page.entries[i].action, "flag.created") != 0;
+        more = text && put_version(&item, text) &&
+               (l->oldest_first || strcmp(page.entries[i].action, "flag.created") != 0);
         if (item.len)
             items_add(&w->out, item.data, item.len);
         json_decref(text);
@@ -99,7 +122,7 @@ static bool render_versions(struct work *w)
         bool last = i + 1 == page.n && !page.more;
         if (more && !last && (n == l->limit || i + 1 == page.n || w->out.len > PAGE_BYTES)) {
             snprintf(seq, sizeof seq, "%" PRIu64, page.entries[i].seq);
-            next = page_cursor_make(w->arena, "-seq", seq);
+            next = page_cursor_make(w->arena, l->tag, seq);
         }
     }
     items_end(&w->out, (uint64_t)now, next);
@@ -110,17 +133,19 @@ void flag_versions(struct request *rq)
 {
     struct call c;
     struct err e = {0};
-    const char *after;
+    struct items_page page;
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    struct listing *l = arena_zero(c.arena, sizeof *l);
-    l->key = request_param(rq, "key");
-    l->limit = c.q.limit < PAGE ? c.q.limit : PAGE;
-    if (!page_cursor_read(c.arena, c.q.cursor, "-seq", &after, &e)) {
+    if (!items_page_open(&page, &c.q, "flag versions", "-version", c.arena, &e)) {
         request_fail(rq, &e);
         return;
     }
-    l->before_seq = after ? strtoull(after, NULL, 10) : 0;
+    struct listing *l = arena_zero(c.arena, sizeof *l);
+    *l = (struct listing){.key = request_param(rq, "key"),
+                          .seq = page.after ? strtoull(page.after, NULL, 10) : 0,
+                          .oldest_first = !page.descending,
+                          .tag = page.tag,
+                          .limit = c.q.limit < PAGE ? c.q.limit : PAGE};
     work_answer(&c, true, render_versions, l);
 }
 

@@ -31,7 +31,9 @@ static const struct header {
      "{\"type\":\"string\",\"maxLength\":128}"},
     {"IfMatch", "If-Match", "Refuse (412) unless the object still has this entity tag.",
      "{\"type\":\"string\"}"},
-    {"IfNoneMatch", "If-None-Match", "Answer 304 if the object still has this entity tag.",
+    {"IfNoneMatch", "If-None-Match",
+     "Of a GET: answer 304 if the object still has this entity tag. Of a write: refuse (412) if it "
+     "has, or with `*` if it exists.",
      "{\"type\":\"string\"}"},
     {"Reason", "Paddock-Reason", "Why: kept in the journal. A `reason` in the body wins.",
      "{\"type\":\"string\",\"maxLength\":1024}"},
@@ -76,7 +78,8 @@ static void add_headers(json_t *list, const struct route *r)
     } wants[] = {
         {"Namespace", is_own(r)},
         {"IfMatch", !is_read(r) && strstr(r->responses, "REVISION_MISMATCH")},
-        {"IfNoneMatch", entity},
+        {"IfNoneMatch",
+         entity || (r->method == METHOD_PUT && strstr(r->responses, "REVISION_MISMATCH"))},
         {"Reason", !is_read(r) && !records && !(r->flags & ROUTE_UNKEYED)},
         {"IdempotencyKey", (r->flags & ROUTE_KEYED) != 0},
         {"LastEventId", (r->flags & ROUTE_OPEN_ENDED) != 0},

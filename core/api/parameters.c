@@ -54,6 +54,19 @@ static const char *const MODEL_SORTS[] = {
     "-created_at", "updated_at", "-updated_at", "status", "-status", NULL};
 static const char *const NAME_SORTS[] = {"name", "-name", NULL};
 static const char *const AUDIT_SORTS[] = {"seq", "-seq", NULL};
+static const char *const ALIAS_SORTS[] = {"alias", "-alias", NULL};
+static const char *const FROM_SORTS[] = {"from", "-from", NULL};
+static const char *const CREATED_SORTS[] = {"created_at", "-created_at", NULL};
+static const char *const VERSION_SORTS[] = {"version", "-version", NULL};
+static const char *const QUEUED_SORTS[] = {"queued_at", "-queued_at", NULL};
+static const char *const AT_SORTS[] = {"at", "-at", NULL};
+static const char *const RUN_SORTS[] = {"run_id", "-run_id", NULL};
+static const char *const POLICY_SORTS[] = {"kind", "-kind", "name", "-name", NULL};
+static const char *const PLUGIN_SORTS[] = {"kind", "-kind", "id", "-id", NULL};
+static const char *const NODE_SORTS[] = {"node_id", "-node_id", NULL};
+static const char *const CODE_SORTS[] = {"code", "-code", NULL};
+static const char *const ROUTE_SORTS[] = {"route",      "-route",      "created_at", "-created_at",
+                                          "updated_at", "-updated_at", NULL};
 static const char *const METHODS[] = {"rank", "promql", NULL};
 static const char *const ON_INVALID[] = {"refuse", "skip", NULL};
 static const char *const BOOLEANS[] = {"true", "false", NULL};
@@ -61,7 +74,23 @@ static const char *const GATED[] = {"development", "canary",  "stable",
                                     "deprecated",  "retired", NULL};
 
 const struct field READ_PARAMETERS[] = {MIN_SEQ, END};
-const struct field PAGE_PARAMETERS[] = {PAGE, MIN_SEQ, END};
+
+/* Lists without filters. */
+#define SORT(choices_, usual_) \
+    CHOICE("sort", sort, choices_, "Order; '-' reverses. " usual_ " unless given.")
+#define PAGES(choices_, usual_)                    \
+    {                                              \
+        SORT(choices_, usual_), PAGE, MIN_SEQ, END \
+    }
+
+const struct field ALIASES_PARAMETERS[] = PAGES(ALIAS_SORTS, "alias");
+const struct field FLAG_VERSIONS_PARAMETERS[] = PAGES(VERSION_SORTS, "-version");
+const struct field POLICY_VERSIONS_PARAMETERS[] = PAGES(VERSION_SORTS, "version");
+const struct field NIGHT_PARAMETERS[] = PAGES(RUN_SORTS, "run_id");
+const struct field PLUGINS_PARAMETERS[] = PAGES(PLUGIN_SORTS, "kind");
+const struct field NODES_PARAMETERS[] = PAGES(NODE_SORTS, "node_id");
+const struct field ROUTES_PARAMETERS[] = PAGES(ROUTE_SORTS, "route");
+const struct field PROBLEMS_PARAMETERS[] = {SORT(CODE_SORTS, "code"), PAGE, END};
 
 const struct field MODELS_PARAMETERS[] = {
     {.name = "status",
@@ -113,7 +142,7 @@ const struct field REGISTERED_MODEL_PARAMETERS[] = {
     END,
 };
 
-const struct field TIMELINE_PARAMETERS[] = {FROM_TO, PAGE, MIN_SEQ, END};
+const struct field TIMELINE_PARAMETERS[] = {FROM_TO, SORT(FROM_SORTS, "from"), PAGE, MIN_SEQ, END};
 
 const struct field INFERENCE_PARAMETERS[] = {
     CHOICE("on_invalid", on_invalid, ON_INVALID,
@@ -173,8 +202,6 @@ const struct field LAYERS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 
 const struct field SEGMENTS_PARAMETERS[] = {DOCUMENTS_PAGE, END};
 
-const struct field ROUTES_PARAMETERS[] = {PAGE, MIN_SEQ, END};
-
 const struct field EXPERIMENTS_PARAMETERS[] = {
     FILTER("route", "Only those of this route."),
     FILTER("state", "Only those in this state."),
@@ -212,6 +239,7 @@ static const char *const POLICY_KINDS[] = {"rollout", "severity", NULL};
 
 const struct field POLICIES_PARAMETERS[] = {
     CHOICE("kind", policy_kind, POLICY_KINDS, "Only policies of this kind."),
+    SORT(POLICY_SORTS, "kind"),
     PAGE,
     MIN_SEQ,
     END,
@@ -248,6 +276,7 @@ static const char *const DELIVERY_CHOICES[] = {"pending", "delivered", "failed",
 
 const struct field DELIVERIES_PARAMETERS[] = {
     CHOICE("status", delivery_status, DELIVERY_CHOICES, "Only deliveries of this status."),
+    SORT(CREATED_SORTS, "-created_at"),
     PAGE,
     MIN_SEQ,
     END,
@@ -257,6 +286,7 @@ const struct field DECISIONS_PARAMETERS[] = {
     TEXT("unit", unit, 1024, "Whose decisions; it must be given."),
     TEXT("route", route, 193, "Only those of this route."),
     FROM_TO,
+    SORT(AT_SORTS, "-at"),
     PAGE,
     MIN_SEQ,
     END,
@@ -277,6 +307,7 @@ const struct field RUNS_PARAMETERS[] = {
     CHOICE("status", status, RUN_STATUSES, "Only runs of this status."),
     CHOICE("trigger", trigger, RUN_TRIGGERS, "Only runs that this started."),
     FROM_TO,
+    SORT(QUEUED_SORTS, "-queued_at"),
     PAGE,
     MIN_SEQ,
     END,
@@ -287,6 +318,7 @@ const struct field MEASUREMENTS_PARAMETERS[] = {
     TEXT("test_id", test_id, 128, "The test that measured; required."),
     TEXT("name", name, 128, "The measurement; required."),
     FROM_TO,
+    SORT(AT_SORTS, "-at"),
     PAGE,
     MIN_SEQ,
     END,

@@ -44,7 +44,14 @@ struct parameters {
 };
 
 extern const struct field READ_PARAMETERS[]; /* of reads that have no others */
-extern const struct field PAGE_PARAMETERS[];
+/* of lists that have no filters */
+extern const struct field ALIASES_PARAMETERS[];
+extern const struct field FLAG_VERSIONS_PARAMETERS[];
+extern const struct field POLICY_VERSIONS_PARAMETERS[];
+extern const struct field NIGHT_PARAMETERS[];
+extern const struct field PLUGINS_PARAMETERS[];
+extern const struct field NODES_PARAMETERS[];
+extern const struct field PROBLEMS_PARAMETERS[];
 extern const struct field MODELS_PARAMETERS[];
 extern const struct field MODEL_PARAMETERS[];
 extern const struct field GATE_PARAMETERS[];

@@ -7,9 +7,6 @@
 #include "selection/strategies.h"
 #include "selection/strategy_log.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* How the routes of a strategy do; null for others. */
 static void put_routes(struct api *api, const struct plugin *p, struct bytes *out)
 {
@@ -49,44 +46,32 @@ static void put_plugin(struct api *api, const struct plugin *p, struct bytes *ou
     bytes_char(out, '}');
 }
 
-struct listed {
-    const char *key;
-    const struct plugin *plugin;
-};
-
-static int by_key(const void *a, const void *b)
+/* By kind, id and file, or id first; what is out has perhaps no id. */
+static const char *key_of(struct arena *a, const struct plugin *p, bool by_id)
 {
-    return strcmp(((const struct listed *)a)->key, ((const struct listed *)b)->key);
+    const char *kind = plugin_kind_name(p->kind), *id = p->id ? p->id : "";
+    kind = kind ? kind : "";
+    return arena_printf(a, "%s\t%s\t%s", by_id ? id : kind, by_id ? kind : id, p->file);
 }
 
-/* By kind, id and file; what is out has perhaps no id. */
-static struct listed *listed(const struct plugin_set *set, struct arena *a)
+static void put_item(struct bytes *out, const void *plugin, void *ctx)
 {
-    struct listed *list = arena_zero(a, (set->n + 1) * sizeof *list);
-    for (size_t i = 0; i < set->n; i++) {
-        const struct plugin *p = set->plugins[i];
-        const char *kind = plugin_kind_name(p->kind);
-        list[i].plugin = p;
-        list[i].key = arena_printf(a, "%s\t%s\t%s", kind ? kind : "", p->id ? p->id : "", p->file);
-    }
-    qsort(list, set->n, sizeof *list, by_key);
-    return list;
+    struct bytes item = BYTES_INIT(4 * CATALOG_DESCRIPTION);
+    put_plugin(ctx, plugin, &item);
+    items_add(out, item.data, item.len);
+    bytes_release(&item);
 }
 
 static bool list_all(struct work *w)
 {
     const struct plugin_set *set = catalog_take(w->api->plugins);
-    const struct listed *list = listed(set, w->arena);
     struct items_page page = *(const struct items_page *)w->args;
+    struct items_heap heap = {0};
+    bool by_id = items_page_by(&page, "id");
+    for (size_t i = 0; i < set->n; i++)
+        items_note(&heap, w->arena, key_of(w->arena, set->plugins[i], by_id), set->plugins[i]);
     items_begin(&w->out);
-    for (size_t i = 0; i < set->n; i++) {
-        struct bytes item = BYTES_INIT(4 * CATALOG_DESCRIPTION);
-        if (items_page_takes(&page, &w->out, list[i].key)) {
-            put_plugin(w->api, list[i].plugin, &item);
-            items_add(&w->out, item.data, item.len);
-        }
-        bytes_release(&item);
-    }
+    items_give(&heap, &page, &w->out, put_item, w->api);
     items_page_end(&w->out, &page, w->arena);
     catalog_give(w->api->plugins, set);
     return true;
@@ -106,7 +91,7 @@ static void answer(struct request *rq, bool (*run)(struct work *w))
     if (!call_begin(rq, ANY_NAMESPACE, &c))
         return;
     struct items_page *page = arena_zero(c.arena, sizeof *page);
-    if (items_page_open(page, "plugin", c.q.limit, c.q.cursor, c.arena, &e))
+    if (items_page_open(page, &c.q, "plugins", "kind", c.arena, &e))
         work_answer(&c, true, run, page);
     else
         request_fail(rq, &e);

@@ -164,28 +164,27 @@ void policy_get(struct request *rq)
 
 /* ---- all ---- */
 
-struct listed {
-    const char *ns, *name; /* ns NULL: a file */
+struct policies_page {
+    struct items_page page;
+    const char *only; /* a kind; NULL: all */
 };
 
 struct listing {
     struct work *w;
-    const struct policy_ref *asked; /* kind, and the name of a list of versions */
-    struct listed *list;
-    size_t n, cap;
-    int64_t serving;
+    enum policy_kind kind;
+    struct items_page page;
+    struct items_heap heap; /* policy_refs; ns NULL: a file */
 };
 
 static void list_add(struct listing *l, const char *ns, const char *name)
 {
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 64;
-        struct listed *list = arena_zero(l->w->arena, l->cap * sizeof *list);
-        if (l->n)
-            memcpy(list, l->list, l->n * sizeof *list);
-        l->list = list;
-    }
-    l->list[l->n++] = (struct listed){ns, name};
+    struct arena *a = l->w->arena;
+    struct policy_ref *ref = arena_zero(a, sizeof *ref);
+    const char *key = items_page_by(&l->page, "kind")
+                          ? arena_printf(a, "%d\t%s\t%s", (int)l->kind, name, ns ? ns : "")
+                          : arena_printf(a, "%s\t%d\t%s", name, (int)l->kind, ns ? ns : "");
+    *ref = (struct policy_ref){l->kind, ns, name, 0};
+    items_note(&l->heap, a, key, ref);
 }
 
 static bool may_read(const struct work *w, const char *ns, const char *name)
@@ -197,78 +196,66 @@ static bool note_stored(const struct entity *e, void *ctx)
 {
     struct listing *l = ctx;
     const struct stored_policy *p = stored_policy_of(document_of(e));
-    if (p->version && strcmp(p->kind, policy_kind_name(l->asked->kind)) == 0 &&
+    if (p->version && strcmp(p->kind, policy_kind_name(l->kind)) == 0 &&
         may_read(l->w, e->ns, p->name))
         list_add(l, arena_text(l->w->arena, e->ns), arena_text(l->w->arena, p->name));
     return true;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct listed *x = a, *y = b;
-    int names = strcmp(x->name, y->name);
-    if (names != 0 || !x->ns || !y->ns)
-        return names ? names : (x->ns != NULL) - (y->ns != NULL);
-    return strcmp(x->ns, y->ns);
-}
-
+/* Is there a stored policy of the kind and name among the first `stored`? */
 static bool covered(const struct listing *l, size_t stored, const char *name)
 {
-    for (size_t i = 0; i < stored; i++)
-        if (strcmp(l->list[i].name, name) == 0)
+    for (size_t i = 0; i < stored; i++) {
+        const struct policy_ref *ref = l->heap.list[i].of;
+        if (ref->kind == l->kind && strcmp(ref->name, name) == 0)
             return true;
+    }
     return false;
 }
 
-struct policies_page {
-    struct items_page page;
-    const char *only; /* a kind; NULL: all */
-};
-
 /* Files, and what is stored in the namespace; with `*`, what is stored in any. */
-static void list_kind(struct work *w, enum policy_kind kind, struct items_page *page)
+static void note_kind(struct listing *l, enum policy_kind kind)
 {
-    const struct policy_ref asked = {.kind = kind};
-    struct listing l = {.w = w, .asked = &asked};
+    struct work *w = l->w;
     bool all = strcmp(w->ns, "*") == 0;
+    l->kind = kind;
     if (all)
-        view_each(view_enter(w->reader), ENTITY_POLICY, note_stored, &l);
+        view_each(view_enter(w->reader), ENTITY_POLICY, note_stored, l);
     else
-        view_each_of(view_enter(w->reader), ENTITY_POLICY, w->ns, note_stored, &l);
+        view_each_of(view_enter(w->reader), ENTITY_POLICY, w->ns, note_stored, l);
     view_leave(w->reader);
-    size_t stored = l.n;
+    size_t stored = l->heap.n;
     const char *const *files = policies_files(w->api->policies, kind, w->arena);
     for (size_t i = 0; files[i]; i++)
-        if (may_read(w, w->ns, files[i]) && (all || !covered(&l, stored, files[i])))
-            list_add(&l, NULL, files[i]);
-    if (l.n)
-        qsort(l.list, l.n, sizeof *l.list, by_name);
-    for (size_t i = 0; i < l.n; i++) {
-        const struct policy_ref ref = {kind, l.list[i].ns, l.list[i].name, 0};
-        const char *key =
-            arena_printf(w->arena, "%d\t%s\t%s", (int)kind, ref.name, ref.ns ? ref.ns : "");
-        struct policy_info info;
-        struct bytes item = BYTES_INIT(REPLY_MAX);
-        if (items_page_takes(page, &w->out, key) &&
-            policies_info(w->api->policies, &ref, w->arena, &info)) {
-            bytes_char(&item, '{');
-            put_policy(&item, &info, ref.ns);
-            bytes_char(&item, '}');
-            items_add(&w->out, item.data, item.len);
-        }
-        bytes_release(&item);
+        if (may_read(w, w->ns, files[i]) && (all || !covered(l, stored, files[i])))
+            list_add(l, NULL, files[i]);
+}
+
+static void put_listed(struct bytes *out, const void *of, void *ctx)
+{
+    struct work *w = ctx;
+    const struct policy_ref *ref = of;
+    struct policy_info info;
+    struct bytes item = BYTES_INIT(REPLY_MAX);
+    if (policies_info(w->api->policies, ref, w->arena, &info)) {
+        bytes_char(&item, '{');
+        put_policy(&item, &info, ref->ns);
+        bytes_char(&item, '}');
+        items_add(out, item.data, item.len);
     }
+    bytes_release(&item);
 }
 
 static bool render_list(struct work *w)
 {
     const struct policies_page *asked = w->args;
-    struct items_page page = asked->page;
-    items_begin(&w->out);
+    struct listing l = {.w = w, .page = asked->page};
     for (int kind = 0; kind < POLICY_KIND_COUNT; kind++)
         if (!asked->only || strcmp(asked->only, policy_kind_name((enum policy_kind)kind)) == 0)
-            list_kind(w, (enum policy_kind)kind, &page);
-    items_page_end(&w->out, &page, w->arena);
+            note_kind(&l, (enum policy_kind)kind);
+    items_begin(&w->out);
+    items_give(&l.heap, &l.page, &w->out, put_listed, w);
+    items_page_end(&w->out, &l.page, w->arena);
     return true;
 }
 
@@ -280,7 +267,7 @@ void policies_list(struct request *rq)
         return;
     struct policies_page *asked = arena_zero(c.arena, sizeof *asked);
     asked->only = c.q.policy_kind;
-    if (!items_page_open(&asked->page, "policy", c.q.limit, c.q.cursor, c.arena, &e)) {
+    if (!items_page_open(&asked->page, &c.q, "policies", "kind", c.arena, &e)) {
         request_fail(rq, &e);
         return;
     }
@@ -292,8 +279,17 @@ void policies_list(struct request *rq)
 
 /* ---- versions ---- */
 
-static void put_version(struct work *w, const struct policy_version *p, bool serves)
+struct versions {
+    struct work *w;
+    struct items_heap heap; /* policy_versions of the view */
+    int64_t serving;
+};
+
+static void put_version(struct bytes *out, const void *of, void *ctx)
 {
+    const struct versions *l = ctx;
+    struct work *w = l->w;
+    const struct policy_version *p = of;
     struct policy_ref ref = {.ns = w->ns, .name = p->name, .version = p->version};
     struct policy_info info;
     struct bytes item = BYTES_INIT(REPLY_MAX);
@@ -302,7 +298,7 @@ static void put_version(struct work *w, const struct policy_version *p, bool ser
         return;
     bytes_char(&item, '{');
     json_kv_int(&item, "version", p->version);
-    json_kv_bool(&item, "serving", serves);
+    json_kv_bool(&item, "serving", p->version == l->serving);
     json_kv_string(&item, "sha256", p->sha256);
     json_kv_string(&item, "summary", p->summary);
     json_kv_time(&item, "created_at", p->head.created_at);
@@ -314,31 +310,38 @@ static void put_version(struct work *w, const struct policy_version *p, bool ser
     json_kv_int(&item, "errors", (int64_t)info.errors);
     json_kv_number(&item, "p99_us", info.p99_us);
     bytes_char(&item, '}');
-    items_add(&w->out, item.data, item.len);
+    items_add(out, item.data, item.len);
     bytes_release(&item);
 }
 
 static bool note_version(const struct policy_version *p, void *ctx)
 {
-    struct listing *l = ctx;
-    put_version(l->w, p, p->version == l->serving);
-    l->n++;
+    struct versions *l = ctx;
+    items_note(&l->heap, l->w->arena, items_number(l->w->arena, p->version), p);
     return true;
 }
 
+struct versions_asked {
+    const struct policy_ref *ref;
+    struct items_page page;
+};
+
 static bool render_versions(struct work *w)
 {
-    const struct policy_ref *ref = w->args;
+    const struct versions_asked *asked = w->args;
+    const struct policy_ref *ref = asked->ref;
     const char *kind = policy_kind_name(ref->kind);
-    struct listing l = {.w = w, .asked = ref};
+    struct items_page page = asked->page;
+    struct versions l = {.w = w};
     const struct view *v = view_enter(w->reader);
     const struct stored_policy *p = view_stored_policy(v, w->ns, kind, ref->name);
     bool known = p != NULL;
     if (known) {
         l.serving = p->version;
-        items_begin(&w->out);
         view_policy_versions(v, w->ns, kind, ref->name, note_version, &l);
-        items_end(&w->out, l.n, NULL);
+        items_begin(&w->out);
+        items_give(&l.heap, &page, &w->out, put_version, &l);
+        items_page_end(&w->out, &page, w->arena);
     }
     view_leave(w->reader);
     return known || fail(&w->err, &STORED_POLICY_NOT_FOUND, "no policy '%s/%.64s' was ever stored",
@@ -348,9 +351,15 @@ static bool render_versions(struct work *w)
 void policy_versions(struct request *rq)
 {
     struct call c;
+    struct err e;
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    struct policy_ref *ref = policy_of_path(&c);
-    if (ref)
-        work_answer(&c, false, render_versions, ref);
+    struct versions_asked *asked = arena_zero(c.arena, sizeof *asked);
+    asked->ref = policy_of_path(&c);
+    if (!asked->ref)
+        return;
+    if (items_page_open(&asked->page, &c.q, "policy versions", "version", c.arena, &e))
+        work_answer(&c, false, render_versions, asked);
+    else
+        request_fail(rq, &e);
 }

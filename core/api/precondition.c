@@ -5,9 +5,7 @@
 
 static bool malformed(struct err *e)
 {
-    return fail(
-        e, &ERR_INVALID,
-        "If-Match must be *, or entity tags such as \"3\" (quotes included) parted by commas");
+    return fail(e, &ERR_INVALID, "must be *, or entity tags such as \"3\" parted by commas");
 }
 
 static const char *skip_space(const char *p)
@@ -30,7 +28,7 @@ static int64_t revision_of(const char *text, size_t len)
 }
 
 /* Read one tag at `*at`. False if there is none. */
-static bool tag_read(const char **at, int64_t *revision)
+static bool tag_read(const char **at, bool weak_counts, int64_t *revision)
 {
     const char *p = *at;
     bool weak = p[0] == 'W' && p[1] == '/';
@@ -42,12 +40,13 @@ static bool tag_read(const char **at, int64_t *revision)
         p++;
     if (*p != '"')
         return false;
-    *revision = weak ? MATCH_NEVER : revision_of(text, (size_t)(p - text));
+    *revision = weak && !weak_counts ? MATCH_NEVER : revision_of(text, (size_t)(p - text));
     *at = p + 1;
     return true;
 }
 
-bool if_match_parse(const char *header, int64_t current, int64_t *demanded, struct err *e)
+static bool parse(const char *header, bool weak_counts, int64_t current, int64_t *demanded,
+                  struct err *e)
 {
     *demanded = MATCH_NOTHING_ASKED;
     if (!header)
@@ -65,7 +64,7 @@ bool if_match_parse(const char *header, int64_t current, int64_t *demanded, stru
             continue;
         }
         int64_t revision;
-        if (!tag_read(&p, &revision))
+        if (!tag_read(&p, weak_counts, &revision))
             return malformed(e);
         any = true;
         found = found || (revision != MATCH_NEVER && revision == current);
@@ -76,4 +75,14 @@ bool if_match_parse(const char *header, int64_t current, int64_t *demanded, stru
     }
     *demanded = found ? current : first;
     return any || malformed(e);
+}
+
+bool if_match_parse(const char *header, int64_t current, int64_t *demanded, struct err *e)
+{
+    return parse(header, false, current, demanded, e);
+}
+
+bool if_none_match_parse(const char *header, int64_t current, int64_t *unwanted, struct err *e)
+{
+    return parse(header, true, current, unwanted, e);
 }

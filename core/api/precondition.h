@@ -1,5 +1,5 @@
-/* precondition: If-Match (RFC 9110, 13.1.1) as the one revision a command demands. Room: api.
- * Threads: pure, [any]. */
+/* precondition: If-Match and If-None-Match (RFC 9110, 13.1) as the one revision that a command
+ * demands, or does not want to find. Room: api. Threads: pure, [any]. */
 #ifndef PADDOCK_API_PRECONDITION_H
 #define PADDOCK_API_PRECONDITION_H
 
@@ -15,6 +15,9 @@
  * none), else the first. Weak tags never match. False (ERR_INVALID) if it is not what RFC 9110
  * calls If-Match. */
 bool if_match_parse(const char *header, int64_t current, int64_t *demanded, struct err *e)
+    MUST_CHECK;
+/* The same of If-None-Match, whose weak tags count as strong ones. */
+bool if_none_match_parse(const char *header, int64_t current, int64_t *unwanted, struct err *e)
     MUST_CHECK;
 
 #endif

@@ -90,15 +90,31 @@ static void put_problem(struct bytes *b, const struct err_kind *kind)
     bytes_char(b, '}');
 }
 
+static void put_item(struct bytes *out, const void *kind, void *ctx)
+{
+    (void)ctx;
+    put_problem(out, kind);
+}
+
 void problems_list(struct request *rq)
 {
-    struct bytes b = BYTES_INIT(1 << 20);
-    size_t n = 0;
+    struct call c;
+    struct err e;
+    struct items_page page;
+    struct items_heap heap = {0};
     const struct err_kind *kind;
+    if (!call_begin(rq, ANY_NAMESPACE, &c))
+        return;
+    if (!items_page_open(&page, &c.q, "problems", "code", c.arena, &e)) {
+        request_fail(rq, &e);
+        return;
+    }
+    for (size_t i = 0; (kind = problem_at(i)); i++)
+        items_note(&heap, c.arena, kind->code, kind);
+    struct bytes b = BYTES_INIT(1 << 20);
     items_begin(&b);
-    for (; (kind = problem_at(n)); n++)
-        put_problem(&b, kind);
-    items_end(&b, n, NULL);
+    items_give(&heap, &page, &b, put_item, NULL);
+    items_page_end(&b, &page, c.arena);
     request_reply_json(rq, 200, &b);
 }
 

@@ -114,19 +114,17 @@ static void put_alias(struct bytes *b, const char *alias, const char *model_id)
     bytes_char(b, '}');
 }
 
-/* Aliases are few (a page holds 1,000); they are listed in the order of their names. */
-static bool put_aliases(struct call *c, const struct registered_model *rm, const char *after,
+/* They lie in the order of their names. */
+static bool put_aliases(struct call *c, const struct registered_model *rm, struct items_page *page,
                         struct bytes *b)
 {
-    size_t i = 0, given = 0;
-    while (after && i < rm->n_aliases && strcmp(rm->aliases[i].alias, after) <= 0)
-        i++;
     items_begin(b);
-    for (; i < rm->n_aliases && given < (size_t)c->q.limit; i++, given++)
-        put_alias(b, rm->aliases[i].alias, rm->aliases[i].model_id);
-    items_end(b, rm->n_aliases,
-              i < rm->n_aliases ? page_cursor_make(c->arena, "alias", rm->aliases[i - 1].alias)
-                                : NULL);
+    for (size_t i = 0; i < rm->n_aliases; i++) {
+        const struct alias *one = &rm->aliases[page->descending ? rm->n_aliases - 1 - i : i];
+        if (items_page_takes(page, b, one->alias))
+            put_alias(b, one->alias, one->model_id);
+    }
+    items_page_end(b, page, c->arena);
     return true;
 }
 
@@ -134,14 +132,14 @@ void aliases_list(struct request *rq)
 {
     struct call c;
     struct err e;
-    const char *after;
+    struct items_page page;
     struct bytes b = BYTES_INIT(REPLY_MAX);
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
     const struct view *v = view_enter(c.reader);
     const struct registered_model *rm = find(&c, v, &e);
-    bool ok = rm && page_cursor_read(c.arena, c.q.cursor, "alias", &after, &e) &&
-              put_aliases(&c, rm, after, &b);
+    bool ok = rm && items_page_open(&page, &c.q, "aliases", "alias", c.arena, &e) &&
+              put_aliases(&c, rm, &page, &b);
     view_leave(c.reader);
     if (ok)
         request_reply_json(rq, 200, &b);

@@ -48,7 +48,7 @@ void nodes_list(struct request *rq)
     struct items_page page;
     if (!call_begin(rq, ANY_NAMESPACE, &c))
         return;
-    if (!items_page_open(&page, "node", c.q.limit, c.q.cursor, c.arena, &e)) {
+    if (!items_page_open(&page, &c.q, "nodes", "node_id", c.arena, &e)) {
         request_fail(rq, &e);
         return;
     }

@@ -135,6 +135,23 @@ static struct submission *submission_new(const struct call *c, const struct wish
     return s;
 }
 
+/* If-Match and If-None-Match. */
+static bool conditions_read(struct call *c, const struct wish *w, struct command *cmd,
+                            struct err *e)
+{
+    static const char WRONG[] = "must be *, or entity tags such as \"3\" parted by commas";
+    const char *match = request_header(c->rq, "If-Match"),
+               *none = request_header(c->rq, "If-None-Match");
+    bool list = (match && strchr(match, ',')) || (none && strchr(none, ','));
+    int64_t now = list ? revision_now(c, w) : 0, unwanted;
+    if (!if_match_parse(match, now, &cmd->if_match, e))
+        return call_fault(c->arena, "If-Match", e, WRONG);
+    if (!if_none_match_parse(none, now, &unwanted, e))
+        return call_fault(c->arena, "If-None-Match", e, WRONG);
+    cmd->if_none_match = unwanted == MATCH_NOTHING_ASKED ? 0 : unwanted;
+    return true;
+}
+
 /* What the request adds to the command: key, preconditions, reason, body. False: `e`, or answered
  * already. */
 static bool submission_fill(struct submission *s, struct call *c, const struct wish *w,
@@ -151,11 +168,8 @@ static bool submission_fill(struct submission *s, struct call *c, const struct w
     cmd->key = arena_text(cmd->arena, key.scoped);
     cmd->key_body_hash = key.body_hash;
     cmd->key_expires_ms = key.expires_ms;
-    const char *if_match = request_header(c->rq, "If-Match");
-    if (!if_match_parse(if_match, if_match && strchr(if_match, ',') ? revision_now(c, w) : 0,
-                        &cmd->if_match, e))
-        return call_fault(c->arena, "If-Match", e,
-                          "must be *, or entity tags such as \"3\" parted by commas");
+    if (!conditions_read(c, w, cmd, e))
+        return false;
     if (!call_reason(c->rq, &cmd->reason, e) || !body_read(c->rq, &s->body, e))
         return false;
     cmd->reason = arena_text(cmd->arena, cmd->reason);

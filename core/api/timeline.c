@@ -7,7 +7,6 @@
 #include "api/history.h"
 #include "api/items.h"
 #include "api/journal_read.h"
-#include "api/page_cursor.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -34,8 +33,7 @@ struct timeline {
 struct asked {
     const char *name;
     int64_t from, to, at;
-    int64_t limit;
-    uint64_t after; /* position of the last interval of the page before, 0: none */
+    struct items_page page;
 };
 
 /* --- intervals --- */
@@ -149,26 +147,15 @@ static void put_interval(struct bytes *b, const struct interval *in)
 
 static void put_timeline(struct work *w, const struct asked *asked, const struct timeline *t)
 {
-    uint64_t total = 0, last = 0;
-    int64_t given = 0;
-    bool more = false;
+    struct items_page page = asked->page;
     items_begin(&w->out);
     for (size_t i = 0; i < t->n; i++) {
-        const struct interval *in = &t->list[i];
-        if (!is_told(in, asked))
-            continue;
-        total++;
-        if (position(in) <= asked->after)
-            continue;
-        more = given == asked->limit;
-        if (more)
-            continue;
-        put_interval(&w->out, in);
-        last = position(in);
-        given++;
+        const struct interval *in = &t->list[page.descending ? t->n - 1 - i : i];
+        if (is_told(in, asked) &&
+            items_page_takes(&page, &w->out, items_number(w->arena, (int64_t)position(in))))
+            put_interval(&w->out, in);
     }
-    const char *key = arena_printf(w->arena, "%" PRIu64, last);
-    items_end(&w->out, total, more ? page_cursor_make(w->arena, "timeline", key) : NULL);
+    items_page_end(&w->out, &page, w->arena);
 }
 
 static bool name_exists(struct work *w, const char *name)
@@ -200,23 +187,20 @@ void timeline_get(struct request *rq)
 {
     struct call c;
     struct err e;
-    const char *after;
+    struct items_page page;
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
     if (c.q.from && c.q.to && c.q.from >= c.q.to) {
         call_refuse(&c, "from", "must lie before to");
         return;
     }
-    if (!page_cursor_read(c.arena, c.q.cursor, "timeline", &after, &e)) {
+    if (!items_page_open(&page, &c.q, "timeline", "from", c.arena, &e)) {
         request_fail(rq, &e);
         return;
     }
     struct asked *asked = arena_zero(c.arena, sizeof *asked);
-    *asked = (struct asked){.name = request_param(rq, "name"),
-                            .from = c.q.from,
-                            .to = c.q.to,
-                            .limit = c.q.limit,
-                            .after = after ? strtoull(after, NULL, 10) : 0};
+    *asked = (struct asked){
+        .name = request_param(rq, "name"), .from = c.q.from, .to = c.q.to, .page = page};
     work_answer(&c, true, timeline_render, asked);
 }
 

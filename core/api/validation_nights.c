@@ -2,7 +2,6 @@
 #include "api/handlers.h"
 #include "api/items.h"
 #include "api/keys.h"
-#include "api/page_cursor.h"
 #include "api/validation_work.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -138,8 +137,8 @@ void validation_nightly_get(struct request *rq)
 /* --- one night --- */
 
 struct asked_batch {
-    const char *batch_id, *after;
-    size_t limit;
+    const char *batch_id;
+    struct items_page page;
 };
 
 /* The night's own members, without the closing brace. */
@@ -154,10 +153,10 @@ static bool batch_open(struct work *w, const char *batch_id)
                      w->ns);
 }
 
-static void put_run(struct work *w, const char *run_id, struct arena *a, bool first)
+static void put_run(struct work *w, const char *run_id, struct arena *a)
 {
     struct run r;
-    if (!first)
+    if (w->out.data[w->out.len - 1] != '[')
         bytes_char(&w->out, ',');
     if (run_get(w->api->store, w->ns, run_id, a, &r, NULL)) {
         run_encode(&r, w->ns, &w->out);
@@ -179,8 +178,8 @@ static bool batch_render(struct work *w)
     const struct asked_batch *q = w->args;
     struct run_range range = {.batch_id = q->batch_id, .limit = 1000000};
     struct run_text *list = NULL;
-    size_t n = 0, put = 0, i = 0;
-    const char *last = NULL;
+    struct items_page page = q->page;
+    size_t n = 0;
     if (!batch_open(w, q->batch_id) ||
         !run_list(w->api->store, &range, w->arena, &list, &n, NULL, &w->err))
         return false;
@@ -189,23 +188,17 @@ static bool batch_render(struct work *w)
     struct arena *one = arena_new((size_t)256 << 20);
     json_key(&w->out, "items");
     bytes_char(&w->out, '[');
-    for (; i < n && put < q->limit && w->out.len < PAGE_BYTES; i++) {
+    for (size_t i = 0; i < n; i++) {
+        const struct run_text *text = &list[page.descending ? n - 1 - i : i];
         struct run_place where;
-        if (q->after && strcmp(list[i].run_id, q->after) <= 0)
-            continue;
         arena_reset(one);
-        if (!run_place_read(&list[i], one, &where) ||
-            !run_is_seen(w->grants, w->reader, w->ns, where.model_id))
-            continue;
-        put_run(w, list[i].run_id, one, put++ == 0);
-        last = list[i].run_id;
+        if (run_place_read(text, one, &where) &&
+            run_is_seen(w->grants, w->reader, w->ns, where.model_id) &&
+            items_page_takes(&page, &w->out, text->run_id))
+            put_run(w, text->run_id, one);
     }
     arena_free(one);
-    bytes_char(&w->out, ']');
-    json_kv_int(&w->out, "total", (int64_t)n);
-    json_kv_string(&w->out, "next_cursor",
-                   i < n && last ? page_cursor_make(w->arena, "run_id", last) : NULL);
-    bytes_char(&w->out, '}');
+    items_page_end(&w->out, &page, w->arena);
     return true;
 }
 
@@ -217,8 +210,7 @@ void validation_batch_get(struct request *rq)
         return;
     struct asked_batch *q = arena_zero(c.arena, sizeof *q);
     q->batch_id = request_param(rq, "batch_id");
-    q->limit = (size_t)c.q.limit;
-    if (page_cursor_read(c.arena, c.q.cursor, "run_id", &q->after, &e))
+    if (items_page_open(&q->page, &c.q, "night", "run_id", c.arena, &e))
         work_answer(&c, true, batch_render, q);
     else
         request_fail(rq, &e);

@@ -1,7 +1,6 @@
 /* What the runs of the past say: history, one measurement over time, the regression report. */
 #include "api/handlers.h"
 #include "api/items.h"
-#include "api/page_cursor.h"
 #include "api/validation_work.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -21,40 +20,38 @@
 #define VERSIONS_MAX  100 /* of a name whose measurements are gathered */
 #define REPORT_RUNS   400
 #define REPORT_WINDOW "30d"
-#define HISTORY_ORDER "-queued_at"
 
-/* Where a page ended: "<ms> <run_id>". */
+/* Where the runs that were read end. */
 struct place {
     int64_t at;
-    const char *run_id; /* NULL: from the start */
+    const char *run_id; /* NULL: at the start */
 };
 
-static struct place place_of(const char *key)
+/* Is this run behind it? */
+static bool is_after(const struct place *p, bool newest_first, int64_t at, const char *run_id)
 {
-    char *rest;
-    struct place p = {.at = key ? strtoll(key, &rest, 10) : 0};
-    if (key && *rest == ' ')
-        p.run_id = rest + 1;
-    return p;
+    int order = !p->run_id    ? 1
+                : at != p->at ? (at > p->at) - (at < p->at)
+                              : strcmp(run_id, p->run_id);
+    return !p->run_id || (newest_first ? order < 0 : order > 0);
 }
 
-/* Is (at, run_id) after the place, newest first? */
-static bool is_after(const struct place *p, int64_t at, const char *run_id)
+/* The key of a run in a page. */
+static const char *key_of(struct arena *a, int64_t at, const char *run_id)
 {
-    return !p->run_id || at < p->at || (at == p->at && strcmp(run_id, p->run_id) < 0);
+    return arena_printf(a, "%s\t%s", items_number(a, at), run_id);
 }
 
 struct asked {
     const char *reference; /* model, or name */
     const char *status, *trigger, *test_id, *name;
     int64_t from, to, window_ms;
-    size_t limit;
-    struct place after;
+    struct items_page page;
 };
 
-/* Call `fn` for each run of a model, newest first, until it returns false; what it is given lives
- * during the call. False: w->err. */
-static bool each_run(struct work *w, uint64_t uid, int64_t from, int64_t to,
+/* Call `fn` for each run of a model, newest or oldest first, until it returns false; what it is
+ * given lives during the call. False: w->err. */
+static bool each_run(struct work *w, uint64_t uid, int64_t from, int64_t to, bool newest_first,
                      bool (*fn)(struct work *w, const struct run *r, void *ctx), void *ctx)
 {
     struct arena *a = arena_new(CHUNK_ARENA);
@@ -63,9 +60,9 @@ static bool each_run(struct work *w, uint64_t uid, int64_t from, int64_t to,
     bool ok = true, more = true;
     while (ok && more && seen < RUNS_COUNTED) {
         struct run_range range = {.uid = uid,
-                                  .from = from,
-                                  .to = last.run_id ? last.at + 1 : to,
-                                  .newest_first = true,
+                                  .from = last.run_id && !newest_first ? last.at : from,
+                                  .to = last.run_id && newest_first ? last.at + 1 : to,
+                                  .newest_first = newest_first,
                                   .limit = CHUNK + 16};
         struct run_text *list = NULL;
         size_t n = 0, fresh = 0;
@@ -73,7 +70,7 @@ static bool each_run(struct work *w, uint64_t uid, int64_t from, int64_t to,
         ok = run_list(w->api->store, &range, a, &list, &n, &more, &w->err);
         for (size_t i = 0; ok && i < n; i++) {
             struct run r;
-            if (!is_after(&last, list[i].at, list[i].run_id))
+            if (!is_after(&last, newest_first, list[i].at, list[i].run_id))
                 continue;
             fresh++;
             seen++;
@@ -93,10 +90,7 @@ static bool each_run(struct work *w, uint64_t uid, int64_t from, int64_t to,
 
 struct listing {
     const struct asked *asked;
-    size_t n;
-    uint64_t total;
-    struct place last;
-    bool full;
+    struct items_page page;
 };
 
 static bool list_run(struct work *w, const struct run *r, void *ctx)
@@ -106,48 +100,35 @@ static bool list_run(struct work *w, const struct run *r, void *ctx)
     if ((q->status && strcmp(q->status, r->status) != 0) ||
         (q->trigger && strcmp(q->trigger, r->trigger) != 0))
         return true;
-    l->total++;
-    if (!is_after(&q->after, r->queued_at, r->run_id) || l->full)
+    if (!items_page_takes(&l->page, &w->out, key_of(w->arena, r->queued_at, r->run_id)))
         return true;
-    if (l->n == q->limit || (l->n && w->out.len > PAGE_BYTES)) {
-        l->full = true;
-        return true;
-    }
     struct bytes text = BYTES_INIT(RUN_TEXT_MAX);
     run_encode(r, w->ns, &text);
     items_add(&w->out, text.data, text.len);
     bytes_release(&text);
-    l->last = (struct place){r->queued_at, arena_text(w->arena, r->run_id)};
-    l->n++;
     return true;
-}
-
-static const char *next_of(struct work *w, const char *order, const struct place *last)
-{
-    return page_cursor_make(w->arena, order,
-                            arena_printf(w->arena, "%" PRId64 " %s", last->at, last->run_id));
 }
 
 static bool history_render(struct work *w)
 {
     const struct asked *q = w->args;
-    struct listing l = {.asked = q};
+    struct listing l = {q, q->page};
     struct model_key key;
     if (!work_model(w, q->reference, &key))
         return false;
     items_begin(&w->out);
-    if (!each_run(w, key.uid, q->from, q->to, list_run, &l))
+    if (!each_run(w, key.uid, q->from, q->to, l.page.descending, list_run, &l))
         return false;
-    items_end(&w->out, l.total, l.full ? next_of(w, HISTORY_ORDER, &l.last) : NULL);
+    items_page_end(&w->out, &l.page, w->arena);
     return true;
 }
 
-static struct asked *asked_new(struct call *c, const char *reference, const char *order,
-                               struct err *e)
+static struct asked *asked_new(struct call *c, const char *reference, const char *list,
+                               const char *usual, struct err *e)
 {
     struct asked *q = arena_zero(c->arena, sizeof *q);
-    const char *key = NULL;
-    if (!page_cursor_read(c->arena, c->q.cursor, order, &key, e))
+    struct items_page page;
+    if (!items_page_open(&page, &c->q, list, usual, c->arena, e))
         return NULL;
     *q = (struct asked){.reference = reference,
                         .status = c->q.status,
@@ -156,8 +137,7 @@ static struct asked *asked_new(struct call *c, const char *reference, const char
                         .name = c->q.name,
                         .from = c->q.from,
                         .to = c->q.to,
-                        .limit = (size_t)c->q.limit,
-                        .after = place_of(key)};
+                        .page = page};
     return q;
 }
 
@@ -167,7 +147,7 @@ void validation_history_get(struct request *rq)
     struct err e = {0};
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    struct asked *q = asked_new(&c, request_param(rq, "model_id"), HISTORY_ORDER, &e);
+    struct asked *q = asked_new(&c, request_param(rq, "model_id"), "history", "-queued_at", &e);
     if (q)
         work_answer(&c, true, history_render, q);
     else
@@ -181,19 +161,13 @@ struct version {
     const char *model_id, *version;
 };
 
-struct point {
-    int64_t at;
-    const char *run_id, *json;
-};
-
 struct gathering {
     struct work *w;
     const struct asked *asked;
     struct version versions[VERSIONS_MAX];
     size_t n_versions;
     const struct version *now;
-    struct point *points;
-    size_t n, cap;
+    struct items_heap points; /* JSON texts */
 };
 
 static bool note_version(const struct model *m, void *ctx)
@@ -233,54 +207,32 @@ static bool gather_run(struct work *w, const struct run *r, void *ctx)
     const struct measurement *m = t ? result_measurement(t, g->asked->name) : NULL;
     if (!m || r->trial)
         return true;
-    if (g->n == g->cap) {
-        g->cap = g->cap ? 2 * g->cap : 256;
-        g->points = mem_resize(g->points, g->cap, sizeof *g->points);
-    }
-    g->points[g->n++] =
-        (struct point){r->queued_at, arena_text(w->arena, r->run_id), point_json(g, r, t, m)};
-    return g->n < RUNS_COUNTED;
+    items_note(&g->points, w->arena, key_of(w->arena, r->queued_at, r->run_id),
+               point_json(g, r, t, m));
+    return g->points.n < RUNS_COUNTED;
 }
 
-static int newest_first(const void *a, const void *b)
+static void put_point(struct bytes *out, const void *json, void *ctx)
 {
-    const struct point *x = a, *y = b;
-    return x->at != y->at ? (x->at < y->at) - (x->at > y->at) : strcmp(y->run_id, x->run_id);
-}
-
-static void put_points(struct gathering *g)
-{
-    struct work *w = g->w;
-    struct place last = {0};
-    size_t n = 0, i = 0;
-    items_begin(&w->out);
-    for (; i < g->n && n < g->asked->limit; i++) {
-        const struct point *p = &g->points[i];
-        if (!is_after(&g->asked->after, p->at, p->run_id))
-            continue;
-        items_add(&w->out, p->json, strlen(p->json));
-        last = (struct place){p->at, p->run_id};
-        n++;
-    }
-    items_end(&w->out, g->n, i < g->n && n ? next_of(w, "-at", &last) : NULL);
+    (void)ctx;
+    items_add(out, json, strlen(json));
 }
 
 static bool measurements_render(struct work *w)
 {
     const struct asked *q = w->args;
     struct gathering g = {.w = w, .asked = q};
+    struct items_page page = q->page;
     bool ok = true;
     view_versions_back(view_enter(w->reader), w->ns, q->reference, note_version, &g);
     view_leave(w->reader);
     for (size_t i = 0; ok && i < g.n_versions; i++) {
         g.now = &g.versions[i];
-        ok = each_run(w, g.now->uid, q->from, q->to, gather_run, &g);
+        ok = each_run(w, g.now->uid, q->from, q->to, true, gather_run, &g);
     }
-    if (ok && g.n)
-        qsort(g.points, g.n, sizeof *g.points, newest_first);
-    if (ok)
-        put_points(&g);
-    free(g.points);
+    items_begin(&w->out);
+    items_give(&g.points, &page, &w->out, put_point, NULL);
+    items_page_end(&w->out, &page, w->arena);
     return ok;
 }
 
@@ -302,7 +254,7 @@ void validation_measurements_get(struct request *rq)
     bool seen = view_registered_model(v, c.ns, c.q.model_name) &&
                 access_reads(c.access, c.ns, c.q.model_name);
     view_leave(c.reader);
-    struct asked *q = asked_new(&c, seen ? c.q.model_name : "", "-at", &e);
+    struct asked *q = asked_new(&c, seen ? c.q.model_name : "", "measurements", "-at", &e);
     if (q)
         work_answer(&c, true, measurements_render, q);
     else
@@ -377,8 +329,9 @@ static bool report_render(struct work *w)
         return false;
     struct past *p = mem_zero(1, sizeof *p);
     p->arena = w->arena;
-    bool ok = each_run(w, key.uid, clock_wall_ms(w->api->clock) - q->window_ms, 0, keep_run, p) &&
-              report_of(w, &key, p);
+    bool ok =
+        each_run(w, key.uid, clock_wall_ms(w->api->clock) - q->window_ms, 0, true, keep_run, p) &&
+        report_of(w, &key, p);
     free(p);
     return ok;
 }

@@ -104,13 +104,20 @@ static bool answer_alias(struct command *c, const char *model_id, const struct e
 static bool put(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
     struct family f;
-    bool found;
+    bool found, only_new = c->if_none_match == -2, open;
     const char *evidence, *loser = NULL;
     const struct entity *now;
     const struct model *m = NULL;
-    if (!alias_open(&f, c, h, out, e) || !(m = alias_target(c, h, e)))
+    if (only_new) /* it speaks of the alias, not of the name */
+        c->if_none_match = 0;
+    open = alias_open(&f, c, h, out, e);
+    if (only_new) /* it may be decided again */
+        c->if_none_match = -2;
+    if (!open || !(m = alias_target(c, h, e)))
         return false;
     size_t at = family_alias(&f, c->id2, &found);
+    if (found && only_new)
+        return fail(e, &REVISION_MISMATCH, "'%.128s' has an alias '%.128s' already", c->id, c->id2);
     if (found && strcmp(f.aliases[at].model_id, m->entity.id) == 0)
         return answer_alias(c, m->entity.id, &f.before->entity);
     if (!found && f.n_aliases >= ALIASES_MAX)

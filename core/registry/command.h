@@ -54,6 +54,9 @@ struct rules {
     const struct strategy_types *strategies;         /* NULL: any strategy, any parameters */
     const struct rollout_policies *rollout_policies; /* flag.h; NULL: any policy, any params */
     const char *const *dataset_dirs; /* where file: URIs of datasets may lie, NULL-terminated */
+    /* Where programs of runtimes may lie, with what these directories really are where they are
+     * links; NULL or none: a runtime is stored and refused when it is to run. */
+    const char *const *exec_dirs;
 };
 
 /* May this model go there? */
@@ -129,12 +132,13 @@ struct command {
     const struct grants *grants; /* the actor's; NULL: everything is allowed */
     uint32_t actions;            /* one of these lets the command in (ACTION_BIT) */
     const char *request_id;
-    const char *reason; /* or NULL */
-    int64_t if_match;   /* revision demanded; -1: none; -2: `*` (must exist) */
-    const char *id;     /* what it is about: model id or reference, or name */
-    const char *id2;    /* alias, where there is one */
-    const json_t *body; /* parsed body, or NULL; borrowed, alive until done */
-    void *args;         /* more, for commands of other rooms */
+    const char *reason;    /* or NULL */
+    int64_t if_match;      /* revision demanded; -1: none; -2: `*` (must exist) */
+    int64_t if_none_match; /* revision that must not be; 0: none; -2: `*` (must not exist) */
+    const char *id;        /* what it is about: model id or reference, or name */
+    const char *id2;       /* alias, where there is one */
+    const json_t *body;    /* parsed body, or NULL; borrowed, alive until done */
+    void *args;            /* more, for commands of other rooms */
 
     bool (*decide)(struct command *c, struct head *h, struct changes *out, struct err *e);
 

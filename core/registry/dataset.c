@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "registry/directories.h"
 #include "registry/errors.h"
 #include "registry/model_fields.h"
 #include "registry/test_case.h"
@@ -88,25 +89,11 @@ static void init(void *fields, const struct rules *rules)
     d->description = "";
 }
 
-/* Is `path` below one of the directories? Links are followed only when the file is opened, and
- * checked then. */
-static bool is_below(const char *path, const char *const *dirs)
-{
-    for (; dirs && *dirs; dirs++) {
-        size_t len = strlen(*dirs);
-        while (len > 1 && (*dirs)[len - 1] == '/')
-            len--;
-        if (strncmp(path, *dirs, len) == 0 && (path[len] == '/' || len == 1))
-            return true;
-    }
-    return false;
-}
-
 static bool check(struct document_write *w, struct err *e)
 {
     const struct dataset *d = w->want;
     (void)e;
-    if (!is_below(dataset_path(d->uri), w->h->rules->dataset_dirs))
+    if (!path_is_below(dataset_path(d->uri), w->h->rules->dataset_dirs))
         fault_add(&w->faults, &ERR_INVALID, "/uri",
                   "must lie below a directory of the setting dataset-dirs");
     return true;

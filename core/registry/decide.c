@@ -13,6 +13,13 @@
 
 bool if_match_fits(const struct command *c, const struct entity *entity, struct err *e)
 {
+    if (c->if_none_match == -2)
+        return fail(e, &REVISION_MISMATCH, "'%.200s' exists already, at revision %" PRId64,
+                    entity->id, entity->revision);
+    if (c->if_none_match == entity->revision)
+        return fail(e, &REVISION_MISMATCH,
+                    "'%.200s' is at revision %" PRId64 ", which If-None-Match rules out",
+                    entity->id, entity->revision);
     if (c->if_match < 0 || c->if_match == entity->revision)
         return true;
     return fail(e, &REVISION_MISMATCH, "'%.200s' is at revision %" PRId64 ", not at %" PRId64,

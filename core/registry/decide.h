@@ -18,6 +18,7 @@
 const struct model *addressed_model(const struct command *c, const struct head *h, struct err *e);
 const struct registered_model *addressed_name(const struct command *c, const struct head *h,
                                               struct err *e);
+/* What exists fits If-Match and If-None-Match. */
 bool if_match_fits(const struct command *c, const struct entity *entity, struct err *e) MUST_CHECK;
 /* A model named in the body, by id or reference; adds a fault of kind BAD_REFERENCE when there is
  * none. */

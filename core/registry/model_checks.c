@@ -1,5 +1,7 @@
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/utf8.h"
+#include "registry/directories.h"
 #include "registry/model_fields.h"
 
 #include <stdio.h>
@@ -217,4 +219,17 @@ void runtime_check(const json_t *value, const char *pointer, struct faults *f)
     for (size_t i = 0; i < RUNTIME_ROWS; i++)
         if (strcmp(RUNTIME_MEMBERS[i].kind, kind) == 0)
             check_member(&RUNTIME_MEMBERS[i], value, pointer, f);
+}
+
+void runtime_check_program(const char *runtime, const char *const *dirs, struct faults *f)
+{
+    json_t *value = json_read(runtime, strlen(runtime), NULL);
+    const char *kind = json_string_value(json_object_get(value, "kind")),
+               *program = json_string_value(json_array_get(json_object_get(value, "command"), 0));
+    if (kind && strcmp(kind, "exec") == 0 && program && !path_is_below(program, dirs))
+        fault_add(f, &ERR_INVALID, "/runtime/command/0",
+                  "must be an absolute path below a directory of the setting exec-dirs, got "
+                  "'%.200s'",
+                  program);
+    json_decref(value);
 }

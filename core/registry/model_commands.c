@@ -64,6 +64,17 @@ static bool version_taken(const struct edit *ed, const char *version)
     return view_version(ed->d.h->view, ed->d.c->ns, ed->want.name, version) != NULL;
 }
 
+/* A program that may not run is told at once, not at night; one that is unchanged stays. */
+static void check_runtime(struct edit *ed)
+{
+    const char *const *dirs = ed->d.h->rules->exec_dirs;
+    const char *runtime = ed->want.runtime;
+    if (!runtime || !dirs || !*dirs ||
+        (ed->now && ed->old.runtime && strcmp(ed->old.runtime, runtime) == 0))
+        return;
+    runtime_check_program(runtime, dirs, &ed->faults);
+}
+
 /* --- registering --- */
 
 /* The name's next number; one whose default id is taken (after a rename) is passed over. */
@@ -109,6 +120,7 @@ static bool register_decoded(struct edit *ed, struct err *e)
         return false;
     check_type(ed);
     check_fixed(ed, "/namespace", ed->want.ns, c->ns);
+    check_runtime(ed);
     resolve_baseline(ed);
     if (ed->faults.total)
         return faults_fail(&ed->faults, e);
@@ -223,6 +235,7 @@ static bool change_decoded(struct edit *ed, bool put, struct err *e)
     check_fixed(ed, "/model_id", ed->want.model_id, ed->old.model_id);
     check_fixed(ed, "/name", ed->want.name, ed->old.name);
     check_type(ed);
+    check_runtime(ed);
     resolve_baseline(ed);
     if (ed->faults.total)
         return faults_fail(&ed->faults, e);

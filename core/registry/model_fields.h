@@ -59,5 +59,7 @@ const char *text64k_fault(const char *text); /* descriptions: at most 64 KiB */
 void labels_check(const json_t *value, const char *pointer, struct faults *f);
 void metrics_check(const json_t *value, const char *pointer, struct faults *f);
 void runtime_check(const json_t *value, const char *pointer, struct faults *f);
+/* A runtime that starts a program, as JSON text: it must lie below one of `dirs`. */
+void runtime_check_program(const char *runtime, const char *const *dirs, struct faults *f);
 
 #endif

@@ -304,8 +304,9 @@ static bool install(const struct decision *d, const struct policy_draft_text *t,
     const struct policy_named policy = {t->kind, t->name};
     const struct command *c = d->c;
     const struct document *before = policy_document(d->h->view, c->ns, t->kind, t->name);
+    bool uncovered = before && !stored_policy_of(before)->version; /* as good as not there */
     if (!command_may(c, t->name, c->actions, e) ||
-        (before && !if_match_fits(c, &before->entity, e)))
+        (before && !(uncovered && c->if_none_match == -2) && !if_match_fits(c, &before->entity, e)))
         return false;
     if (!before && c->if_match != -1)
         return fail(e, &REVISION_MISMATCH, "no policy '%s/%s' is stored yet", t->kind, t->name);

@@ -438,7 +438,7 @@ class Walk:
         self.document = server.call("GET", "/openapi.json").json
         self.schemas = Schemas(self.document)
         self.kinds = {k["code"]: k["status"]
-                      for k in server.call("GET", "/problems").json["items"]}
+                      for k in server.call("GET", "/problems?limit=1000").json["items"]}
         self.operations, self.seen, self.kept = {}, set(), {}
         for path, item in self.document["paths"].items():
             for method, operation in item.items():

@@ -1,4 +1,4 @@
-/* If-Match: which revision a header demands. */
+/* If-Match and If-None-Match: which revision a header demands, or does not want. */
 #include "support/unit.h"
 
 #include "api/precondition.h"
@@ -54,8 +54,27 @@ static void refuses(void **state)
     }
 }
 
+/* If-None-Match compares weakly. */
+static void rules_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        int64_t current, unwanted;
+    } NONE[] = {
+        {NULL, 3, MATCH_NOTHING_ASKED}, {"*", 3, MATCH_ANY},       {"W/\"3\"", 0, 3},
+        {"W/\"3\", \"4\"", 4, 4},       {"\"x\"", 1, MATCH_NEVER},
+    };
+    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++) {
+        int64_t unwanted = -7;
+        assert_true(if_none_match_parse(NONE[i].header, NONE[i].current, &unwanted, NULL));
+        assert_int_equal(unwanted, NONE[i].unwanted);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads), cmocka_unit_test(refuses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads), cmocka_unit_test(refuses),
+                                       cmocka_unit_test(rules_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
