@@ -11,6 +11,10 @@
     .action = "experiment.write", KEYED_OPTIONAL, .body = EXPERIMENT_MOVE_FIELDS, \
     DOCUMENTS(EXPERIMENT_TYPE)
 
+#define TRIAL_END                                                                \
+    .action = "experiment.write", KEYED_OPTIONAL, .body = EXPERIMENT_END_FIELDS, \
+    DOCUMENTS(EXPERIMENT_TYPE)
+
 #define EXPERIMENT_ROUTES                                                                          \
     {OP(GET, BASE "/experiments", "experiments_list", document_list), READ,                        \
      .query = EXPERIMENTS_PARAMETERS, DOCUMENTS(EXPERIMENT_TYPE),                                  \
@@ -42,12 +46,13 @@
         {OP(POST, TRIAL "/stop", "experiment_stop", experiment_stop_post), TRIAL_MOVE,             \
          TELLS("Experiments", "End it and give the weights back to the route.",                    \
                "200 Experiment" NO_TRIAL ";409 EXPERIMENT_STATE" STALE)},                          \
-        {OP(POST, TRIAL "/rollback", "experiment_rollback", experiment_rollback_post), TRIAL_MOVE, \
-         TELLS("Experiments", "Give the control everything; the treatment is put back and held.",  \
+        {OP(POST, TRIAL "/rollback", "experiment_rollback", experiment_rollback_post), TRIAL_END,  \
+         TELLS("Experiments",                                                                      \
+               "Give the control everything, or what one treatment has; put it back and hold it.", \
                "200 Experiment" NO_TRIAL ";409 EXPERIMENT_STATE" STALE)},                          \
     {                                                                                              \
-        OP(POST, TRIAL "/promote", "experiment_promote", experiment_promote_post), TRIAL_MOVE,     \
-            TELLS("Experiments", "Make the treatment stable, by the gate.",                        \
+        OP(POST, TRIAL "/promote", "experiment_promote", experiment_promote_post), TRIAL_END,      \
+            TELLS("Experiments", "Make a treatment stable, by the gate.",                          \
                   "200 Experiment" NO_TRIAL                                                        \
                   ";409 EXPERIMENT_STATE,ILLEGAL_TRANSITION,PROMOTION_BLOCKED,"                    \
                   "VALIDATION_PENDING,MODEL_HELD,TOO_MANY_CHANGES" STALE)                          \

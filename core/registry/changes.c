@@ -77,7 +77,8 @@ const char *const JOURNAL_ACTIONS[] = {
     "experiment.advanced",
     "experiment.waits_for_gate", /* shown not to be worse, but the gate refuses */
     "experiment.promoted",
-    "experiment.succeeded", /* shown not to be worse, and nothing was to become of it */
+    "experiment.succeeded",             /* shown not to be worse, and nothing was to become of it */
+    "experiment.treatment_rolled_back", /* taken out; the others go on */
     "experiment.rolled_back",
     "experiment.inconclusive",
     "experiment.stopped",

@@ -1,5 +1,6 @@
 #include "registry/experiment.h"
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "registry/decide.h"
@@ -159,9 +160,9 @@ const struct field EXPERIMENT_FIELDS[] = {
      .flags = FIELD_REQUIRED,
      .offset = REF(treatments),
      .min = 1,
-     .max = 1,
+     .max = EXPERIMENT_TREATMENTS_MAX,
      .check = identifier_fault,
-     .doc = "The arm that is compared with it; one at present."},
+     .doc = "The arms that are compared with it, each by itself; they share alpha."},
     {.name = "metrics",
      .type = FIELD_ANY,
      .offset = REF(metrics),
@@ -180,7 +181,8 @@ const struct field EXPERIMENT_FIELDS[] = {
      .offset = REF(steps_percent),
      .max = 1024,
      .check_json = check_steps,
-     .doc = "Shares of the treatment, one after the other; 100 is reached by its promotion only."},
+     .doc = "Shares of the treatments together, one after the other, each of them the same part; "
+            "100 is reached by a promotion only."},
     SECONDS(step_min_seconds, 1, "A step takes as long at least."),
     SECONDS(max_seconds, 1, "Then it is inconclusive."),
     {.name = "min_samples",
@@ -188,17 +190,23 @@ const struct field EXPERIMENT_FIELDS[] = {
      .offset = REF(min_samples),
      .min = 1,
      .max = 1e9,
-     .doc = "Requests of the treatment before it may be promoted."},
+     .doc = "Requests of a treatment before it may be promoted."},
     SECONDS(warmup_seconds, 0, "At its start, which are no evidence."),
-    CHOICE(on_inconclusive, ON_INCONCLUSIVE, "What becomes of the treatment when time is over."),
+    CHOICE(on_inconclusive, ON_INCONCLUSIVE, "What becomes of the treatments when time is over."),
     CHOICE(on_success, ON_SUCCESS, "What becomes of a treatment that is not worse."),
     CHOICE(on_regression, ON_REGRESSION, "What becomes of a treatment that is worse."),
     {SERVER(state, FIELD_ENUM, 0, "How far it is."), .choices = STATES},
     {SERVER(paused_by, FIELD_ENUM, FIELD_NULLABLE, "Why it is paused."), .choices = PAUSES},
     {SERVER(step, FIELD_INT, 0, "Where it is in steps_percent, from 0."), .max = 1e9},
     {SERVER(attempt, FIELD_INT, 0, "How often it was tried with this treatment."), .max = 1e9},
-    {SERVER(share_percent, FIELD_NUMBER, FIELD_NULLABLE, "Of the treatment now."), .max = 100},
-    {SERVER(ready, FIELD_BOOL, 0, "Shown not to be worse; only the gate refuses.")},
+    {SERVER(share_percent, FIELD_NUMBER, FIELD_NULLABLE,
+            "Of all treatments now; the part of one that was taken out is the control's."),
+     .max = 100},
+    {SERVER(taken_out, FIELD_ANY, 0, "Treatments that were worse, while others go on."),
+     .max = 4096},
+    {SERVER(winner, FIELD_STRING, FIELD_NULLABLE, "The arm that was shown not to be worse."),
+     .max = 128},
+    {SERVER(ready, FIELD_BOOL, 0, "The winner waits for the gate, or for a person.")},
     {SERVER(models, FIELD_OBJECT, FIELD_NULLABLE, "Arm to model, as of its start."), .max = 8192},
     {SERVER(started_at, FIELD_TIME, FIELD_NULLABLE, "When it began.")},
     {SERVER(step_started_at, FIELD_TIME, FIELD_NULLABLE, "When its step began.")},
@@ -228,6 +236,7 @@ static void init(void *fields, const struct rules *rules)
     x->on_regression = ON_REGRESSION[0];
     x->state = STATES[0];
     x->share_percent = NAN;
+    x->taken_out = "[]";
     x->decisions = "[]";
 }
 
@@ -239,30 +248,64 @@ static void copy_text(char *out, size_t room, const json_t *value)
     snprintf(out, room, "%s", text ? text : "");
 }
 
+static json_t *read_text(const char *text)
+{
+    return text ? json_read(text, strlen(text), NULL) : NULL;
+}
+
+static struct experiment_treatment *treatment_called(struct experiment_spec *s, const char *arm)
+{
+    for (size_t i = 0; i < s->treatment_count; i++)
+        if (strcmp(s->treatments[i].arm, arm) == 0)
+            return &s->treatments[i];
+    return NULL;
+}
+
+static void note_out(struct experiment_spec *s, const json_t *item)
+{
+    const char *arm = json_string_value(json_object_get(item, "arm"));
+    const char *at = json_string_value(json_object_get(item, "at"));
+    struct experiment_treatment *t = arm ? treatment_called(s, arm) : NULL;
+    if (!t || t->out_order || !at || !time_parse(at, strlen(at), &t->out_ms))
+        return;
+    t->out_order = ++s->out_count;
+    t->out_step = json_integer_value(json_object_get(item, "step"));
+}
+
+static void read_treatments(struct experiment_spec *s, const struct experiment *x,
+                            const json_t *models)
+{
+    json_t *list = read_text(x->treatments), *out = read_text(x->taken_out);
+    for (size_t i = 0; i < json_array_size(list) && i < EXPERIMENT_TREATMENTS_MAX; i++) {
+        struct experiment_treatment *t = &s->treatments[s->treatment_count++];
+        copy_text(t->arm, sizeof t->arm, json_array_get(list, i));
+        copy_text(t->model, sizeof t->model, json_object_get(models, t->arm));
+    }
+    for (size_t i = 0; i < json_array_size(out); i++)
+        note_out(s, json_array_get(out, i));
+    json_decref(list);
+    json_decref(out);
+}
+
 static size_t derive(const void *fields, void *out)
 {
     const struct experiment *x = fields;
     struct experiment_spec *s = out;
     if (!s)
         return sizeof *s;
-    json_t *metrics = json_read(x->metrics, strlen(x->metrics), NULL);
-    json_t *steps = json_read(x->steps_percent, strlen(x->steps_percent), NULL);
-    json_t *treatments = json_read(x->treatments ? x->treatments : "[]",
-                                   strlen(x->treatments ? x->treatments : "[]"), NULL);
-    json_t *models = x->models ? json_read(x->models, strlen(x->models), NULL) : NULL;
+    json_t *metrics = read_text(x->metrics), *steps = read_text(x->steps_percent);
+    json_t *models = read_text(x->models);
     memset(s, 0, sizeof *s);
     for (size_t i = 0; i < json_array_size(metrics) && i < EXPERIMENT_METRICS_MAX; i++)
         if (!read_metric(json_array_get(metrics, i), &s->metrics[s->metric_count]))
             s->metric_count++;
     for (size_t i = 0; i < json_array_size(steps) && i < EXPERIMENT_STEPS_MAX; i++)
         s->steps[s->step_count++] = json_number_value(json_array_get(steps, i));
-    copy_text(s->treatment, sizeof s->treatment, json_array_get(treatments, 0));
-    copy_text(s->treatment_model, sizeof s->treatment_model, json_object_get(models, s->treatment));
+    read_treatments(s, x, models);
     copy_text(s->control_model, sizeof s->control_model,
               x->control ? json_object_get(models, x->control) : NULL);
     json_decref(metrics);
     json_decref(steps);
-    json_decref(treatments);
     json_decref(models);
     return sizeof *s;
 }
@@ -313,10 +356,15 @@ const struct document *view_experiment_on(const struct view *v, const char *ns, 
 static bool has_won(const struct entity *e, void *ctx)
 {
     struct search *s = ctx;
-    const struct experiment *x = experiment_of(document_of(e));
-    if (((experiment_runs(x) && x->ready) || strcmp(x->state, "succeeded") == 0) &&
-        strcmp(experiment_spec_of(document_of(e))->treatment_model, s->text) == 0)
-        s->found = document_of(e);
+    const struct document *d = document_of(e);
+    const struct experiment *x = experiment_of(d);
+    const struct experiment_spec *spec = experiment_spec_of(d);
+    if (!(experiment_runs(x) && x->ready) && strcmp(x->state, "succeeded") != 0)
+        return true;
+    for (size_t i = 0; i < spec->treatment_count && x->winner; i++)
+        if (strcmp(spec->treatments[i].arm, x->winner) == 0 &&
+            strcmp(spec->treatments[i].model, s->text) == 0)
+            s->found = d;
     return !s->found;
 }
 
@@ -348,8 +396,15 @@ static bool check(struct document_write *w, struct err *e)
         return fail(e, &EXPERIMENT_IS_RUNNING,
                     "'%.200s' is %s: stop it first, what was measured belongs to how it was begun",
                     x->head.id, experiment_of(w->before)->state);
-    if (strcmp(spec.treatment, x->control) == 0)
-        fault_add(&w->faults, &ERR_INVALID, "/treatments/0", "must not be the control");
+    for (size_t i = 0; i < spec.treatment_count; i++) {
+        char pointer[32];
+        const char *arm = spec.treatments[i].arm;
+        snprintf(pointer, sizeof pointer, "/treatments/%zu", i);
+        if (strcmp(arm, x->control) == 0)
+            fault_add(&w->faults, &ERR_INVALID, pointer, "must not be the control");
+        else if (treatment_called(&spec, arm) != &spec.treatments[i])
+            fault_add(&w->faults, &ERR_INVALID, pointer, "is named twice");
+    }
     if (!view_document(w->h->view, &ROUTE_TYPE, w->c->ns, x->route))
         fault_add(&w->faults, &BAD_REFERENCE, "/route", "no route '%.200s' is stored", x->route);
     return true;

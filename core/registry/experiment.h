@@ -1,5 +1,9 @@
-/* experiment: a treatment beside a control on a route whose shares it owns while it runs. Room:
+/* experiment: treatments beside a control on a route whose shares it owns while it runs. Room:
  * registry. Threads: immutable, [any].
+ *
+ * Several treatments each have the same part of the step's share. One that is worse is taken out:
+ * its part is the control's from then on, and the others go on with theirs. The promotion of one
+ * ends the experiment.
  *
  * The document says what is wanted and how far it is; what the arms measure is kept by
  * selection/experiments.h, which moves it on by experiment_report(). People move it by
@@ -10,14 +14,15 @@
 
 #include "registry/documents.h"
 
-#define EXPERIMENT_METRICS_MAX   8
-#define EXPERIMENT_STEPS_MAX     16
-#define EXPERIMENT_DECISIONS_MAX 100 /* kept in the document; the journal has all */
+#define EXPERIMENT_METRICS_MAX    8
+#define EXPERIMENT_STEPS_MAX      16
+#define EXPERIMENT_TREATMENTS_MAX 4
+#define EXPERIMENT_DECISIONS_MAX  100 /* kept in the document; the journal has all */
 
 struct experiment {
     struct document_head head; /* id is the key */
     const char *route, *control;
-    const char *treatments;    /* JSON array of arms; one at present */
+    const char *treatments;    /* JSON array of arms */
     const char *metrics;       /* JSON array of {"name","direction","margin_ratio"|"margin_abs"} */
     const char *steps_percent; /* JSON array of numbers */
     double alpha;
@@ -27,8 +32,10 @@ struct experiment {
     const char *state;
     const char *paused_by; /* "person", "traffic", "sample_ratio", "regression", "proposal"; NULL */
     int64_t step, attempt; /* from 0; from 1, 0: never started */
-    double share_percent;  /* of the treatment; NAN: it does not run */
-    bool ready;            /* shown not to be worse: only the gate keeps it from being promoted */
+    double share_percent;  /* of all treatments that it began with; NAN: it does not run */
+    const char *taken_out; /* JSON array of {"arm","at","step","cause"}, the first one first */
+    const char *winner;    /* the arm that was shown not to be worse, or was promoted; or NULL */
+    bool ready;            /* the winner waits for the gate, or for a person */
     const char *models;    /* JSON object, arm to model id, as of its start; NULL: never started */
     int64_t started_at, step_started_at, finished_at;
     const char *sentence;  /* of the last decision */
@@ -38,7 +45,8 @@ struct experiment {
 };
 
 extern const struct field EXPERIMENT_FIELDS[];
-extern const struct field EXPERIMENT_MOVE_FIELDS[]; /* body of start, pause, ...: a reason */
+extern const struct field EXPERIMENT_MOVE_FIELDS[]; /* body of start, pause, stop: a reason */
+extern const struct field EXPERIMENT_END_FIELDS[];  /* of promote and rollback: and a treatment */
 
 enum experiment_metric_kind { METRIC_ERRORS, METRIC_LATENCY, METRIC_SCORE };
 
@@ -50,14 +58,22 @@ struct experiment_metric {
     double margin;
 };
 
+struct experiment_treatment {
+    char arm[129];
+    char model[800];  /* "": never started */
+    size_t out_order; /* which one that was taken out, from 1; 0: it is not */
+    int64_t out_ms, out_step;
+};
+
 /* Its texts read: the document's `derived`. */
 struct experiment_spec {
     struct experiment_metric metrics[EXPERIMENT_METRICS_MAX];
     size_t metric_count;
     double steps[EXPERIMENT_STEPS_MAX];
     size_t step_count;
-    char treatment[129];
-    char control_model[800], treatment_model[800]; /* "": never started */
+    struct experiment_treatment treatments[EXPERIMENT_TREATMENTS_MAX];
+    size_t treatment_count, out_count;
+    char control_model[800]; /* "": never started */
 };
 
 static inline const struct experiment *experiment_of(const struct document *d)
@@ -102,7 +118,7 @@ enum experiment_step {
     EXPERIMENT_RESUMES,
     EXPERIMENT_IS_READY,  /* to be promoted, but the gate refuses */
     EXPERIMENT_IS_BETTER, /* promote, propose or nothing, as it says */
-    EXPERIMENT_IS_WORSE,  /* roll back or hold */
+    EXPERIMENT_IS_WORSE,  /* roll back, take out while there are others, or hold */
     EXPERIMENT_IS_OVER,   /* its time: inconclusive */
     EXPERIMENT_ENDS,      /* what was compared is gone */
 };
@@ -111,6 +127,7 @@ enum experiment_step {
  * revision that the decision was about. */
 struct experiment_news {
     enum experiment_step step;
+    const char *treatment; /* the arm that is ready, better or worse */
     const char *cause, *paused_by, *sentence;
     const char *evidence; /* JSON object */
 };

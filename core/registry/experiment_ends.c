@@ -9,6 +9,22 @@
 #include <math.h>
 #include <string.h>
 
+size_t experiment_move_left(const struct experiment_move *m)
+{
+    return m->spec->treatment_count - m->spec->out_count;
+}
+
+const struct experiment_treatment *experiment_move_treatment(const struct experiment_move *m,
+                                                             const char *arm)
+{
+    for (size_t i = 0; i < m->spec->treatment_count; i++) {
+        const struct experiment_treatment *t = &m->spec->treatments[i];
+        if (!t->out_order && (arm ? strcmp(t->arm, arm) == 0 : experiment_move_left(m) == 1))
+            return t;
+    }
+    return NULL;
+}
+
 bool experiment_end(struct experiment_move *m, const char *state, const char *action,
                     const char *cause, struct err *e)
 {
@@ -99,7 +115,10 @@ static bool collect(const struct entity *e, void *ctx)
     struct stopping *s = ctx;
     const struct document *d = document_of(e);
     const struct experiment_spec *spec = experiment_spec_of(d);
-    if (is_of(s, spec->control_model) || is_of(s, spec->treatment_model))
+    bool any = is_of(s, spec->control_model);
+    for (size_t i = 0; i < spec->treatment_count; i++)
+        any = any || (!spec->treatments[i].out_order && is_of(s, spec->treatments[i].model));
+    if (any)
         s->list[s->n++] = d;
     return s->n < EXPERIMENTS_STOPPED_MAX;
 }
@@ -134,14 +153,16 @@ static bool control_by_id(const struct experiment_move *m)
     return i != ARMS_MAX && !strchr(p->arms[i].reference, '@');
 }
 
-bool experiment_end_promoted(struct experiment_move *m, const char *cause, struct err *e)
+bool experiment_end_promoted(struct experiment_move *m, const struct experiment_treatment *t,
+                             const char *cause, struct err *e)
 {
     json_t *body = json_object();
     json_object_set_new(body, "status", json_string("stable"));
     if (control_by_id(m))
-        give_all(m, m->spec->treatment);
-    if (!as_part(m, m->spec->treatment_model, body, NULL, model_transition, e))
+        give_all(m, t->arm);
+    if (!as_part(m, t->model, body, NULL, model_transition, e))
         return false;
+    m->want.winner = t->arm;
     return experiment_end(m, "succeeded", "experiment.promoted", cause, e);
 }
 
@@ -164,27 +185,80 @@ static void edit_back(struct model_fields *f, const void *ctx)
         f->hold = hold_json(d->c, p->move->want.sentence, d->h->now_ms);
 }
 
-static bool put_back(struct experiment_move *m, struct err *e)
+static bool put_one_back(struct experiment_move *m, const struct model *t, struct err *e)
 {
-    const struct view *v = m->d.h->view;
-    const struct model *t = view_model(v, m->d.c->ns, m->spec->treatment_model);
-    const struct model *control = view_model(v, m->d.c->ns, m->spec->control_model);
-    struct family family;
-    if (!t)
-        return true;
+    const struct model *control = view_model(m->d.h->view, m->d.c->ns, m->spec->control_model);
     struct putting_back p = {m, t->status};
     if (t->status == STATUS_CANARY)
         p.to = STATUS_DEVELOPMENT;
     else if (t->status == STATUS_STABLE && control && control->status == STATUS_STABLE)
         p.to = STATUS_DEPRECATED;
-    return family_open(&family, &m->d, t->name, e) &&
-           change_model(&m->d, t, edit_back, &p, "model.rolled_back_from", m->evidence, e) &&
-           family_close(&family, "registered_model.updated", NULL, NULL, e);
+    return change_model(&m->d, t, edit_back, &p, "model.rolled_back_from", m->evidence, e);
+}
+
+/* Those of one name together: a name is opened and closed once in a command. */
+static bool put_back(struct experiment_move *m, const struct model *const *list, size_t n,
+                     struct err *e)
+{
+    bool done[EXPERIMENT_TREATMENTS_MAX] = {false};
+    struct family family;
+    for (size_t i = 0; i < n; i++) {
+        if (done[i])
+            continue;
+        if (!family_open(&family, &m->d, list[i]->name, e))
+            return false;
+        for (size_t k = i; k < n; k++)
+            if (strcmp(list[k]->name, list[i]->name) == 0) {
+                done[k] = true;
+                if (!put_one_back(m, list[k], e))
+                    return false;
+            }
+        if (!family_close(&family, "registered_model.updated", NULL, NULL, e))
+            return false;
+    }
+    return true;
+}
+
+/* {"arm","at","step","cause"} behind those that are there. */
+static const char *with_one_out(const struct experiment_move *m, const char *arm, const char *cause)
+{
+    const struct experiment *x = &m->want;
+    struct bytes b = BYTES_INIT(4096);
+    bytes_add(&b, x->taken_out, strlen(x->taken_out) - 1);
+    bytes_text(&b, m->spec->out_count ? ",{" : "{");
+    json_kv_string(&b, "arm", arm);
+    json_kv_time(&b, "at", m->d.h->now_ms);
+    json_kv_int(&b, "step", x->step);
+    json_kv_string(&b, "cause", cause);
+    bytes_text(&b, "}]");
+    const char *text = arena_copy(m->d.c->arena, b.data, b.len);
+    bytes_release(&b);
+    return text;
+}
+
+bool experiment_take_out(struct experiment_move *m, const struct experiment_treatment *t,
+                         const char *cause, struct err *e)
+{
+    const struct model *model = view_model(m->d.h->view, m->d.c->ns, t->model);
+    m->want.taken_out = with_one_out(m, t->arm, cause);
+    if (m->want.winner && strcmp(m->want.winner, t->arm) == 0) {
+        m->want.winner = NULL;
+        m->want.ready = false;
+    }
+    return put_back(m, &model, model ? 1 : 0, e) &&
+           experiment_move_put(m, "experiment.treatment_rolled_back", cause, e);
 }
 
 bool experiment_end_rolled_back(struct experiment_move *m, const char *state, const char *action,
                                 const char *cause, struct err *e)
 {
+    const struct model *list[EXPERIMENT_TREATMENTS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < m->spec->treatment_count; i++) {
+        const struct experiment_treatment *t = &m->spec->treatments[i];
+        list[n] = t->out_order ? NULL : view_model(m->d.h->view, m->d.c->ns, t->model);
+        n += list[n] != NULL;
+    }
     give_all(m, m->want.control);
-    return put_back(m, e) && experiment_end(m, state, action, cause, e);
+    return put_back(m, list, n, e) && experiment_end(m, state, action, cause, e);
 }

@@ -15,6 +15,13 @@ struct experiment_move {
     const char *evidence; /* of the journal entry, or NULL */
 };
 
+/* Those that were not taken out. */
+size_t experiment_move_left(const struct experiment_move *m);
+/* The treatment of this name that was not taken out; NULL: the only one there is. NULL if there is
+ * none. */
+const struct experiment_treatment *experiment_move_treatment(const struct experiment_move *m,
+                                                             const char *arm);
+
 /* Put `want` with one more decision, and answer with it. */
 bool experiment_move_put(struct experiment_move *m, const char *action, const char *cause,
                          struct err *e) MUST_CHECK;
@@ -24,10 +31,13 @@ bool experiment_end(struct experiment_move *m, const char *state, const char *ac
                     const char *cause, struct err *e) MUST_CHECK;
 /* The treatment becomes stable, by the gate. A route whose control is named by its id gives the
  * treatment everything. */
-bool experiment_end_promoted(struct experiment_move *m, const char *cause, struct err *e)
-    MUST_CHECK;
-/* The control gets everything; the treatment goes back to development (a stable one beside another
- * is deprecated) and is held. */
+bool experiment_end_promoted(struct experiment_move *m, const struct experiment_treatment *t,
+                             const char *cause, struct err *e) MUST_CHECK;
+/* One goes back, as below, and is taken out; the others go on. */
+bool experiment_take_out(struct experiment_move *m, const struct experiment_treatment *t,
+                         const char *cause, struct err *e) MUST_CHECK;
+/* The control gets everything; each treatment that is left goes back to development (a stable one
+ * beside another is deprecated) and is held. */
 bool experiment_end_rolled_back(struct experiment_move *m, const char *state, const char *action,
                                 const char *cause, struct err *e) MUST_CHECK;
 

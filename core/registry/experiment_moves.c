@@ -14,11 +14,22 @@
 #include <string.h>
 
 struct move_body {
-    const char *reason;
+    const char *reason, *treatment;
 };
 
 const struct field EXPERIMENT_MOVE_FIELDS[] = {
     FIELD_REASON(offsetof(struct move_body, reason)),
+    {0},
+};
+
+const struct field EXPERIMENT_END_FIELDS[] = {
+    FIELD_REASON(offsetof(struct move_body, reason)),
+    {.name = "treatment",
+     .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
+     .offset = offsetof(struct move_body, treatment),
+     .max = 128,
+     .doc = "Which one, where there are several."},
     {0},
 };
 
@@ -89,6 +100,23 @@ static bool open_by_person(struct experiment_move *m, struct command *c, struct 
     return true;
 }
 
+/* `*t`: the treatment that is named; NULL: none is. */
+static bool open_end(struct experiment_move *m, const struct experiment_treatment **t,
+                     struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    struct faults f;
+    struct move_body body = {0};
+    if (!open_move(m, c, h, out, e) || !body_decode(c, EXPERIMENT_END_FIELDS, &body, e))
+        return false;
+    take_reason(c, body.reason);
+    *t = body.treatment ? experiment_move_treatment(m, body.treatment) : NULL;
+    if (!body.treatment || *t)
+        return true;
+    faults_init(&f, c->arena);
+    fault_add(&f, &ERR_INVALID, "/treatment", "is no treatment that is still compared");
+    return faults_fail(&f, e);
+}
+
 static bool wrong_state(const struct experiment_move *m, const char *wish, struct err *e)
 {
     return fail(e, &EXPERIMENT_STATE, "'%.200s' is %s and cannot be %s", m->want.head.id,
@@ -105,7 +133,8 @@ static const char *by_person(const struct experiment_move *m, const char *what)
 /* ---- start ---- */
 
 struct tries {
-    const char *model_id;
+    const struct model *models[EXPERIMENT_TREATMENTS_MAX];
+    size_t n;
     int64_t most;
 };
 
@@ -113,9 +142,11 @@ static bool count_tries(const struct entity *e, void *ctx)
 {
     struct tries *t = ctx;
     const struct experiment *x = experiment_of(document_of(e));
-    if (x->attempt > t->most &&
-        is(experiment_spec_of(document_of(e))->treatment_model, t->model_id))
-        t->most = x->attempt;
+    const struct experiment_spec *s = experiment_spec_of(document_of(e));
+    for (size_t i = 0; i < s->treatment_count && x->attempt > t->most; i++)
+        for (size_t k = 0; k < t->n; k++)
+            if (is(s->treatments[i].model, t->models[k]->entity.id))
+                t->most = x->attempt;
     return true;
 }
 
@@ -133,6 +164,21 @@ static const struct model *arm_model(struct experiment_move *m, const struct doc
     return command_may(m->d.c, model->name, m->d.c->actions, e) ? model : NULL;
 }
 
+static bool pin_treatments(struct experiment_move *m, const struct document *route,
+                           const struct model *control, struct tries *t, struct err *e)
+{
+    for (size_t i = 0; i < m->spec->treatment_count; i++) {
+        const struct model *one = arm_model(m, route, m->spec->treatments[i].arm, e);
+        bool again = one == control;
+        for (size_t k = 0; k < t->n; k++)
+            again = again || one == t->models[k];
+        if (!one || again)
+            return one && fail(e, &EXPERIMENT_ARMS, "two arms lead to '%.200s'", one->entity.id);
+        t->models[t->n++] = one;
+    }
+    return true;
+}
+
 static bool pin(struct experiment_move *m, struct err *e)
 {
     struct experiment *x = &m->want;
@@ -144,18 +190,17 @@ static bool pin(struct experiment_move *m, struct err *e)
         return fail(e, &ROUTE_IN_EXPERIMENT, "the experiment '%.200s' owns the route '%.200s'",
                     other->entity.id, x->route);
     const struct model *control = arm_model(m, route, x->control, e);
-    const struct model *treatment = control ? arm_model(m, route, m->spec->treatment, e) : NULL;
-    if (!treatment)
+    struct tries t = {.n = 0};
+    if (!control || !pin_treatments(m, route, control, &t, e))
         return false;
-    if (treatment == control)
-        return fail(e, &EXPERIMENT_ARMS, "both arms lead to '%.200s'", control->entity.id);
-    struct tries t = {treatment->entity.id, 0};
+    /* With several, the most often tried one says how much of alpha there is for all. */
     view_each_of(m->d.h->view, ENTITY_EXPERIMENT, m->d.c->ns, count_tries, &t);
     x->attempt = t.most + 1;
     struct bytes b = BYTES_INIT(8192);
     bytes_char(&b, '{');
     json_kv_string(&b, x->control, control->entity.id);
-    json_kv_string(&b, m->spec->treatment, treatment->entity.id);
+    for (size_t i = 0; i < t.n; i++)
+        json_kv_string(&b, m->spec->treatments[i].arm, t.models[i]->entity.id);
     bytes_char(&b, '}');
     x->models = arena_copy(m->d.c->arena, b.data, b.len);
     bytes_release(&b);
@@ -172,6 +217,8 @@ static bool begin(struct experiment_move *m, struct err *e)
     x->step = 0;
     x->share_percent = m->spec->steps[0];
     x->ready = false;
+    x->winner = NULL;
+    x->taken_out = "[]";
     x->started_at = x->step_started_at = m->d.h->now_ms;
     x->finished_at = 0;
     x->evidence = NULL;
@@ -223,25 +270,42 @@ bool experiment_stop(struct command *c, struct head *h, struct changes *out, str
     return experiment_end(&m, "stopped", "experiment.stopped", "person", e) || refused(out);
 }
 
+/* The one that is named, else the winner, else the only one. */
+static bool promote(struct experiment_move *m, const struct experiment_treatment *t, struct err *e)
+{
+    struct faults f;
+    t = t ? t : experiment_move_treatment(m, m->want.winner);
+    if (!t) {
+        faults_init(&f, m->d.c->arena);
+        fault_add(&f, &ERR_INVALID, "/treatment", "there are several: which one?");
+        return faults_fail(&f, e);
+    }
+    m->want.sentence = by_person(m, "Promoted");
+    return experiment_end_promoted(m, t, "person", e);
+}
+
 bool experiment_promote(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
     struct experiment_move m;
-    if (!open_by_person(&m, c, h, out, e))
+    const struct experiment_treatment *t;
+    if (!open_end(&m, &t, c, h, out, e))
         return refused(out);
     if (!experiment_runs(&m.want))
         return wrong_state(&m, "promoted", e) || refused(out);
-    m.want.sentence = by_person(&m, "Promoted");
-    return experiment_end_promoted(&m, "person", e) || refused(out);
+    return promote(&m, t, e) || refused(out);
 }
 
 bool experiment_roll_back(struct command *c, struct head *h, struct changes *out, struct err *e)
 {
     struct experiment_move m;
-    if (!open_by_person(&m, c, h, out, e))
+    const struct experiment_treatment *t;
+    if (!open_end(&m, &t, c, h, out, e))
         return refused(out);
     if (!experiment_runs(&m.want))
         return wrong_state(&m, "rolled back", e) || refused(out);
     m.want.sentence = by_person(&m, "Rolled back");
+    if (t && experiment_move_left(&m) > 1)
+        return experiment_take_out(&m, t, "person", e) || refused(out);
     return experiment_end_rolled_back(&m, "rolled_back", "experiment.rolled_back", "person", e) ||
            refused(out);
 }
@@ -267,12 +331,44 @@ static bool go_on(struct experiment_move *m, const struct experiment_news *n, st
     return experiment_move_put(m, "experiment.advanced", n->cause, e);
 }
 
+static bool gone(const struct experiment_move *m, const struct experiment_news *n, struct err *e)
+{
+    return fail(e, &EXPERIMENT_STATE, "'%.200s' compares no treatment '%.128s'", m->want.head.id,
+                n->treatment ? n->treatment : "");
+}
+
+static bool is_ready(struct experiment_move *m, const struct experiment_news *n, struct err *e)
+{
+    const struct experiment_treatment *t = experiment_move_treatment(m, n->treatment);
+    if (!t)
+        return gone(m, n, e);
+    m->want.ready = true;
+    m->want.winner = t->arm;
+    return experiment_move_put(m, "experiment.waits_for_gate", n->cause, e);
+}
+
+static bool worse(struct experiment_move *m, const struct experiment_news *n, struct err *e)
+{
+    const struct experiment_treatment *t = experiment_move_treatment(m, n->treatment);
+    if (is(m->want.on_regression, "hold"))
+        return pause_for(m, n, "regression", e);
+    if (!t)
+        return gone(m, n, e);
+    if (experiment_move_left(m) > 1)
+        return experiment_take_out(m, t, n->cause, e);
+    return experiment_end_rolled_back(m, "rolled_back", "experiment.rolled_back", n->cause, e);
+}
+
 static bool better(struct experiment_move *m, const struct experiment_news *n, struct err *e)
 {
     struct experiment *x = &m->want;
+    const struct experiment_treatment *t = experiment_move_treatment(m, n->treatment);
+    if (!t)
+        return gone(m, n, e);
     x->ready = true;
+    x->winner = t->arm;
     if (is(x->on_success, "promote"))
-        return experiment_end_promoted(m, n->cause, e);
+        return experiment_end_promoted(m, t, n->cause, e);
     if (is(x->on_success, "propose"))
         return pause_for(m, n, "proposal", e);
     return experiment_end(m, "succeeded", "experiment.succeeded", n->cause, e);
@@ -288,15 +384,9 @@ static bool act(struct experiment_move *m, const struct experiment_news *n, stru
         x->state = "running";
         x->paused_by = NULL;
         return experiment_move_put(m, "experiment.resumed", n->cause, e);
-    case EXPERIMENT_IS_READY:
-        x->ready = true;
-        return experiment_move_put(m, "experiment.waits_for_gate", n->cause, e);
+    case EXPERIMENT_IS_READY: return is_ready(m, n, e);
     case EXPERIMENT_IS_BETTER: return better(m, n, e);
-    case EXPERIMENT_IS_WORSE:
-        return is(x->on_regression, "hold")
-                   ? pause_for(m, n, "regression", e)
-                   : experiment_end_rolled_back(m, "rolled_back", "experiment.rolled_back",
-                                                n->cause, e);
+    case EXPERIMENT_IS_WORSE: return worse(m, n, e);
     case EXPERIMENT_IS_OVER:
         return is(x->on_inconclusive, "hold")
                    ? experiment_end(m, "inconclusive", "experiment.inconclusive", n->cause, e)

@@ -23,23 +23,24 @@ struct experiment_evidence {
 
 void evidence_slot_init(struct evidence_slot *s)
 {
-    *s = (struct evidence_slot){.planned = 0};
-    for (int i = 0; i < 2; i++)
+    *s = (struct evidence_slot){.score_count = 0};
+    for (int i = 0; i < EVIDENCE_ARMS; i++)
         sketch_init(&s->latency[i], SKETCH_SCALE);
 }
 
 void evidence_slot_release(struct evidence_slot *s)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < EVIDENCE_ARMS; i++)
         sketch_release(&s->latency[i]);
 }
 
 /* The sketches keep their memory. */
 static void slot_clear(struct evidence_slot *s)
 {
-    struct sketch latency[2] = {s->latency[0], s->latency[1]};
-    *s = (struct evidence_slot){.planned = 0};
-    for (int i = 0; i < 2; i++) {
+    struct sketch latency[EVIDENCE_ARMS];
+    memcpy(latency, s->latency, sizeof latency);
+    *s = (struct evidence_slot){.score_count = 0};
+    for (int i = 0; i < EVIDENCE_ARMS; i++) {
         s->latency[i] = latency[i];
         sketch_clear(&s->latency[i]);
     }
@@ -99,6 +100,15 @@ void evidence_watch(struct experiment_evidence *e, const struct evidence_watch *
     pthread_mutex_unlock(&e->lock);
 }
 
+void evidence_take_out(struct experiment_evidence *e, uint64_t uid, size_t arm, int64_t at_ms)
+{
+    pthread_mutex_lock(&e->lock);
+    for (struct listener *l = e->first; l; l = l->next)
+        if (l->watch.uid == uid)
+            l->watch.out_ms[arm] = at_ms;
+    pthread_mutex_unlock(&e->lock);
+}
+
 void evidence_take(struct experiment_evidence *e, uint64_t uid, struct evidence_slot *slot)
 {
     slot_clear(slot);
@@ -123,10 +133,30 @@ static int arm_of(const struct evidence_watch *w, const struct decision_facts *d
     if (d->route_uid != w->route_uid || d->reason != SELECTION_EXPERIMENT ||
         !(d->flags & DECISION_DRAWN) || d->flags & DECISION_FALLBACK || d->at_ms < w->since_ms)
         return -1;
-    for (int i = 0; i < 2; i++)
+    for (size_t i = 0; i <= w->treatment_count; i++)
         if (d->arm == w->arms[i] && d->served_uid == w->models[i])
-            return i;
+            return (int)i;
     return -1;
+}
+
+/* Note what was planned when a request was decided: of those that went to a treatment or to the
+ * control, which part was to be the treatment's. All treatments had the same share then, so that
+ * of one, or of the control, says it. */
+static void note_plan(const struct evidence_watch *w, const struct decision_facts *d, size_t arm,
+                      struct evidence_slot *slot)
+{
+    size_t sharing = 0;
+    for (size_t i = ARM_TREATMENT; i <= w->treatment_count; i++)
+        sharing += w->out_ms[i] == 0 || d->at_ms < w->out_ms[i];
+    if (sharing == 0)
+        return;
+    const double n = (double)sharing, own = d->propensity;
+    const double control = arm == ARM_CONTROL ? own : 1 - n * own;
+    const double treatment = arm == ARM_CONTROL ? (1 - own) / n : own;
+    const double planned = treatment + control > 0 ? treatment / (treatment + control) : 0;
+    for (size_t i = ARM_TREATMENT; i <= w->treatment_count; i++)
+        if (arm == ARM_CONTROL || arm == i)
+            slot->planned[i] += planned;
 }
 
 void evidence_request(struct experiment_evidence *e, const struct evidence_request *r)
@@ -138,8 +168,7 @@ void evidence_request(struct experiment_evidence *e, const struct evidence_reque
             continue;
         l->slot.requests[arm]++;
         l->slot.errors[arm] += r->failure;
-        l->slot.planned +=
-            arm == ARM_TREATMENT ? r->decision.propensity : 1 - r->decision.propensity;
+        note_plan(&l->watch, &r->decision, (size_t)arm, &l->slot);
         (void)sketch_add(&l->slot.latency[arm], r->latency_ms);
     }
     pthread_mutex_unlock(&e->lock);

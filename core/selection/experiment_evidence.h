@@ -11,24 +11,30 @@
 #include "selection/experiment_rules.h"
 #include "selection/outcomes.h"
 
+/* The control, and the treatments from ARM_TREATMENT on. */
 enum experiment_arm_number { ARM_CONTROL, ARM_TREATMENT };
+#define EVIDENCE_TREATMENTS 4
+#define EVIDENCE_ARMS       (ARM_TREATMENT + EVIDENCE_TREATMENTS)
 
 /* Whom to listen to. */
 struct evidence_watch {
     uint64_t uid;       /* of the experiment's document */
     uint64_t route_uid; /* of the route's */
-    uint32_t arms[2];   /* decision_mark() of their names */
-    uint64_t models[2];
+    size_t treatment_count;
+    uint32_t arms[EVIDENCE_ARMS]; /* decision_mark() of their names */
+    uint64_t models[EVIDENCE_ARMS];
+    int64_t out_ms[EVIDENCE_ARMS]; /* since when one has no share any more; 0: it has */
     int64_t since_ms;
     size_t metric_count;
     char scores[EXPERIMENT_GUARDRAILS][OUTCOME_NAME_MAX + 1]; /* by metric; "": it is no score */
 };
 
 struct evidence_slot {
-    uint64_t requests[2], errors[2];
-    double planned; /* sum over the requests of the treatment's planned share */
-    struct sketch latency[2];
-    struct moments scores[2][EXPERIMENT_GUARDRAILS];
+    uint64_t requests[EVIDENCE_ARMS], errors[EVIDENCE_ARMS];
+    /* Over its requests and the control's, sum of its planned share in both together. */
+    double planned[EVIDENCE_ARMS];
+    struct sketch latency[EVIDENCE_ARMS];
+    struct moments scores[EVIDENCE_ARMS][EXPERIMENT_GUARDRAILS];
     uint64_t score_count;
 };
 void evidence_slot_init(struct evidence_slot *s);
@@ -41,6 +47,8 @@ void evidence_free(struct experiment_evidence *e); /* NULL is allowed */
 /* Begin to listen (anew), or end it. */
 void evidence_watch(struct experiment_evidence *e, const struct evidence_watch *w);
 void evidence_drop(struct experiment_evidence *e, uint64_t uid);
+/* An arm has no share from `at_ms` on; what was collected stays. */
+void evidence_take_out(struct experiment_evidence *e, uint64_t uid, size_t arm, int64_t at_ms);
 /* Swap what came since into `slot`, which is emptied first and goes on to collect. */
 void evidence_take(struct experiment_evidence *e, uint64_t uid, struct evidence_slot *slot);
 

@@ -3,7 +3,6 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "registry/route.h"
 #include "selection/experiments_impl.h"
 
 #include <math.h>
@@ -17,6 +16,8 @@
 #define QUIET_SLOTS   6 /* without any traffic, before it is missing */
 #define ERROR_FLOOR   0.001
 #define ROUND_BYTES   (64u << 20)
+
+_Static_assert(EVIDENCE_TREATMENTS == EXPERIMENT_TREATMENTS_MAX, "the registry's is the same");
 
 static int64_t now_ms(const struct experiments *x)
 {
@@ -50,7 +51,7 @@ static struct experiment_plan plan_of(const struct seen_experiment *s,
     struct experiment_plan plan = {.guardrail_count = spec->metric_count,
                                    .alpha = s->alpha,
                                    .attempt = s->attempt > 0 ? (unsigned)s->attempt : 1,
-                                   .treatments = 1,
+                                   .treatments = (unsigned)spec->treatment_count,
                                    .step_count = spec->step_count,
                                    .started_at_ms = s->started_at,
                                    .warmup_ms = s->warmup_ms,
@@ -66,14 +67,18 @@ static struct experiment_plan plan_of(const struct seen_experiment *s,
 
 static void listen_to(struct experiments *x, const struct seen_experiment *s)
 {
-    struct evidence_watch w = {
-        .uid = s->uid,
-        .route_uid = s->route_uid,
-        .arms = {decision_mark(s->control, strlen(s->control)),
-                 decision_mark(s->spec.treatment, strlen(s->spec.treatment))},
-        .models = {s->models[0], s->models[1]},
-        .since_ms = s->started_at,
-        .metric_count = s->spec.metric_count};
+    struct evidence_watch w = {.uid = s->uid,
+                               .route_uid = s->route_uid,
+                               .treatment_count = s->spec.treatment_count,
+                               .arms = {decision_mark(s->control, strlen(s->control))},
+                               .since_ms = s->started_at,
+                               .metric_count = s->spec.metric_count};
+    memcpy(w.models, s->models, sizeof w.models);
+    for (size_t i = 0; i < s->spec.treatment_count; i++) {
+        const struct experiment_treatment *t = &s->spec.treatments[i];
+        w.arms[ARM_TREATMENT + i] = decision_mark(t->arm, strlen(t->arm));
+        w.out_ms[ARM_TREATMENT + i] = t->out_order ? t->out_ms : 0;
+    }
     for (size_t i = 0; i < s->spec.metric_count; i++)
         if (s->spec.metrics[i].kind == METRIC_SCORE)
             snprintf(w.scores[i], sizeof w.scores[i], "%.64s",
@@ -83,7 +88,8 @@ static void listen_to(struct experiments *x, const struct seen_experiment *s)
 
 static void live_free(struct live_experiment *l)
 {
-    experiment_release(&l->rules);
+    for (size_t i = 0; i < l->spec.treatment_count; i++)
+        experiment_release(&l->rules[i]);
     evidence_slot_release(&l->slot);
     free(l->ns);
     free(l->route);
@@ -100,13 +106,14 @@ static struct live_experiment *begin(struct experiments *x, const struct seen_ex
     l->route = mem_text(s->route);
     l->slot_ms = slot_of(s->step_min_ms);
     l->slot_start = now_ms(x);
-    l->published = -1;
+    l->outs = s->spec.out_count;
     evidence_slot_init(&l->slot);
     const struct experiment_plan plan = plan_of(s, &l->spec, l->slot_ms);
     const char *fault = experiment_plan_fault(&plan);
     if (fault)
         log_text(LOG_ERROR, "experiment_plan_refused", fault);
-    experiment_begin(&l->rules, &plan);
+    for (size_t i = 0; i < l->spec.treatment_count; i++)
+        experiment_begin(&l->rules[i], &plan);
     experiment_looks_replay(x, l);
     listen_to(x, s);
     pthread_mutex_lock(&x->lock);
@@ -138,90 +145,81 @@ static void end(struct experiments *x, struct live_experiment *l)
     live_free(l);
 }
 
-/* ---- shares ---- */
-
-static bool publish_step(struct experiments *x, const struct live_experiment *l,
-                         const struct seen_experiment *s, int64_t step)
-{
-    const double percent = l->spec.steps[step];
-    const struct weights_arm arms[] = {
-        {.arm = s->control, .weight = 100 - percent, .score = NAN},
-        {.arm = s->spec.treatment, .weight = percent, .score = NAN},
-    };
-    const struct weights_wish wish = {.ns = s->ns,
-                                      .route = s->route,
-                                      .route_uid = s->route_uid,
-                                      .by = s->key,
-                                      .arms = arms,
-                                      .arm_count = 2,
-                                      .from = step == 0 ? s->base : NULL,
-                                      .at_ms = now_ms(x)};
-    struct err e = {0};
-    if (weights_publish(x->config.weights, WEIGHTS_EXPERIMENT, &wish, &e))
-        return true;
-    log_text(LOG_ERROR, "experiment_shares_refused", e.detail);
-    return false;
-}
-
-/* One step after the other, from the route's own ranges on: whoever was in stays in, and a restart
- * gives the same ranges. */
-static void publish(struct experiments *x, struct live_experiment *l,
-                    const struct seen_experiment *s)
-{
-    while (l->published < s->step && l->published + 1 < (int64_t)l->spec.step_count &&
-           publish_step(x, l, s, l->published + 1))
-        l->published++;
-}
-
 /* ---- looking ---- */
 
-static struct experiment_look look_of(struct live_experiment *l, int64_t now)
+/* A treatment's part of a slot, beside the control's. */
+static struct experiment_look look_of(struct live_experiment *l, size_t treatment, int64_t now)
 {
     const struct evidence_slot *slot = &l->slot;
-    const uint64_t n = slot->requests[0] + slot->requests[1];
-    const double planned = l->rules.plan.steps_percent[l->rules.step] / 100;
-    struct experiment_look look = {
-        .start_ms = l->slot_start,
-        .end_ms = now,
-        .share = fmin(fmax(n ? slot->planned / (double)n : planned, 1e-6), 1 - 1e-6),
-        .treatment = slot->requests[ARM_TREATMENT],
-        .control = slot->requests[ARM_CONTROL],
-        .treatment_errors = slot->errors[ARM_TREATMENT],
-        .control_errors = slot->errors[ARM_CONTROL]};
-    struct experiment_arm arms[2];
-    for (int i = 0; i < 2; i++) {
-        arms[i] = (struct experiment_arm){.latency = &slot->latency[i]};
-        for (size_t k = 0; k < l->spec.metric_count; k++)
-            arms[i].scores[k] = &slot->scores[i][k];
+    const size_t arm = ARM_TREATMENT + treatment;
+    const uint64_t n = slot->requests[ARM_CONTROL] + slot->requests[arm];
+    const double share = n ? slot->planned[arm] / (double)n : 0.5; /* of none it is no matter */
+    struct experiment_look look = {.start_ms = l->slot_start,
+                                   .end_ms = now,
+                                   .share = fmin(fmax(share, 1e-6), 1 - 1e-6),
+                                   .treatment = slot->requests[arm],
+                                   .control = slot->requests[ARM_CONTROL],
+                                   .treatment_errors = slot->errors[arm],
+                                   .control_errors = slot->errors[ARM_CONTROL]};
+    struct experiment_arm control = {.latency = &slot->latency[ARM_CONTROL]};
+    struct experiment_arm own = {.latency = &slot->latency[arm]};
+    for (size_t k = 0; k < l->spec.metric_count; k++) {
+        control.scores[k] = &slot->scores[ARM_CONTROL][k];
+        own.scores[k] = &slot->scores[arm][k];
     }
-    experiment_count(&l->rules, &arms[ARM_TREATMENT], &arms[ARM_CONTROL], &look);
+    experiment_count(&l->rules[treatment], &own, &control, &look);
     return look;
 }
 
-/* A slot is over: what came in it, as one look. */
+static bool is_empty(const struct evidence_slot *slot)
+{
+    uint64_t n = slot->score_count;
+    for (size_t i = 0; i < EVIDENCE_ARMS; i++)
+        n += slot->requests[i];
+    return n == 0;
+}
+
+/* A slot is over: what came in it, as one look at each treatment that is left. */
 static void look(struct experiments *x, struct live_experiment *l, int64_t now)
 {
+    struct experiment_look taken[EXPERIMENT_TREATMENTS_MAX];
     evidence_take(x->config.evidence, l->uid, &l->slot);
     pthread_mutex_lock(&x->lock);
-    const struct experiment_look taken = look_of(l, now);
+    for (size_t i = 0; i < l->spec.treatment_count; i++)
+        if (!l->spec.treatments[i].out_order)
+            taken[i] = look_of(l, i, now);
     pthread_mutex_unlock(&x->lock);
     l->slot_start = now;
-    if (taken.treatment + taken.control + l->slot.score_count == 0)
+    if (is_empty(&l->slot))
         return;
-    experiment_look_keep(x, l, &taken);
+    experiment_look_keep(x, l, taken);
     pthread_mutex_lock(&x->lock);
-    (void)experiment_take(&l->rules, &taken, now);
+    for (size_t i = 0; i < l->spec.treatment_count; i++)
+        if (!l->spec.treatments[i].out_order)
+            (void)experiment_take(&l->rules[i], &taken[i], now);
     pthread_mutex_unlock(&x->lock);
 }
 
+/* Where the document is, the rules, the evidence and the shares are. */
 static void follow(struct experiments *x, struct live_experiment *l,
                    const struct seen_experiment *s)
 {
     pthread_mutex_lock(&x->lock);
-    while ((int64_t)l->rules.step < s->step && l->rules.step + 1 < l->rules.plan.step_count)
-        experiment_advance(&l->rules);
+    for (size_t i = 0; i < l->spec.treatment_count; i++) {
+        struct experiment_rules *r = &l->rules[i];
+        while ((int64_t)r->step < s->step && r->step + 1 < r->plan.step_count)
+            experiment_advance(r);
+    }
+    memcpy(l->spec.treatments, s->spec.treatments, sizeof l->spec.treatments);
+    l->spec.out_count = s->spec.out_count;
     pthread_mutex_unlock(&x->lock);
-    publish(x, l, s);
+    for (size_t i = 0; l->outs < s->spec.out_count && i < s->spec.treatment_count; i++) {
+        const struct experiment_treatment *t = &s->spec.treatments[i];
+        if (t->out_order > l->outs)
+            evidence_take_out(x->config.evidence, l->uid, ARM_TREATMENT + i, t->out_ms);
+    }
+    l->outs = s->spec.out_count;
+    experiment_shares_follow(x, l, s);
 }
 
 static void turn(struct experiments *x, const struct seen_experiment *s)
@@ -246,9 +244,9 @@ static void turn(struct experiments *x, const struct seen_experiment *s)
     if (now - l->slot_start < l->slot_ms)
         return;
     look(x, l, now);
-    struct experiment_decision d;
-    experiment_decide(&l->rules, now, experiment_waits(s), &d);
-    experiment_carry_out(x, l, s, &d);
+    struct experiment_shown shown;
+    experiment_show(l, now, experiment_waits(s), &shown);
+    experiment_carry_out(x, l, s, &shown);
 }
 
 static void end_gone(struct experiments *x)
@@ -344,14 +342,22 @@ void experiments_stop(struct experiments *x)
     free_all(x);
 }
 
+static int64_t taken_until(const struct live_experiment *l)
+{
+    int64_t until = 0;
+    for (size_t i = 0; i < l->spec.treatment_count; i++)
+        until = l->rules[i].taken_ms > until ? l->rules[i].taken_ms : until;
+    return until;
+}
+
 bool experiments_analysis(struct experiments *x, uint64_t uid, struct bytes *out)
 {
-    struct experiment_decision d;
+    struct experiment_shown shown;
     pthread_mutex_lock(&x->lock);
     const struct live_experiment *l = live_of(x, uid);
     if (l) {
-        experiment_decide(&l->rules, l->rules.taken_ms, false, &d);
-        experiment_evidence_json(&l->rules, &d, true, out);
+        experiment_show(l, taken_until(l), false, &shown);
+        experiment_evidence_json(l, &shown, true, out);
     }
     pthread_mutex_unlock(&x->lock);
     return l != NULL;

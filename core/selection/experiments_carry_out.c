@@ -84,13 +84,25 @@ static bool recovered(const struct seen_experiment *s, const struct experiment_d
            (is(s->paused_by, "sample_ratio") && d->cause != CAUSE_SAMPLE_RATIO);
 }
 
-void experiment_carry_out(struct experiments *x, struct live_experiment *l,
-                          const struct seen_experiment *s, const struct experiment_decision *d)
+/* Of several treatments it says which one it is about. */
+static const char *sentence_of(struct experiments *x, const struct seen_experiment *s,
+                               const struct experiment_shown *shown)
 {
+    const struct experiment_decision *d = &shown->list[shown->which];
+    if (s->spec.treatment_count == 1 || d->verdict == EXPERIMENT_ADVANCE)
+        return d->sentence;
+    return arena_printf(x->arena, "%s: %s", s->spec.treatments[shown->which].arm, d->sentence);
+}
+
+void experiment_carry_out(struct experiments *x, struct live_experiment *l,
+                          const struct seen_experiment *s, const struct experiment_shown *shown)
+{
+    const struct experiment_decision *d = &shown->list[shown->which];
     struct bytes b = BYTES_INIT(65536);
-    experiment_evidence_json(&l->rules, d, false, &b);
-    struct experiment_news news = {.cause = EXPERIMENT_CAUSES[d->cause],
-                                   .sentence = d->sentence,
+    experiment_evidence_json(l, shown, false, &b);
+    struct experiment_news news = {.treatment = s->spec.treatments[shown->which].arm,
+                                   .cause = EXPERIMENT_CAUSES[d->cause],
+                                   .sentence = sentence_of(x, s, shown),
                                    .evidence = b.full ? NULL : arena_copy(x->arena, b.data, b.len)};
     bytes_release(&b);
     if (d->verdict == EXPERIMENT_ROLLBACK) {

@@ -16,7 +16,7 @@ struct seen_experiment {
     double alpha;
     const char *paused_by;
     bool ready, moved; /* moved: an arm leads to another model, or to none */
-    uint64_t models[2];
+    uint64_t models[EVIDENCE_ARMS];
     struct experiment_spec spec;
     const struct weights_set *base; /* the route's own ranges; NULL: none */
 };
@@ -28,19 +28,20 @@ struct live_experiment {
     int64_t started_at; /* another one: it was begun anew */
     uint64_t round;
     struct experiment_spec spec; /* names of guardrails point into it */
-    struct experiment_rules rules;
+    struct experiment_rules rules[EXPERIMENT_TREATMENTS_MAX];
+    size_t outs; /* of its treatments, that the rest knows of */
     struct evidence_slot slot;
     char *ns, *route;
     int64_t slot_ms, slot_start;
-    int64_t published; /* steps, -1: none */
-    int64_t retry_ms;  /* the gate refused: not before */
+    size_t published; /* of the shares that it has had in turn */
+    int64_t retry_ms; /* the gate refused: not before */
 };
 
 struct experiments {
     struct experiments_config config;
     struct view_reader *reader;
     pthread_t thread;
-    pthread_mutex_t lock; /* the list and the rules in it */
+    pthread_mutex_t lock; /* the list and the rules and specs in it */
     pthread_cond_t call;
     bool stopping;
     struct live_experiment *first;
@@ -51,13 +52,27 @@ struct experiments {
 /* experiments_seen.c: all that run, in the arena. [experiments] */
 const struct seen_experiment *experiments_seen(struct experiments *x, size_t *n);
 
+/* experiments_shares.c: bring what is published to where the document is. [experiments] */
+void experiment_shares_follow(struct experiments *x, struct live_experiment *l,
+                              const struct seen_experiment *s);
+
 /* experiments_keep.c: the looks in the store. [experiments] */
+/* `looks`: one for each treatment; of those that were taken out nothing is kept. */
 void experiment_look_keep(struct experiments *x, const struct live_experiment *l,
-                          const struct experiment_look *look);
+                          const struct experiment_look *looks);
 /* Take all looks of this attempt again. */
 void experiment_looks_replay(struct experiments *x, struct live_experiment *l);
 /* It has ended: let its looks go. */
 void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before_ms);
+
+/* What a look has shown of each treatment, and the one by which the experiment is moved. */
+struct experiment_shown {
+    struct experiment_decision list[EXPERIMENT_TREATMENTS_MAX];
+    size_t which;
+};
+/* experiments_decide.c: under the lock, or [experiments] */
+void experiment_show(const struct live_experiment *l, int64_t now_ms, bool waiting,
+                     struct experiment_shown *out);
 
 /* experiments_carry_out.c [experiments] */
 /* Does it wait for a person? */
@@ -67,11 +82,10 @@ void experiment_report_news(struct experiments *x, const struct seen_experiment 
                             const struct experiment_news *news);
 /* Do what was decided. */
 void experiment_carry_out(struct experiments *x, struct live_experiment *l,
-                          const struct seen_experiment *s, const struct experiment_decision *d);
+                          const struct seen_experiment *s, const struct experiment_shown *shown);
 
 /* experiments_json.c */
-void experiment_evidence_json(const struct experiment_rules *rules,
-                              const struct experiment_decision *d, bool intervals,
-                              struct bytes *out);
+void experiment_evidence_json(const struct live_experiment *l, const struct experiment_shown *shown,
+                              bool intervals, struct bytes *out);
 
 #endif

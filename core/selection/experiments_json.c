@@ -63,11 +63,13 @@ static void put_metric(const struct guardrail *g, const struct guardrail_report 
     bytes_char(out, '}');
 }
 
-void experiment_evidence_json(const struct experiment_rules *rules,
-                              const struct experiment_decision *d, bool intervals,
-                              struct bytes *out)
+static void put_treatment(const struct live_experiment *l, const struct experiment_decision *d,
+                          size_t which, bool intervals, struct bytes *out)
 {
-    bytes_char(out, '{');
+    const struct experiment_rules *rules = &l->rules[which];
+    const struct experiment_treatment *t = &l->spec.treatments[which];
+    json_kv_string(out, "arm", t->arm);
+    json_kv_bool(out, "taken_out", t->out_order != 0);
     json_kv_string(out, "verdict", EXPERIMENT_VERDICTS[d->verdict]);
     json_kv_string(out, "cause", EXPERIMENT_CAUSES[d->cause]);
     json_kv_string(out, "sentence", d->sentence);
@@ -87,5 +89,28 @@ void experiment_evidence_json(const struct experiment_rules *rules,
             bytes_char(out, ',');
         put_metric(&rules->guardrails[i], &d->guardrails[i], d->alpha, intervals, out);
     }
-    bytes_text(out, "]}");
+    bytes_char(out, ']');
+}
+
+/* The treatment that it is about, and in it those beside it, if there are any. */
+void experiment_evidence_json(const struct live_experiment *l, const struct experiment_shown *shown,
+                              bool intervals, struct bytes *out)
+{
+    bool first = true;
+    bytes_char(out, '{');
+    put_treatment(l, &shown->list[shown->which], shown->which, intervals, out);
+    if (l->spec.treatment_count > 1) {
+        json_key(out, "others");
+        bytes_char(out, '[');
+        for (size_t i = 0; i < l->spec.treatment_count; i++) {
+            if (i == shown->which)
+                continue;
+            bytes_text(out, first ? "{" : ",{");
+            put_treatment(l, &shown->list[i], i, intervals, out);
+            bytes_char(out, '}');
+            first = false;
+        }
+        bytes_char(out, ']');
+    }
+    bytes_char(out, '}');
 }

@@ -4,17 +4,24 @@
 #include "selection/experiments_impl.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
-#define LOOK_VERSION 1
+#define LOOK_VERSION 2
 
 /* As stored: read only by the program that knows this very form. */
-struct kept_look {
-    uint32_t version, size;
-    int64_t started_at, step;
+struct kept_pair {
+    uint64_t treatment; /* its number */
     struct experiment_look look;
     int32_t thresholds[EXPERIMENT_GUARDRAILS];
     uint8_t frozen[EXPERIMENT_GUARDRAILS];
+};
+
+struct kept_look {
+    uint32_t version, pair_size;
+    int64_t started_at, step;
+    uint64_t n;
+    struct kept_pair pairs[EXPERIMENT_TREATMENTS_MAX]; /* as many as there are */
 };
 
 static const char *key_of(struct experiments *x, uint64_t uid)
@@ -38,21 +45,39 @@ static bool append(struct experiments *x, struct series_append *a)
     return a->ok;
 }
 
+static size_t size_of(uint64_t pairs)
+{
+    return offsetof(struct kept_look, pairs) + pairs * sizeof(struct kept_pair);
+}
+
+static void keep_pair(struct kept_pair *out, size_t treatment, const struct experiment_rules *r,
+                      const struct experiment_look *look)
+{
+    out->treatment = treatment;
+    out->look = *look;
+    for (size_t i = 0; i < r->plan.guardrail_count; i++) {
+        out->frozen[i] = r->guardrails[i].frozen;
+        out->thresholds[i] = r->guardrails[i].threshold;
+    }
+}
+
 void experiment_look_keep(struct experiments *x, const struct live_experiment *l,
-                          const struct experiment_look *look)
+                          const struct experiment_look *looks)
 {
     struct kept_look kept;
     memset(&kept, 0, sizeof kept);
     kept.version = LOOK_VERSION;
-    kept.size = sizeof kept;
+    kept.pair_size = sizeof kept.pairs[0];
     kept.started_at = l->started_at;
-    kept.step = (int64_t)l->rules.step;
-    kept.look = *look;
-    for (size_t i = 0; i < l->rules.plan.guardrail_count; i++) {
-        kept.frozen[i] = l->rules.guardrails[i].frozen;
-        kept.thresholds[i] = l->rules.guardrails[i].threshold;
-    }
-    const struct series_record record = {key_of(x, l->uid), look->end_ms, "", &kept, sizeof kept};
+    for (size_t i = 0; i < l->spec.treatment_count; i++)
+        if (!l->spec.treatments[i].out_order) {
+            kept.step = (int64_t)l->rules[i].step;
+            keep_pair(&kept.pairs[kept.n++], i, &l->rules[i], &looks[i]);
+        }
+    if (kept.n == 0)
+        return;
+    const struct series_record record = {key_of(x, l->uid), kept.pairs[0].look.end_ms, "", &kept,
+                                         size_of(kept.n)};
     struct series_append a = {.records = &record, .n = 1};
     if (!append(x, &a))
         log_text(LOG_WARN, "experiment_look_not_kept", a.err.detail);
@@ -66,6 +91,16 @@ void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before
         log_text(LOG_WARN, "experiment_looks_not_forgotten", a.err.detail);
 }
 
+static void take_pair(struct experiment_rules *r, const struct kept_pair *pair, int64_t step)
+{
+    for (size_t i = 0; i < r->plan.guardrail_count; i++)
+        if (pair->frozen[i] && !r->guardrails[i].frozen)
+            guardrail_freeze(&r->guardrails[i], pair->thresholds[i]);
+    while ((int64_t)r->step < step && r->step + 1 < r->plan.step_count)
+        experiment_advance(r);
+    (void)experiment_take(r, &pair->look, pair->look.end_ms);
+}
+
 /* [store] */
 static bool take_again(void *ctx, const char *key, int64_t at, const char *id, const void *data,
                        size_t len)
@@ -73,18 +108,16 @@ static bool take_again(void *ctx, const char *key, int64_t at, const char *id, c
     struct live_experiment *l = ctx;
     struct kept_look kept;
     (void)key, (void)at, (void)id;
-    if (len != sizeof kept)
+    if (len < size_of(1) || len > sizeof kept)
         return true;
-    memcpy(&kept, data, sizeof kept);
-    if (kept.version != LOOK_VERSION || kept.size != sizeof kept ||
-        kept.started_at != l->started_at)
+    memcpy(&kept, data, len);
+    if (kept.version != LOOK_VERSION || kept.pair_size != sizeof kept.pairs[0] ||
+        kept.started_at != l->started_at || kept.n > EXPERIMENT_TREATMENTS_MAX ||
+        len != size_of(kept.n))
         return true;
-    for (size_t i = 0; i < l->rules.plan.guardrail_count; i++)
-        if (kept.frozen[i] && !l->rules.guardrails[i].frozen)
-            guardrail_freeze(&l->rules.guardrails[i], kept.thresholds[i]);
-    while ((int64_t)l->rules.step < kept.step && l->rules.step + 1 < l->rules.plan.step_count)
-        experiment_advance(&l->rules);
-    (void)experiment_take(&l->rules, &kept.look, kept.look.end_ms);
+    for (size_t i = 0; i < kept.n; i++)
+        if (kept.pairs[i].treatment < l->spec.treatment_count)
+            take_pair(&l->rules[kept.pairs[i].treatment], &kept.pairs[i], kept.step);
     return true;
 }
 

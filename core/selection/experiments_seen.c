@@ -44,9 +44,12 @@ static void find_arms(const struct looking *k, struct seen_experiment *s)
         return;
     s->route_uid = route->entity.uid;
     s->base = base_of(k->x->arena, route);
-    s->moved =
-        !leads_to(k, route, s->control, s->spec.control_model, &s->models[ARM_CONTROL]) ||
-        !leads_to(k, route, s->spec.treatment, s->spec.treatment_model, &s->models[ARM_TREATMENT]);
+    s->moved = !leads_to(k, route, s->control, s->spec.control_model, &s->models[ARM_CONTROL]);
+    for (size_t i = 0; i < s->spec.treatment_count; i++) {
+        const struct experiment_treatment *t = &s->spec.treatments[i];
+        if (!leads_to(k, route, t->arm, t->model, &s->models[ARM_TREATMENT + i]) && !t->out_order)
+            s->moved = true;
+    }
 }
 
 static bool see(const struct entity *e, void *ctx)
