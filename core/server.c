@@ -77,6 +77,7 @@ static void stop(struct server *s)
     http_free(s->http); /* only now does nobody hold a loop any more */
     tls_close(s->tls);
     feed_free(s->feed);
+    waiters_free(s->waiters);
     validation_close(s->validation);
     nursery_free(s->nursery);
     weights_free(s->selection.weights);

@@ -6,6 +6,7 @@
 #include "engine/token_make.h"
 #include "extend/nursery.h"
 #include "selection/stored_policies.h"
+#include "store/nodes.h"
 
 #include <errno.h>
 #include <math.h>
@@ -126,8 +127,10 @@ static bool open_redis(struct server *s, struct err *e)
     char node[ULID_SIZE];
     if (!data_dir_whole(c->data_dir, e) || !data_dir_node(c->data_dir, node, e))
         return false;
-    const struct redis_settings settings = {
-        .url = c->redis_url, .node = node, .accept_loss = c->redis_accept_loss};
+    const struct redis_settings settings = {.url = c->redis_url,
+                                            .node = node,
+                                            .version = PADDOCK_VERSION,
+                                            .accept_loss = c->redis_accept_loss};
     s->store = store_redis_open(&settings, &CLOCK_SYSTEM, e);
     return s->store != NULL;
 }
@@ -211,7 +214,10 @@ bool server_start_engine(struct server *s, struct err *e)
     feed_begin(s->feed, stats.seq);
     const struct publish_listener listener = feed_listener(s->feed);
     const struct publish_listener policies = stored_policies_listener(s->policies);
-    if (!engine_listen(s->engine, &listener) || !engine_listen(s->engine, &policies))
+    s->waiters = waiters_new();
+    const struct publish_listener waiters = waiters_listener(s->waiters);
+    if (!engine_listen(s->engine, &listener) || !engine_listen(s->engine, &policies) ||
+        !engine_listen(s->engine, &waiters))
         return fail(e, &ERR_INTERNAL, "the engine takes no more listeners");
     struct view_reader *reader = engine_join(s->engine);
     if (!reader)
@@ -219,7 +225,10 @@ bool server_start_engine(struct server *s, struct err *e)
     stored_policies_load(s->policies, view_enter(reader));
     view_leave(reader);
     engine_part(reader);
-    return open_deliveries(s, e);
+    if (!open_deliveries(s, e))
+        return false;
+    engine_follow(s->engine);
+    return true;
 }
 
 /* The user's directory goes before the shipped one, name by name. */
@@ -349,6 +358,8 @@ bool server_open_selection(struct server *s, struct err *e)
     char own[4096];
     snprintf(own, sizeof own, "%s/decision.keys", c->data_dir);
     bool given = *c->decision_keys;
+    if (!given && !decision_keys_share(s->store, own, e))
+        return false;
     s->decision_keys = decision_keys_open(given ? c->decision_keys : own, !given, e);
     if (!s->decision_keys)
         return false;
@@ -393,6 +404,13 @@ bool server_open_tls(struct server *s, struct err *e)
     return s->tls || !*c->tls_cert;
 }
 
+static void server_tell_address(struct server *s)
+{
+    char text[80];
+    http_place(s->http, text, sizeof text);
+    store_tell_address(s->store, text);
+}
+
 bool server_start_http(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -407,6 +425,7 @@ bool server_start_http(struct server *s, struct err *e)
         .judge = s->judge,
         .keys = s->keys,
         .feed = s->feed,
+        .waiters = s->waiters,
         .deliveries = s->deliveries,
         .usage = s->usage,
         .denials = s->denials,
@@ -466,5 +485,7 @@ bool server_start_http(struct server *s, struct err *e)
     };
     s->http = http_start(&config, e);
     atomic_store(&s->api.http, s->http);
+    if (s->http)
+        server_tell_address(s);
     return s->http != NULL;
 }

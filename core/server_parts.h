@@ -4,6 +4,7 @@
 #define PADDOCK_SERVER_PARTS_H
 
 #include "api/api.h"
+#include "api/waiters.h"
 #include "config.h"
 #include "extend/catalog.h"
 #include "extend/policies.h"
@@ -33,6 +34,7 @@ struct server {
     struct telemetry *telemetry;
     struct health_judge *judge;
     struct feed *feed;
+    struct waiters *waiters;
     struct deliveries *deliveries;
     struct worker_settings worker;
     struct nursery *nursery;

@@ -42,6 +42,7 @@ struct api {
     struct health_judge *judge;
     struct idempotency *keys;
     struct feed *feed;
+    struct waiters *waiters; /* reads that wait for a change */
     struct deliveries *deliveries;
     struct validation *validation;
     struct strategies *strategies;

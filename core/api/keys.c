@@ -71,16 +71,16 @@ static void keep_answer(struct request *rq, int status, const char *headers, con
 }
 
 /* Add the header lines of a kept answer to the reply. */
-static void replay_headers(struct call *c, const char *lines)
+static void replay_headers(struct request *rq, const char *lines)
 {
+    struct arena *a = request_arena(rq);
     while (lines && *lines) {
         size_t len = strcspn(lines, "\r\n");
         const char *colon = memchr(lines, ':', len);
         if (colon) {
-            const char *name = arena_copy(c->arena, lines, (size_t)(colon - lines));
+            const char *name = arena_copy(a, lines, (size_t)(colon - lines));
             const char *value = colon + 1 + strspn(colon + 1, " ");
-            request_add_header(c->rq, name,
-                               arena_copy(c->arena, value, len - (size_t)(value - lines)));
+            request_add_header(rq, name, arena_copy(a, value, len - (size_t)(value - lines)));
         }
         lines += len;
         lines += strspn(lines, "\r\n");
@@ -96,6 +96,12 @@ static void replay_sequence(struct call *c, const struct kept_answer *kept)
         return;
     request_add_header(c->rq, "Paddock-Seq", arena_printf(c->arena, "%" PRIu64, call_seq(c)));
     request_add_header(c->rq, "Paddock-Epoch", "1");
+}
+
+void keys_replay(struct request *rq, const struct kept_answer *kept)
+{
+    replay_headers(rq, kept->headers);
+    request_reply(rq, kept->status, kept->type, kept->body, kept->body_len);
 }
 
 bool keys_begin(struct call *c, uint64_t body_hash, int64_t keep_ms, struct asked_key *out)
@@ -121,9 +127,8 @@ bool keys_begin(struct call *c, uint64_t body_hash, int64_t keep_ms, struct aske
         return true;
     }
     case KEY_REPLAY:
-        replay_headers(c, kept.headers);
         replay_sequence(c, &kept);
-        request_reply(c->rq, kept.status, kept.type, kept.body, kept.body_len);
+        keys_replay(c->rq, &kept);
         return false;
     case KEY_FAIL: request_fail(c->rq, &e); return false;
     }

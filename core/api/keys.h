@@ -37,5 +37,7 @@ bool keys_asked(const struct request *rq);
  * answered (the kept answer again, or why not). */
 bool keys_begin(struct call *c, uint64_t body_hash, int64_t keep_ms, struct asked_key *out)
     MUST_CHECK;
+/* Give an answer again. */
+void keys_replay(struct request *rq, const struct kept_answer *kept);
 
 #endif

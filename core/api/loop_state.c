@@ -5,6 +5,7 @@
 #include "api/event_stream.h"
 #include "api/inference.h"
 #include "api/resolved.h"
+#include "api/waiters.h"
 #include "base/mem.h"
 #include "extend/policy_set.h"
 #include "selection/decisions.h"
@@ -16,8 +17,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* The tick comes about once a second: the first one after this lies within the 2 s that api.md
- * allows. */
+/* Whoever is not woken by a change is looked at by the tick, about once a second: the first one
+ * after this lies within the 2 s that api.md allows. */
 #define WAIT_MS 1000
 
 #define FLAG_USE_COARSE_MS 3600000 /* of 30 days that count */
@@ -66,6 +67,8 @@ void api_loop_stop(struct loop *l, void *app)
     free(s);
 }
 
+static void change_came(struct loop *l);
+
 bool waiting_add(struct loop_state *s, struct request *rq, uint64_t seq)
 {
     struct waiting *w = request_data(rq);
@@ -77,6 +80,7 @@ bool waiting_add(struct loop_state *s, struct request *rq, uint64_t seq)
     }
     *w = (struct waiting){.next = s->waiting, .rq = rq, .seq = seq, .until_ms = w->until_ms};
     s->waiting = w;
+    waiters_wait(((const struct api *)request_app(rq))->waiters, request_loop(rq), change_came);
     return false;
 }
 
@@ -98,6 +102,15 @@ static void waiting_tick(struct loop *l, struct loop_state *s)
             s->waiting = w;
         }
     }
+    if (s->waiting)
+        waiters_wait(((const struct api *)request_app(s->waiting->rq))->waiters, l, change_came);
+}
+
+static void change_came(struct loop *l)
+{
+    struct loop_state *s = loop_state(l);
+    if (s && s->waiting)
+        waiting_tick(l, s);
 }
 
 void api_loop_tick(struct loop *l, void *app)

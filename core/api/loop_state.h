@@ -44,7 +44,8 @@ struct loop_state {
     struct decision_lane *decisions;
 };
 
-/* Put a read off; its handler is called again by the loop's tick. Returns false, for call_begin().
+/* Put a read off; its handler is called again when a change has come, or by the loop's tick.
+ * Returns false, for call_begin().
  */
 bool waiting_add(struct loop_state *s, struct request *rq, uint64_t seq);
 

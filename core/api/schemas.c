@@ -296,8 +296,13 @@ const struct schema SCHEMAS[] = {
 
     {"Config", "Each setting with its value and where it came from.", NULL,
      "{settings:{*:{value:any source:(default|file|environment|flag)}}}", NULL},
-    {"Node", "One server.", NULL,
-     "{node_id:s version:s address:s? started_at:t heartbeat_at:t seq:i lag:i}", NULL},
+    {"Node",
+     "One server. lag: changes that it did not have yet when its heart beat; decides: begins "
+     "nights, judges, delivers.",
+     NULL,
+     "{node_id:s version:s address:s? started_at:t heartbeat_at:t seq:i lag:i host:s alive:b "
+     "self:b decides:b}",
+     NULL},
     {"NodeList", NULL, NULL, NULL, "Node"},
     {"State", NULL, NULL, "{status:s}", NULL},
     {"Version", NULL, NULL, "{name:s version:s started_at:t}", NULL},

@@ -2,9 +2,11 @@
 #include "api/handlers.h"
 #include "api/items.h"
 #include "base/json.h"
+#include "store/nodes.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,28 +19,65 @@ void config_get(struct request *rq)
         request_reply(rq, 200, NULL, c.api->config_json, strlen(c.api->config_json));
 }
 
-/* The one node there is, until several share a store. */
-static void put_node(struct call *c, struct bytes *b)
+/* This node, where it shares its store with nobody. */
+static void report_this(struct call *c, struct node_report *out)
 {
-    char host[256] = "";
-    struct http_server *http = atomic_load(&c->api->http);
-    gethostname(host, sizeof host - 1);
-    bytes_char(b, '{');
-    json_kv_string(b, "node_id", host);
-    json_kv_string(b, "version", c->api->version);
-    if (http) {
-        const char *address = http_address(http);
-        bool v6 = strchr(address, ':') && *address != '[';
-        json_kv_string(b, "address",
-                       arena_printf(c->arena, v6 ? "[%s]:%u" : "%s:%u", address, http_port(http)));
-    } else {
-        json_kv_string(b, "address", NULL);
+    *out = (struct node_report){.started_ms = c->api->started_ms,
+                                .heartbeat_ms = clock_wall_ms(c->api->clock),
+                                .seq = call_seq(c),
+                                .alive = true,
+                                .self = true,
+                                .decides = true};
+    gethostname(out->host, sizeof out->host - 1);
+    snprintf(out->node_id, sizeof out->node_id, "%.63s", out->host);
+    snprintf(out->version, sizeof out->version, "%s", c->api->version);
+    const struct http_server *http = atomic_load(&c->api->http);
+    if (http)
+        http_place(http, out->address, sizeof out->address);
+}
+
+static void put_node(struct bytes *b, const void *of, void *ctx)
+{
+    const struct node_report *r = of;
+    struct bytes text = BYTES_INIT(SMALL);
+    (void)ctx;
+    bytes_char(&text, '{');
+    json_kv_string(&text, "node_id", r->node_id);
+    json_kv_string(&text, "version", r->version);
+    json_kv_string(&text, "address", *r->address ? r->address : NULL);
+    json_kv_string(&text, "host", r->host);
+    json_kv_time(&text, "started_at", r->started_ms);
+    json_kv_time(&text, "heartbeat_at", r->heartbeat_ms);
+    json_kv_int(&text, "seq", (int64_t)r->seq);
+    json_kv_int(&text, "lag", (int64_t)r->lag);
+    json_kv_bool(&text, "alive", r->alive);
+    json_kv_bool(&text, "self", r->self);
+    json_kv_bool(&text, "decides", r->decides);
+    bytes_char(&text, '}');
+    items_add(b, text.data, text.len);
+    bytes_release(&text);
+}
+
+struct listing {
+    struct items_heap heap;
+    struct arena *arena;
+    const struct node_report *this;
+};
+
+static bool note_node(void *ctx, const struct node_report *r)
+{
+    struct listing *l = ctx;
+    struct node_report *copy = arena_zero(l->arena, sizeof *copy);
+    *copy = *r;
+    if (r->self && l->this != r) { /* of itself it knows better than what it told the others */
+        uint64_t head = r->seq + r->lag;
+        memcpy(copy->address, l->this->address, sizeof copy->address);
+        copy->heartbeat_ms = l->this->heartbeat_ms;
+        copy->seq = l->this->seq;
+        copy->lag = head > copy->seq ? head - copy->seq : 0;
     }
-    json_kv_time(b, "started_at", c->api->started_ms);
-    json_kv_time(b, "heartbeat_at", clock_wall_ms(c->api->clock));
-    json_kv_int(b, "seq", (int64_t)call_seq(c));
-    json_kv_int(b, "lag", 0);
-    bytes_char(b, '}');
+    items_note(&l->heap, l->arena, copy->node_id, copy);
+    return true;
 }
 
 void nodes_list(struct request *rq)
@@ -46,16 +85,22 @@ void nodes_list(struct request *rq)
     struct call c;
     struct err e;
     struct items_page page;
+    struct node_report this;
     if (!call_begin(rq, ANY_NAMESPACE, &c))
         return;
     if (!items_page_open(&page, &c.q, "nodes", "node_id", c.arena, &e)) {
         request_fail(rq, &e);
         return;
     }
-    struct bytes b = BYTES_INIT(SMALL);
+    struct bytes b = BYTES_INIT(1 << 20);
+    struct listing list = {.arena = c.arena, .this = &this};
+    report_this(&c, &this);
+    if (store_shared(c.api->store))
+        store_nodes(c.api->store, note_node, &list);
+    else
+        note_node(&list, &this);
     items_begin(&b);
-    if (items_page_takes(&page, &b, "this"))
-        put_node(&c, &b);
+    items_give(&list.heap, &page, &b, put_node, NULL);
     items_page_end(&b, &page, c.arena);
     request_reply_json(rq, 200, &b);
 }

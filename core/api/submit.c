@@ -76,6 +76,21 @@ static void answer_headers(struct submission *s, uint64_t seq)
         request_add_header(s->rq, "Location", s->command.answer.location);
 }
 
+/* It was carried out before, by another node or unknown to this one. */
+static void replay(struct submission *s)
+{
+    struct kept_answer kept;
+    struct err e = {0};
+    uint64_t hash;
+    if (kept_answer_decode(s->command.kept, s->command.kept_len, request_arena(s->rq), &hash,
+                           &kept)) {
+        keys_replay(s->rq, &kept);
+        return;
+    }
+    fail(&e, &ERR_INTERNAL, "a kept answer cannot be read");
+    request_fail(s->rq, &e);
+}
+
 /* [loop] */
 static void answered(struct mail *mail)
 {
@@ -85,6 +100,11 @@ static void answered(struct mail *mail)
         if (s->command.err.kind == &FORBIDDEN)
             access_denied(s->rq, &s->command.err);
         request_fail(s->rq, &s->command.err);
+        submission_free(s);
+        return;
+    }
+    if (s->command.kept) {
+        replay(s);
         submission_free(s);
         return;
     }

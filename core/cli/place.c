@@ -63,8 +63,11 @@ static struct store *open_redis(const struct place_args *p, bool importing, stru
     char node[ULID_SIZE];
     if (!data_dir_node(p->data_dir, node, e))
         return NULL;
-    const struct redis_settings settings = {
-        .url = p->redis_url, .node = node, .accept_loss = p->accept_loss, .importing = importing};
+    const struct redis_settings settings = {.url = p->redis_url,
+                                            .node = node,
+                                            .accept_loss = p->accept_loss,
+                                            .alone = true,
+                                            .importing = importing};
     return store_redis_open(&settings, &CLOCK_SYSTEM, e);
 }
 

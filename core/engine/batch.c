@@ -22,37 +22,47 @@
  * batch had never been. The engine goes on trying with each batch that comes, and once a second
  * with an empty one.
  *
- * The store refuses a batch that was numbered after another entry than its last one. With one node
- * this cannot be; where several share a store it means that another was faster: load, decide again.
- * This one check covers all that the decisions read, so the groups need not list their
- * expectations. */
+ * The store refuses a batch that was numbered after another entry than its last one: where several
+ * nodes share a store, another was faster. Then what it wrote is taken in (catch_up.c), and the
+ * whole batch is decided again. This one check covers all that the decisions read, so the groups
+ * need not list their expectations. It also has to be made for a batch that writes nothing: that
+ * something is not there, or has another revision, may be said only of what is the journal's end at
+ * this moment. Likewise the store refuses a batch one of whose commands was carried out before with
+ * the same key, which then gets the answer of that time; and the duties of a node that is not the
+ * decider any more. */
 #include "engine/inner.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define NO_GROUP  SIZE_MAX
 #define TEXTS_MAX ((size_t)32 << 20) /* a batch whose texts pass this takes no further command */
-#define TRIES     3
+#define TRIES     200                /* each means that another node got through */
 
 struct slot {
     struct command *command;
     size_t group; /* or NO_GROUP */
     bool clean;   /* decided on committed state only */
+    bool kept;    /* it has the answer of an earlier time */
 };
 
 void batch_init(struct batch *b, size_t limit)
 {
     *b = (struct batch){.slots = mem_zero(limit, sizeof *b->slots),
+                        .new_keys = mem_zero(limit, sizeof *b->new_keys),
+                        .keyed = mem_zero(limit, sizeof *b->keyed),
                         .arena = arena_new(SIZE_MAX / 2)};
 }
 
 void batch_release(struct batch *b)
 {
     free(b->slots);
+    free(b->new_keys);
+    free(b->keyed);
     free(b->groups);
     free(b->rows);
     free(b->entries);
@@ -154,6 +164,7 @@ static bool put_group(struct engine *en, struct slot *slot, const struct changes
     if (!ok)
         return false;
     slot->group = b->n_groups;
+    b->duty |= c->duty;
     struct store_group *g = ONE_MORE(b, groups);
     g->n_rows = b->n_rows - rows;
     g->n_entries = b->n_entries - entries;
@@ -162,6 +173,11 @@ static bool put_group(struct engine *en, struct slot *slot, const struct changes
     if (changes->n)
         c->seq = b->seq;
     return true;
+}
+
+static bool may_decide(const struct engine *en, const struct command *c, struct err *e)
+{
+    return !c->duty || store_decides(en->store) || fail(e, &ERR_BUSY, "another node decides this");
 }
 
 static void decide(struct engine *en, struct slot *slot)
@@ -179,10 +195,14 @@ static void decide(struct engine *en, struct slot *slot)
     };
     slot->group = NO_GROUP;
     slot->clean = b->n_groups == 0;
+    if (c->key && en->shared) {
+        b->new_keys[b->n_new_keys] = arena_printf(b->arena, KEPT_PREFIX "%s", c->key);
+        b->keyed[b->n_new_keys++] = slot;
+    }
     c->seq = 0;
     c->err = (struct err){0};
     c->answer = (struct answer){0};
-    c->ok = c->decide(c, &head, &changes, &c->err);
+    c->ok = may_decide(en, c, &c->err) && c->decide(c, &head, &changes, &c->err);
     if (c->ok && (changes.n || c->key))
         c->ok = put_group(en, slot, &changes, &c->err);
     if (c->ok)
@@ -226,7 +246,8 @@ static void note_availability(struct engine *en, const struct err *why)
     }
 }
 
-static bool commit(struct engine *en)
+/* `check`: write nothing, only see whether what was decided on is still the journal's end. */
+static bool commit(struct engine *en, bool check)
 {
     struct batch *b = &en->batch;
     point_groups(b);
@@ -235,18 +256,29 @@ static bool commit(struct engine *en)
         .n_groups = b->n_groups,
         .head_seq = en->seq,
         .next_uid = b->next_uid,
+        .check_only = check,
+        .duty = b->duty,
+        .new_keys = b->new_keys,
+        .n_new_keys = b->n_new_keys,
         .done = committed,
         .owner = en,
     };
     en->store->ops->commit(en->store, &b->commit);
     while (!mailbox_wait(en->replies, -1))
         ;
-    if (!b->commit.moved)
+    bool looked = check && b->commit.ok; /* which says nothing of writing */
+    if (!looked && !b->commit.moved && !b->commit.deposed && !b->commit.kept)
         note_availability(en, b->commit.ok ? NULL : &b->commit.err);
     return b->commit.ok;
 }
 
 /* --- publish and answer --- */
+
+void engine_tell(struct engine *en, const struct journal_entry *entries, size_t n)
+{
+    for (size_t i = 0; i < en->n_listeners; i++)
+        en->listeners[i].published(en->listeners[i].self, entries, n, atomic_load(&en->view));
+}
 
 static void publish(struct engine *en)
 {
@@ -257,9 +289,7 @@ static void publish(struct engine *en)
     if (b->n_entries == 0)
         return;
     engine_publish(en);
-    for (size_t i = 0; i < en->n_listeners; i++)
-        en->listeners[i].published(en->listeners[i].self, b->entries, b->n_entries,
-                                   atomic_load(&en->view));
+    engine_tell(en, b->entries, b->n_entries);
 }
 
 static void take_back(struct engine *en)
@@ -268,13 +298,14 @@ static void take_back(struct engine *en)
     state_revert(en->state);
 }
 
-/* After a failed commit only what rests on committed state alone may be said. */
+/* After a failed commit only what rests on committed state alone may be said; and not that, where
+ * others may have changed it. */
 static void refuse_all(struct engine *en, const struct err *why)
 {
     struct batch *b = &en->batch;
     for (size_t i = 0; i < b->n; i++) {
         struct command *c = b->slots[i].command;
-        if (b->slots[i].clean && b->slots[i].group == NO_GROUP)
+        if (b->slots[i].kept || (b->slots[i].clean && b->slots[i].group == NO_GROUP && !en->shared))
             continue;
         c->ok = false;
         c->seq = 0;
@@ -303,11 +334,34 @@ static void answer(struct engine *en)
 static void begin(struct engine *en)
 {
     struct batch *b = &en->batch;
-    b->n_groups = b->n_rows = b->n_entries = 0;
+    b->n_groups = b->n_rows = b->n_entries = b->n_new_keys = 0;
+    b->duty = false;
     b->seq = en->seq;
     b->next_uid = en->next_uid;
     b->now_ms = clock_wall_ms(en->clock);
     arena_reset(b->arena);
+}
+
+/* Somebody else has written. */
+static bool take_in(struct engine *en, struct err *e)
+{
+    return en->shared ? engine_catch_up(en, e) : engine_reload(en, e);
+}
+
+/* A command that was carried out before gets the answer of that time. */
+static bool answer_kept(struct engine *en, struct err *e)
+{
+    struct slot *slot = en->batch.keyed[en->batch.commit.kept_at];
+    slot->kept = engine_fetch_kept(en, slot->command, e);
+    slot->group = NO_GROUP;
+    return slot->kept;
+}
+
+/* The commit was refused. Has the reason been dealt with, so that it may be tried again? */
+static bool dealt_with(struct engine *en, struct err *why)
+{
+    const struct store_commit *c = &en->batch.commit;
+    return (c->moved && take_in(en, why)) || (c->kept && answer_kept(en, why)) || c->deposed;
 }
 
 /* Commit what is decided. True when the batch is over, well or not; false when it has to be decided
@@ -315,13 +369,14 @@ static void begin(struct engine *en)
 static bool finish(struct engine *en, bool last_try)
 {
     struct batch *b = &en->batch;
-    if (b->n_groups == 0 || commit(en)) {
+    bool check = b->n_groups == 0;
+    if ((check && !en->shared) || commit(en, check)) {
         publish(en);
         return true;
     }
     struct err why = b->commit.err;
     take_back(en);
-    if (b->commit.moved && engine_reload(en, &why) && !last_try)
+    if (dealt_with(en, &why) && !last_try)
         return false;
     refuse_all(en, &why);
     return true;
@@ -335,13 +390,15 @@ struct mail *batch_run(struct engine *en, struct mail *list)
     while (list && b->n < en->batch_limit && arena_used(b->arena) < TEXTS_MAX) {
         struct slot *slot = &b->slots[b->n++];
         slot->command = (struct command *)(void *)list;
+        slot->kept = false;
         list = list->next;
         decide(en, slot);
     }
     for (int tries = 1; !finish(en, tries == TRIES); tries++) {
         begin(en);
         for (size_t i = 0; i < b->n; i++)
-            decide(en, &b->slots[i]);
+            if (!b->slots[i].kept)
+                decide(en, &b->slots[i]);
     }
     answer(en);
     return list;
@@ -350,9 +407,9 @@ struct mail *batch_run(struct engine *en, struct mail *list)
 void batch_probe(struct engine *en)
 {
     begin(en);
-    if (commit(en) || !en->batch.commit.moved)
+    if (commit(en, false) || !en->batch.commit.moved)
         return;
     struct err why;
-    if (!engine_reload(en, &why))
+    if (!take_in(en, &why))
         log_text(LOG_ERROR, "reload_failed", why.detail);
 }

@@ -62,3 +62,12 @@ void chains_settle(struct chains *ch, bool committed)
     }
     ch->moved = NULL;
 }
+
+void chains_follow(struct chains *ch, const char *ns, const char hash[SHA256_HEX_SIZE])
+{
+    struct chain *c = map_get(ch->map, ns, strlen(ns));
+    if (!c)
+        return; /* it is read when it is needed */
+    memcpy(c->hash, hash, SHA256_HEX_SIZE);
+    memcpy(c->committed, hash, SHA256_HEX_SIZE);
+}

@@ -1,7 +1,9 @@
 #include "engine/engine.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/inner.h"
+#include "store/nodes.h"
 
 #include <stdlib.h>
 
@@ -23,19 +25,54 @@ void engine_publish(struct engine *en)
 
 /* --- the thread --- */
 
+/* Take the nudge out, which is no command. */
+static struct mail *commands_of(struct engine *en, struct mail *list)
+{
+    for (struct mail **at = &list; *at; at = &(*at)->next)
+        if (*at == &en->nudge) {
+            *at = en->nudge.next;
+            atomic_store(&en->nudged, false);
+            break;
+        }
+    return list;
+}
+
+static bool is_behind(const struct engine *en)
+{
+    return atomic_load(&en->heard) > en->seq;
+}
+
+static void follow(struct engine *en)
+{
+    struct err e = {0};
+    if (!is_behind(en))
+        return;
+    bool ok = engine_catch_up(en, &e); /* else it is tried again */
+    if (!ok && !en->lags)
+        log_text(LOG_WARN, "journal_not_followed", e.detail);
+    else if (ok && en->lags)
+        log_event(LOG_INFO, "journal_followed", NULL);
+    en->lags = !ok;
+}
+
 static void *thread(void *arg)
 {
     struct engine *en = arg;
     struct mail *waiting = NULL;
     for (;;) {
         bool available = atomic_load(&en->unavailable_since) == 0;
-        if (!waiting)
-            waiting = mailbox_wait(en->commands, available ? -1 : PROBE_MS);
+        bool timed = !available || is_behind(en), idle = false;
+        if (!waiting) {
+            waiting = mailbox_wait(en->commands, timed ? PROBE_MS : -1);
+            idle = !waiting;
+            waiting = commands_of(en, waiting);
+        }
+        follow(en);
         if (waiting)
             waiting = batch_run(en, waiting);
         else if (mailbox_closed(en->commands))
             return NULL;
-        else
+        else if (idle && !available)
             batch_probe(en);
     }
 }
@@ -73,6 +110,7 @@ struct engine *engine_start(const struct engine_config *config, struct err *e)
 {
     struct engine *en = mem_zero(1, sizeof *en);
     en->store = config->store;
+    en->shared = store_shared(config->store);
     en->clock = config->clock;
     en->rules = config->rules;
     en->gate = config->gate;
@@ -86,10 +124,18 @@ struct engine *engine_start(const struct engine_config *config, struct err *e)
     return NULL;
 }
 
+void engine_follow(struct engine *en)
+{
+    if (en->shared)
+        en->store->ops->watch(en->store, engine_heard, en);
+}
+
 void engine_stop(struct engine *en)
 {
     if (!en)
         return;
+    if (en->shared)
+        en->store->ops->watch(en->store, NULL, NULL);
     mailbox_close(en->commands);
     pthread_join(en->thread, NULL);
     engine_free(en);

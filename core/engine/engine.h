@@ -33,6 +33,9 @@ struct engine_config {
 
 /* Load everything from the store, publish the first view, start the thread. */
 struct engine *engine_start(const struct engine_config *config, struct err *e) MUST_CHECK;
+/* From now on what other nodes write is taken in as it comes, not only when a command needs it.
+ * After the last listener was registered. */
+void engine_follow(struct engine *en);
 /* Refuse new commands, finish what waits, end the thread. Readers must have parted. Frees the
  * engine. */
 void engine_stop(struct engine *en);

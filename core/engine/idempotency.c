@@ -96,6 +96,16 @@ static void form_decode(const char *data, struct arena *a, struct kept_answer *o
     out->body_len = body;
 }
 
+bool kept_answer_decode(const void *form, size_t len, struct arena *a, uint64_t *body_hash,
+                        struct kept_answer *out)
+{
+    if (!form_valid(form, len))
+        return false;
+    *body_hash = form_hash(form);
+    form_decode(form, a, out);
+    return true;
+}
+
 /* --- the table --- */
 
 struct kept {

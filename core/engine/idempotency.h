@@ -47,6 +47,9 @@ void idempotency_usage(struct idempotency *t, size_t *entries, size_t *bytes);
 
 /* The stored form of a kept answer (with its body hash), for the commit's keys or a log. */
 void kept_answer_encode(const struct kept_answer *k, uint64_t body_hash, struct bytes *out);
+/* The other way round, into the arena. False if it is damaged. */
+bool kept_answer_decode(const void *form, size_t len, struct arena *a, uint64_t *body_hash,
+                        struct kept_answer *out) MUST_CHECK;
 /* Put a stored form back at start. False if it is damaged or expired. */
 bool idempotency_restore(struct idempotency *t, const char *key, const void *data, size_t len,
                          int64_t expires_ms, int64_t now_ms);

@@ -34,6 +34,8 @@ struct chain *chains_get(struct chains *ch, struct store *s, const char *ns, str
 void chains_move(struct chains *ch, struct chain *c, const char hash[SHA256_HEX_SIZE]);
 /* What moved is on disk now (`committed`), or never was. */
 void chains_settle(struct chains *ch, bool committed);
+/* Another node has moved it on. */
+void chains_follow(struct chains *ch, const char *ns, const char hash[SHA256_HEX_SIZE]);
 /* Forget all, to read them anew. */
 void chains_clear(struct chains *ch);
 
@@ -50,6 +52,10 @@ struct batch {
     struct arena *arena; /* texts of entries, kept answers */
     int64_t now_ms;
     uint64_t seq, next_uid; /* as decided; the engine's own are as committed */
+    bool duty;              /* some of it is the decider's */
+    const char **new_keys;  /* of commands that are to be carried out for the first time */
+    struct slot **keyed;    /* these */
+    size_t n_new_keys;
     struct store_commit commit;
 };
 void batch_init(struct batch *b, size_t limit);
@@ -61,6 +67,8 @@ void batch_probe(struct engine *en);
 
 struct engine {
     struct store *store;
+    bool shared; /* other nodes write to it, too */
+    bool lags;   /* and it could not be read what */
     const struct clock *clock;
     const struct rules *rules;
     const struct gate_source *gate;
@@ -81,12 +89,30 @@ struct engine {
     /* [any] reads */
     atomic_uint_fast64_t commands_done, refused, batches, failed_batches, batch_max, last_seq;
     atomic_int_fast64_t unavailable_since;
+
+    /* [store] writes: how far others have written, and the mail that says so. */
+    atomic_uint_fast64_t heard;
+    atomic_bool nudged;
+    struct mail nudge;
 };
 
 /* Build a state with all that is stored. NULL and `e` if the store or an entity is damaged. */
+/* The entity of a row, for the state that is loaded or brought up to date. NULL and `e` if it is
+ * damaged. */
+struct entity *load_entity(struct state *state, const struct store_row *r, struct err *e)
+    MUST_CHECK;
 struct state *load_state(struct engine *en, struct store_head *head, struct err *e) MUST_CHECK;
 /* Load everything anew and publish it: somebody else wrote. */
 bool engine_reload(struct engine *en, struct err *e) MUST_CHECK;
+/* Take in what others wrote, publish it and tell it to the listeners. On failure all is as before.
+ */
+bool engine_catch_up(struct engine *en, struct err *e) MUST_CHECK;
+/* [store] Others have written. */
+void engine_heard(void *engine, uint64_t seq);
+/* Tell the listeners. */
+void engine_tell(struct engine *en, const struct journal_entry *entries, size_t n);
+/* The answer that was kept under the command's key becomes its answer. */
+bool engine_fetch_kept(struct engine *en, struct command *c, struct err *e) MUST_CHECK;
 /* Make what the state holds now visible to readers, as of the engine's `seq`. */
 void engine_publish(struct engine *en);
 

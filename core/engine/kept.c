@@ -1,6 +1,7 @@
 #include "engine/inner.h"
 
 #include "base/arena.h"
+#include "base/mailbox.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,6 +22,42 @@ void kept_answer_of(const struct answer *answer, uint64_t seq, struct arena *a,
         .body = answer->body ? answer->body : "",
         .body_len = answer->body ? answer->body_len : 0,
     };
+}
+
+static void got(struct key_request *k)
+{
+    struct engine *en = k->owner;
+    mailbox_post_answer(en->replies, &k->mail);
+}
+
+bool engine_fetch_kept(struct engine *en, struct command *c, struct err *e)
+{
+    uint64_t body_hash;
+    struct key_request get = {
+        .op = KEY_GET,
+        .key.key = arena_printf(c->arena, KEPT_PREFIX "%s", c->key),
+        .arena = c->arena,
+        .done = got,
+        .owner = en,
+    };
+    en->store->ops->key(en->store, &get);
+    while (!mailbox_wait(en->replies, -1))
+        ;
+    if (!get.ok) {
+        *e = get.err;
+        return false;
+    }
+    struct kept_answer ignored;
+    c->err = (struct err){0};
+    c->kept = get.value;
+    c->kept_len = get.value_len;
+    c->ok =
+        get.found && kept_answer_decode(get.value, get.value_len, c->arena, &body_hash, &ignored);
+    if (!c->ok)
+        return fail(e, &ERR_IO, "the answer that was kept for this key cannot be read");
+    if (body_hash != c->key_body_hash)
+        c->ok = fail(&c->err, &KEY_REUSED, "this Idempotency-Key came with another body before");
+    return true;
 }
 
 struct restoring {

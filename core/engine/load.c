@@ -7,27 +7,33 @@ static void retire(void *epoch, void *object, void (*destroy)(void *))
     epoch_retire(epoch, object, destroy);
 }
 
-static bool load_row(void *ctx, const struct store_row *r, struct err *e)
+struct entity *load_entity(struct state *state, const struct store_row *r, struct err *e)
 {
-    struct state *state = ctx;
     int kind = entity_kind_of(r->kind);
-    if (kind < 0)
-        return fail(e, &ERR_CORRUPT, "the store holds a '%.64s', which this version does not know",
-                    r->kind);
+    if (kind < 0) {
+        fail(e, &ERR_CORRUPT, "the store holds a '%.64s', which this version does not know",
+             r->kind);
+        return NULL;
+    }
     struct entity *entity =
         entity_parse((enum entity_kind)kind,
                      &(struct entity_source){r->ns, r->id, r->uid, r->value, r->value_len},
                      state_names(state), e);
-    if (!entity)
-        return false;
-    if (entity->revision != r->revision) {
-        entity_free(entity);
-        return fail(e, &ERR_CORRUPT,
-                    "the %s '%.200s' is stored as revision %" PRId64 " but says otherwise", r->kind,
-                    r->id, r->revision);
-    }
-    state_apply(state, NULL, entity);
-    return true;
+    if (!entity || entity->revision == r->revision)
+        return entity;
+    entity_free(entity);
+    fail(e, &ERR_CORRUPT, "the %s '%.200s' is stored as revision %" PRId64 " but says otherwise",
+         r->kind, r->id, r->revision);
+    return NULL;
+}
+
+static bool load_row(void *ctx, const struct store_row *r, struct err *e)
+{
+    struct state *state = ctx;
+    struct entity *entity = load_entity(state, r, e);
+    if (entity)
+        state_apply(state, NULL, entity);
+    return entity != NULL;
 }
 
 struct state *load_state(struct engine *en, struct store_head *head, struct err *e)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 
 #include <stdlib.h>
 
@@ -32,6 +33,15 @@ struct lease {
     struct deliveries *d;
 };
 
+static void held_now(struct deliveries *d, bool held)
+{
+    if (!held)
+        d->loaded = false; /* somebody else goes on; what is known here gets old */
+    if (held != d->held)
+        log_event(LOG_INFO, held ? "webhooks_held" : "webhooks_lost", NULL);
+    d->held = held;
+}
+
 static void lease_answered(struct mail *mail)
 {
     struct lease *l = (struct lease *)(void *)mail;
@@ -41,11 +51,7 @@ static void lease_answered(struct mail *mail)
     d->leasing = false;
     if (l->request.ok && held)
         d->lease_ends_ms = l->request.ttl_ms + d->lease_ms - LEASE_STEP_MS;
-    if (!held)
-        d->loaded = false; /* somebody else goes on; what is known here gets old */
-    if (held != d->held)
-        log_event(LOG_INFO, held ? "webhooks_held" : "webhooks_lost", NULL);
-    d->held = held;
+    held_now(d, held);
     free(l);
 }
 
@@ -90,7 +96,9 @@ static void poked(struct mail *mail)
 static void look_around(struct deliveries *d)
 {
     int64_t now = deliver_now(d);
-    if (!d->leasing && now >= d->lease_ms)
+    if (store_shared(d->config.store))
+        held_now(d, store_decides(d->config.store));
+    else if (!d->leasing && now >= d->lease_ms)
         lease_ask(d, LEASE_MS);
     if (!d->held)
         return;
@@ -129,7 +137,7 @@ static void *deliver_main(void *arg)
     mailbox_close(d->box);
     http_multi_close(d->multi);
     d->multi = NULL;
-    if (d->held)
+    if (d->held && !store_shared(d->config.store))
         lease_ask(d, 0);
     run_mail(mailbox_take(d->box));
     while (d->asked || atomic_load(&d->tests))

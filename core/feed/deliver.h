@@ -1,10 +1,11 @@
 /* deliver: sends journal entries to webhooks. Room: feed. Threads: open/start/stop/free [main];
  * the rest [any]; its work is done on one thread of its own.
  *
- * One deliverer per store, by the lease "webhooks". It looks through the journal behind a cursor,
- * puts what a webhook of the entry's namespace wants into the outbox (outbox.h), and sends it: at
- * least once, in order per webhook and registered model, for DELIVER_FOR_MS with growing pauses. A
- * restart goes on where the store says. An entry that is older than its webhook is not sent. */
+ * One deliverer per store: by the lease "webhooks", or the decider of several nodes
+ * (store/nodes.h). It looks through the journal behind a cursor, puts what a webhook of the entry's
+ * namespace wants into the outbox (outbox.h), and sends it: at least once, in order per webhook and
+ * registered model, for DELIVER_FOR_MS with growing pauses. A restart goes on where the store says.
+ * An entry that is older than its webhook is not sent. */
 #ifndef PADDOCK_FEED_DELIVER_H
 #define PADDOCK_FEED_DELIVER_H
 

@@ -22,7 +22,8 @@ static void submit(struct deliveries *d, struct arena *a, const char *ns, struct
 {
     struct err e = {0};
     struct command *c = arena_zero(a, sizeof *c);
-    *c = (struct command){.arena = a,
+    *c = (struct command){.duty = true,
+                          .arena = a,
                           .ns = arena_text(a, ns),
                           .actor = {"server", "webhooks", NULL},
                           .request_id = "",
@@ -79,7 +80,8 @@ void deliver_disable(struct deliveries *d, const char *ns, const char *id)
     struct err e = {0};
     struct arena *a = arena_new(PATCH_ARENA);
     struct command *c = arena_zero(a, sizeof *c);
-    *c = (struct command){.arena = a,
+    *c = (struct command){.duty = true,
+                          .arena = a,
                           .ns = arena_text(a, ns),
                           .actor = {"server", "webhooks", NULL},
                           .request_id = "",

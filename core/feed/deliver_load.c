@@ -162,8 +162,11 @@ void deliver_trim(struct deliveries *d, uint64_t uid)
     t->trims[0] = (struct series_trim){outbox_log_key(t->arena, uid), uid ? INT64_MAX : old};
     if (uid)
         t->trims[1] = (struct series_trim){outbox_queue_key(t->arena, uid, NULL), INT64_MAX};
-    t->append = (struct series_append){
-        .mail.run = trimmed, .trims = t->trims, .n_trims = uid ? 2 : 1, .done = was_written};
+    t->append = (struct series_append){.duty = true,
+                                       .mail.run = trimmed,
+                                       .trims = t->trims,
+                                       .n_trims = uid ? 2 : 1,
+                                       .done = was_written};
     d->asked++;
     d->config.store->ops->append(d->config.store, &t->append);
 }

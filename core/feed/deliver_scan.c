@@ -128,8 +128,11 @@ static void write_page(struct paging *s)
         records[2 * i + 1] = outbox_logged(s->rows, &m->row, m->entry, &FRESH);
     }
     records[2 * s->n] = outbox_cursor(s->rows, s->upto);
-    s->append = (struct series_append){
-        .mail.run = written, .records = records, .n = 2 * s->n + 1, .done = was_written};
+    s->append = (struct series_append){.duty = true,
+                                       .mail.run = written,
+                                       .records = records,
+                                       .n = 2 * s->n + 1,
+                                       .done = was_written};
     s->d->asked++;
     s->d->config.store->ops->append(s->d->config.store, &s->append);
 }

@@ -140,7 +140,8 @@ void sending_note(struct sending *s)
     else /* all before it in the lane is done with */
         s->trim = (struct series_trim){outbox_queue_key(a, s->row.uid, s->row.subject),
                                        (int64_t)s->row.delivery.seq + 1};
-    s->append = (struct series_append){.mail.run = written,
+    s->append = (struct series_append){.duty = true,
+                                       .mail.run = written,
                                        .records = s->records,
                                        .n = pending ? 2 : 1,
                                        .trims = &s->trim,

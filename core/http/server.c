@@ -185,6 +185,13 @@ const char *http_address(const struct http_server *s)
     return s->address;
 }
 
+void http_place(const struct http_server *s, char *out, size_t size)
+{
+    const char *address = http_address(s);
+    bool v6 = strchr(address, ':') && *address != '[';
+    snprintf(out, size, v6 ? "[%s]:%u" : "%s:%u", address, http_port(s));
+}
+
 unsigned http_port(const struct http_server *s)
 {
     return s->port;

@@ -69,6 +69,8 @@ struct http_server;
 struct http_server *http_start(const struct http_config *config, struct err *e) MUST_CHECK;
 /* "127.0.0.1" and the port actually bound. */
 const char *http_address(const struct http_server *s);
+/* Address and port in one text. */
+void http_place(const struct http_server *s, char *out, size_t size);
 unsigned http_port(const struct http_server *s);
 unsigned http_loops(const struct http_server *s);
 struct loop *http_loop(const struct http_server *s, unsigned index);

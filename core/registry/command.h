@@ -141,6 +141,7 @@ struct command {
     void *args;            /* more, for commands of other rooms */
 
     bool (*decide)(struct command *c, struct head *h, struct changes *out, struct err *e);
+    bool duty; /* what one node at a time decides: refused (ERR_BUSY) where another does */
 
     /* Idempotency: kept with the commit. NULL: none. */
     const char *key; /* already scoped by token, namespace and path */
@@ -151,7 +152,11 @@ struct command {
     bool ok;
     struct err err;
     struct answer answer;
-    uint64_t seq;                    /* of its last journal entry; 0: changed nothing */
+    uint64_t seq; /* of its last journal entry; 0: changed nothing */
+    /* It was carried out before, on another node perhaps: the answer that was kept then, as
+     * engine/idempotency.h has it; in the arena. NULL: it was not. */
+    const char *kept;
+    size_t kept_len;
     void (*done)(struct command *c); /* [engine] hands over and returns at once */
     void *owner;
 };

@@ -2,7 +2,9 @@
 
 #include "base/hmac.h"
 #include "base/ids.h"
+#include "base/latch.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,22 +101,29 @@ static bool write_all(int fd, const char *text, size_t len)
 }
 
 /* Whole or not at all: written beside, then linked. */
-static bool make_file(const char *path, struct err *e)
+static bool put_file(const char *path, const char *text, struct err *e)
 {
-    uint8_t secret[DECISION_SECRET];
-    char text[2 * DECISION_SECRET + 8] = "1:", beside[4200];
-    random_bytes(secret, sizeof secret);
-    hex_encode(secret, sizeof secret, text + 2);
-    strncat(text, "\n", sizeof text - strlen(text) - 1);
+    char beside[4200];
     snprintf(beside, sizeof beside, "%s.new", path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool ok = fd >= 0 && write_all(fd, text, strlen(text)) && fsync(fd) == 0;
     if (fd >= 0)
         ok = close(fd) == 0 && ok;
     ok = ok && rename(beside, path) == 0;
+    return ok || fail_errno(e, &ERR_CONFIG, "cannot make the file of decision keys '%s'", path);
+}
+
+static bool make_file(const char *path, struct err *e)
+{
+    uint8_t secret[DECISION_SECRET];
+    char text[2 * DECISION_SECRET + 8] = "1:";
+    random_bytes(secret, sizeof secret);
+    hex_encode(secret, sizeof secret, text + 2);
+    strncat(text, "\n", sizeof text - strlen(text) - 1);
+    bool ok = put_file(path, text, e);
     explicit_bzero(secret, sizeof secret);
     explicit_bzero(text, sizeof text);
-    return ok || fail_errno(e, &ERR_CONFIG, "cannot make the file of decision keys '%s'", path);
+    return ok;
 }
 
 static bool read_file(const char *path, char *text, struct err *e)
@@ -147,9 +156,61 @@ static struct key_list *read_list(const char *path, struct err *e)
     return NULL;
 }
 
+static bool is_missing(const char *path)
+{
+    return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* ---- among nodes ---- */
+
+#define SHARED_KEY   "decision-keys"
+#define SHARED_UNTIL INT64_C(32503680000000) /* the year 3000: such keys have to end some time */
+
+static void shared(struct key_request *k)
+{
+    latch_open(k->owner);
+}
+
+/* What another has put there goes into the file. */
+static bool adopt(const char *path, const char *own, const struct key_request *k, struct err *e)
+{
+    char text[FILE_MAX + 1];
+    if (k->value_len > FILE_MAX)
+        return fail(e, &ERR_CORRUPT, "the decision keys in the store are too long");
+    memcpy(text, k->value, k->value_len);
+    text[k->value_len] = '\0';
+    bool ok = strcmp(text, own) == 0 || put_file(path, text, e);
+    explicit_bzero(text, sizeof text);
+    return ok;
+}
+
+bool decision_keys_share(struct store *s, const char *path, struct err *e)
+{
+    char text[FILE_MAX + 1];
+    if (!store_shared(s))
+        return true;
+    if ((is_missing(path) && !make_file(path, e)) || !read_file(path, text, e))
+        return false;
+    struct latch done;
+    latch_init(&done);
+    struct key_request k = {.op = KEY_PUT_NEW,
+                            .key = {SHARED_KEY, text, strlen(text), SHARED_UNTIL},
+                            .arena = arena_new(4 * FILE_MAX),
+                            .done = shared,
+                            .owner = &done};
+    s->ops->key(s, &k);
+    latch_wait(&done);
+    bool ok = k.ok && (!k.found || adopt(path, text, &k, e));
+    if (!k.ok)
+        *e = k.err;
+    arena_free(k.arena);
+    explicit_bzero(text, sizeof text);
+    return ok;
+}
+
 struct decision_keys *decision_keys_open(const char *path, bool make, struct err *e)
 {
-    if (make && access(path, F_OK) != 0 && errno == ENOENT && !make_file(path, e))
+    if (make && is_missing(path) && !make_file(path, e))
         return NULL;
     struct key_list *list = read_list(path, e);
     if (!list)

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 #include "telemetry/series.h"
 
 #include <errno.h>
@@ -43,7 +44,8 @@ struct decisions {
     int64_t hours[HOURS]; /* marks as they are kept */
     int64_t trimmed_hour;
     uint64_t next_id;
-    char life[24]; /* of this start, for ids of records */
+    char space[STORE_SPACE_SIZE]; /* whose marks and records these are */
+    char life[40];                /* of this start, for ids of records */
 };
 
 struct decision_lane {
@@ -254,9 +256,9 @@ static uint64_t mark_bytes(int64_t mark)
     return (uint64_t)mark & ((UINT64_C(1) << MARK_SHIFT) - 1);
 }
 
-static void mark_name(int64_t hour, char out[32])
+static void mark_name(const struct decisions *log, int64_t hour, char out[48])
 {
-    snprintf(out, 32, "decisions/%d", (int)(hour % HOURS));
+    snprintf(out, 48, "decisions%s/%d", log->space, (int)(hour % HOURS));
 }
 
 /* The first hour that stays: by age, and by what all together take. */
@@ -288,8 +290,8 @@ static bool write_group(struct decisions *log, const struct group *g, int64_t no
     int64_t hour = now_ms / HOUR_MS, before = log->hours[hour % HOURS];
     int64_t mark = (mark_hour(before) == hour ? before : hour << MARK_SHIFT) + (int64_t)g->bytes;
     int64_t first = first_kept(log, now_ms);
-    char name[32];
-    mark_name(hour, name);
+    char name[48];
+    mark_name(log, hour, name);
     const struct series_trim trim = {.key = "decision/*", .before = first * HOUR_MS};
     const struct series_mark marks = {.name = name, .value = mark};
     struct series_append a = {.records = g->records,
@@ -358,10 +360,10 @@ static bool read_marks(struct decisions *log, int64_t now_ms, struct err *e)
 {
     int64_t now = now_ms / HOUR_MS, hours = log->config.keep_ms / HOUR_MS + 1;
     for (int64_t hour = now - hours; hour <= now; hour++) {
-        char name[32];
+        char name[48];
         int64_t value;
         bool found;
-        mark_name(hour, name);
+        mark_name(log, hour, name);
         if (!log->config.store->ops->mark(log->config.store, name, &value, &found, e))
             return false;
         if (found && mark_hour(value) == hour)
@@ -380,7 +382,8 @@ struct decisions *decisions_open(const struct decisions_config *config, struct e
     c->max_bytes = c->max_bytes ? c->max_bytes : BYTES_DEFAULT;
     c->waiting_max = c->waiting_max ? c->waiting_max : WAITS_DEFAULT;
     int64_t now = clock_wall_ms(c->clock);
-    snprintf(log->life, sizeof log->life, "%012" PRIx64, (uint64_t)now);
+    store_space(c->store, log->space);
+    snprintf(log->life, sizeof log->life, "%012" PRIx64 "%s", (uint64_t)now, log->space);
     if (c->keep_ms > DECISION_DAYS_MAX * 24 * HOUR_MS) {
         fail(e, &ERR_CONFIG, "decisions are kept for at most %d days", DECISION_DAYS_MAX);
     } else if (read_marks(log, now, e) && (log->mailbox = mailbox_new(MAILS_MAX, e))) {

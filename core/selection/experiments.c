@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "selection/experiments_impl.h"
+#include "store/nodes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -107,6 +108,7 @@ static struct live_experiment *begin(struct experiments *x, const struct seen_ex
     l->slot_ms = slot_of(s->step_min_ms);
     l->slot_start = now_ms(x);
     l->outs = s->spec.out_count;
+    l->decided = store_decides(x->config.store);
     evidence_slot_init(&l->slot);
     const struct experiment_plan plan = plan_of(s, &l->spec, l->slot_ms);
     const char *fault = experiment_plan_fault(&plan);
@@ -192,12 +194,28 @@ static void look(struct experiments *x, struct live_experiment *l, int64_t now)
     l->slot_start = now;
     if (is_empty(&l->slot))
         return;
-    experiment_look_keep(x, l, taken);
+    if (!experiment_look_keep(x, l, taken)) {
+        l->decided = false; /* it counts for nothing, here neither */
+        return;
+    }
     pthread_mutex_lock(&x->lock);
     for (size_t i = 0; i < l->spec.treatment_count; i++)
         if (!l->spec.treatments[i].out_order)
             (void)experiment_take(&l->rules[i], &taken[i], now);
     pthread_mutex_unlock(&x->lock);
+}
+
+/* Another node decides, or has until now: its looks are taken, what came in here is let go. */
+static bool only_follows(struct experiments *x, struct live_experiment *l, int64_t now)
+{
+    bool decides = store_decides(x->config.store);
+    if (decides && l->decided)
+        return false;
+    evidence_take(x->config.evidence, l->uid, &l->slot);
+    l->slot_start = now;
+    experiment_looks_replay(x, l);
+    l->decided = decides;
+    return true;
 }
 
 /* Where the document is, the rules, the evidence and the shares are. */
@@ -241,9 +259,11 @@ static void turn(struct experiments *x, const struct seen_experiment *s)
     l = l ? l : begin(x, s);
     follow(x, l, s);
     const int64_t now = now_ms(x);
-    if (now - l->slot_start < l->slot_ms)
+    if (now - l->slot_start < l->slot_ms || only_follows(x, l, now))
         return;
     look(x, l, now);
+    if (!l->decided)
+        return;
     struct experiment_shown shown;
     experiment_show(l, now, experiment_waits(s), &shown);
     experiment_carry_out(x, l, s, &shown);
@@ -294,7 +314,8 @@ static void *run(void *arg)
         one_round(x);
     arena_reset(x->arena);
     for (struct live_experiment *l = x->first; l; l = l->next)
-        look(x, l, now_ms(x)); /* what came since the last one is kept */
+        if (!only_follows(x, l, now_ms(x)))
+            look(x, l, now_ms(x)); /* what came since the last one is kept */
     return NULL;
 }
 

@@ -32,6 +32,7 @@ static bool tell(struct experiments *x, const struct seen_experiment *s,
         .id = s->key,
         .args = (void *)(uintptr_t)news,
         .decide = experiment_report,
+        .duty = true,
     };
     bool ok = engine_ask(x->config.engine, &c, e);
     arena_free(a);

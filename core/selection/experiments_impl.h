@@ -33,8 +33,10 @@ struct live_experiment {
     struct evidence_slot slot;
     char *ns, *route;
     int64_t slot_ms, slot_start;
-    size_t published; /* of the shares that it has had in turn */
-    int64_t retry_ms; /* the gate refused: not before */
+    size_t published;  /* of the shares that it has had in turn */
+    int64_t retry_ms;  /* the gate refused: not before */
+    int64_t looked_at; /* the newest look that was read or kept */
+    bool decided;      /* here, at the last look; else another node does */
 };
 
 struct experiments {
@@ -57,10 +59,11 @@ void experiment_shares_follow(struct experiments *x, struct live_experiment *l,
                               const struct seen_experiment *s);
 
 /* experiments_keep.c: the looks in the store. [experiments] */
-/* `looks`: one for each treatment; of those that were taken out nothing is kept. */
-void experiment_look_keep(struct experiments *x, const struct live_experiment *l,
-                          const struct experiment_look *looks);
-/* Take all looks of this attempt again. */
+/* `looks`: one for each treatment; of those that were taken out nothing is kept. False: another
+ * node decides. */
+bool experiment_look_keep(struct experiments *x, struct live_experiment *l,
+                          const struct experiment_look *looks) MUST_CHECK;
+/* Take the looks of this attempt that are not known here, all of them at first. */
 void experiment_looks_replay(struct experiments *x, struct live_experiment *l);
 /* It has ended: let its looks go. */
 void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before_ms);

@@ -2,12 +2,14 @@
 #include "base/latch.h"
 #include "base/log.h"
 #include "selection/experiments_impl.h"
+#include "store/nodes.h"
 
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
 
 #define LOOK_VERSION 2
+#define LOOKS_BYTES  ((size_t)1 << 30) /* of one experiment: 360 an hour, some kB each */
 
 /* As stored: read only by the program that knows this very form. */
 struct kept_pair {
@@ -61,7 +63,7 @@ static void keep_pair(struct kept_pair *out, size_t treatment, const struct expe
     }
 }
 
-void experiment_look_keep(struct experiments *x, const struct live_experiment *l,
+bool experiment_look_keep(struct experiments *x, struct live_experiment *l,
                           const struct experiment_look *looks)
 {
     struct kept_look kept;
@@ -75,18 +77,26 @@ void experiment_look_keep(struct experiments *x, const struct live_experiment *l
             keep_pair(&kept.pairs[kept.n++], i, &l->rules[i], &looks[i]);
         }
     if (kept.n == 0)
-        return;
+        return true;
     const struct series_record record = {key_of(x, l->uid), kept.pairs[0].look.end_ms, "", &kept,
                                          size_of(kept.n)};
-    struct series_append a = {.records = &record, .n = 1};
-    if (!append(x, &a))
-        log_text(LOG_WARN, "experiment_look_not_kept", a.err.detail);
+    struct series_append a = {.records = &record, .n = 1, .duty = true};
+    if (append(x, &a)) {
+        l->looked_at = record.at;
+        return true;
+    }
+    if (a.err.kind == &ERR_BUSY && !store_decides(x->config.store))
+        return false;
+    log_text(LOG_WARN, "experiment_look_not_kept", a.err.detail);
+    return true;
 }
 
 void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before_ms)
 {
     const struct series_trim trim = {key_of(x, uid), before_ms};
-    struct series_append a = {.trims = &trim, .n_trims = 1};
+    struct series_append a = {.trims = &trim, .n_trims = 1, .duty = true};
+    if (!store_decides(x->config.store))
+        return;
     if (!append(x, &a))
         log_text(LOG_WARN, "experiment_looks_not_forgotten", a.err.detail);
 }
@@ -101,23 +111,42 @@ static void take_pair(struct experiment_rules *r, const struct kept_pair *pair, 
     (void)experiment_take(r, &pair->look, pair->look.end_ms);
 }
 
-/* [store] */
-static bool take_again(void *ctx, const char *key, int64_t at, const char *id, const void *data,
-                       size_t len)
+static void take_again(struct live_experiment *l, const void *data, size_t len)
 {
-    struct live_experiment *l = ctx;
     struct kept_look kept;
-    (void)key, (void)at, (void)id;
     if (len < size_of(1) || len > sizeof kept)
-        return true;
+        return;
     memcpy(&kept, data, len);
     if (kept.version != LOOK_VERSION || kept.pair_size != sizeof kept.pairs[0] ||
         kept.started_at != l->started_at || kept.n > EXPERIMENT_TREATMENTS_MAX ||
         len != size_of(kept.n))
-        return true;
+        return;
     for (size_t i = 0; i < kept.n; i++)
         if (kept.pairs[i].treatment < l->spec.treatment_count)
             take_pair(&l->rules[kept.pairs[i].treatment], &kept.pairs[i], kept.step);
+}
+
+/* Looks as they come from the store: they are taken when all are here, under the lock. */
+struct reading {
+    struct arena *arena;
+    struct read_look {
+        struct read_look *next;
+        int64_t at;
+        const void *data;
+        size_t len;
+    } * first, **last;
+};
+
+/* [store] */
+static bool read_look(void *ctx, const char *key, int64_t at, const char *id, const void *data,
+                      size_t len)
+{
+    struct reading *r = ctx;
+    struct read_look *one = arena_zero(r->arena, sizeof *one);
+    (void)key, (void)id;
+    *one = (struct read_look){.at = at, .data = arena_copy(r->arena, data, len), .len = len};
+    *r->last = one;
+    r->last = &one->next;
     return true;
 }
 
@@ -129,15 +158,23 @@ static void read_done(struct series_read *r)
 void experiment_looks_replay(struct experiments *x, struct live_experiment *l)
 {
     struct latch done;
+    struct reading looks = {.arena = arena_new(LOOKS_BYTES), .last = &looks.first};
     struct series_read r = {.key = key_of(x, l->uid),
-                            .from = l->started_at,
-                            .each = take_again,
-                            .ctx = l,
+                            .from = l->looked_at ? l->looked_at + 1 : l->started_at,
+                            .each = read_look,
+                            .ctx = &looks,
                             .done = read_done,
                             .owner = &done};
     latch_init(&done);
     x->config.store->ops->read(x->config.store, &r);
     latch_wait(&done);
+    pthread_mutex_lock(&x->lock);
+    for (const struct read_look *one = looks.first; one; one = one->next) {
+        take_again(l, one->data, one->len);
+        l->looked_at = one->at;
+    }
+    pthread_mutex_unlock(&x->lock);
+    arena_free(looks.arena);
     if (!r.ok)
         log_text(LOG_ERROR, "experiment_looks_lost", r.err.detail);
 }

@@ -13,6 +13,8 @@
 #define CATCH_UP    20           /* turns in one round of a route that is behind */
 #define NS_PER_MS   INT64_C(1000000)
 
+#define FOLLOW_AT_ONCE 1000 /* outcomes that are let go under one lock */
+
 const char *const STRATEGY_FRESHNESS_NAMES[] = {
     [STRATEGY_WAITING] = "waiting",
     [STRATEGY_FRESH] = "fresh",
@@ -188,7 +190,8 @@ static void drop_gone(struct strategies *s)
     for (struct asked *a; (a = gone(s));) {
         const char *key = key_of(s->arena, a->ns, a->route, &len);
         strategies_close(s, a);
-        strategies_forget(s, a);
+        if (store_decides(s->config.store))
+            strategies_forget(s, a);
         weights_withdraw(s->config.weights, WEIGHTS_STRATEGY, a->ns, a->route);
         pthread_mutex_lock(&s->lock);
         map_remove(s->routes, key, len);
@@ -234,9 +237,10 @@ static void failed(struct strategies *s, struct asked *a, bool ended, const stru
                  arena_printf(s->arena, "%s, route %s: %s", a->strategy, a->route, e->detail));
 }
 
+/* What others follow is kept at every turn. */
 static bool keep_is_due(const struct strategies *s, const struct asked *a)
 {
-    return now_ns() - a->kept_ns >= s->config.keep_ms * NS_PER_MS;
+    return store_shared(s->config.store) || now_ns() - a->kept_ns >= s->config.keep_ms * NS_PER_MS;
 }
 
 static bool ask_once(struct strategies *s, struct asked *a, const struct strategy_route *r,
@@ -279,6 +283,25 @@ static void ask_in(struct strategies *s, struct asked *a, const struct strategy_
     plugin_used(p, !good);
 }
 
+/* Another node asks: what it has published is published here, and what was told here let go. */
+static void follow_route(struct strategies *s, const struct strategy_route *r)
+{
+    const struct strategy_source *source = s->config.source;
+    struct asked *a = asked_of(s, r);
+    struct strategy_outcomes out = {0};
+    strategies_close(s, a);
+    strategies_fetch(s, a, r);
+    do {
+        if (!source->outcomes ||
+            !source->outcomes(source->ctx, r, a->offset, FOLLOW_AT_ONCE, s->arena, &out))
+            return;
+        a->offset = out.n ? out.list[out.n - 1].offset : out.upto;
+    } while (out.n);
+    a->state_offset = a->offset;
+    if (source->kept)
+        source->kept(source->ctx, a->ns, a->route, a->uid, a->offset);
+}
+
 static void ask_route(struct strategies *s, const struct plugin_set *set,
                       const struct strategy_route *r)
 {
@@ -307,8 +330,12 @@ static void one_round(struct strategies *s)
         return;
     s->round++;
     const struct plugin_set *set = catalog_take(s->config.catalog);
+    bool decides = store_decides(s->config.store);
     for (size_t i = 0; i < n; i++)
-        ask_route(s, set, &list[i]);
+        if (decides)
+            ask_route(s, set, &list[i]);
+        else
+            follow_route(s, &list[i]);
     catalog_give(s->config.catalog, set);
     drop_gone(s);
     close_shops(s);
@@ -382,6 +409,7 @@ struct strategies *strategies_start(const struct strategies_config *config, stru
 {
     struct strategies *s = mem_zero(1, sizeof *s);
     s->config = *config;
+    store_space(config->store, s->space);
     s->config.every_ms = or_preset(config->every_ms, STRATEGIES_EVERY_MS);
     s->config.keep_ms = or_preset(config->keep_ms, STRATEGIES_KEEP_MS);
     s->config.turn_ms = or_preset(config->turn_ms, STRATEGIES_TURN_MS);

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "extend/strategy_process.h"
 #include "selection/strategies.h"
+#include "store/nodes.h"
 
 #include <pthread.h>
 
@@ -48,6 +49,7 @@ struct strategies {
     struct map *shops;   /* sha256 to struct shop */
     struct arena *arena; /* of one round */
     uint64_t round;
+    char space[STORE_SPACE_SIZE];
 };
 
 /* strategies_turn.c: open the instance if need be, and ask. False: `e` says why; whether the
@@ -57,7 +59,8 @@ bool strategies_turn(struct strategies *s, struct asked *a, const struct strateg
 /* Let its instance go, if the process has it. */
 void strategies_close(struct strategies *s, struct asked *a);
 
-/* strategies_keep.c: what survives. Fetching publishes what was in force. */
+/* strategies_keep.c: what survives. Fetching publishes what was in force; again, what another node
+ * has kept meanwhile. */
 void strategies_fetch(struct strategies *s, struct asked *a, const struct strategy_route *route);
 bool strategies_keep(struct strategies *s, struct asked *a, struct err *e) MUST_CHECK;
 void strategies_forget(struct strategies *s, const struct asked *a);

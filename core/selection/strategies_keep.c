@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "selection/strategies_impl.h"
+#include "selection/strategy_log.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -69,6 +70,8 @@ bool strategies_keep(struct strategies *s, struct asked *a, struct err *e)
     json_kv_string(&text, "strategy", a->strategy);
     json_kv_int(&text, "uid", (int64_t)a->uid);
     json_kv_int(&text, "offset", (int64_t)a->state_offset);
+    if (*s->space)
+        json_kv_string(&text, "space", s->space);
     json_kv_string(&text, "state", a->state);
     if (set)
         put_set(set, &text);
@@ -170,16 +173,21 @@ static void publish_kept(struct strategies *s, const struct strategy_route *rout
 }
 
 static void take_kept(struct strategies *s, struct asked *a, const struct strategy_route *route,
-                      const json_t *kept)
+                      const json_t *kept, bool again)
 {
     const char *strategy = json_string_value(json_object_get(kept, "strategy"));
     const char *state = json_string_value(json_object_get(kept, "state"));
     uint64_t uid = (uint64_t)json_integer_value(json_object_get(kept, "uid"));
     if (!strategy || strcmp(strategy, a->strategy) != 0 || uid != a->uid)
         return; /* of another life of this route */
+    free(a->state);
     a->state = mem_text(state);
-    a->offset = a->state_offset = (uint64_t)json_integer_value(json_object_get(kept, "offset"));
-    if (!weights_copy(s->config.weights, WEIGHTS_STRATEGY, route->ns, route->route, s->arena))
+    /* Another node's offsets are not ours: what came here while it decided was let go. */
+    if (strategy_space_is(kept, s->space))
+        a->offset = (uint64_t)json_integer_value(json_object_get(kept, "offset"));
+    a->state_offset = a->offset;
+    if (again ||
+        !weights_copy(s->config.weights, WEIGHTS_STRATEGY, route->ns, route->route, s->arena))
         publish_kept(s, route, kept);
 }
 
@@ -189,9 +197,15 @@ void strategies_fetch(struct strategies *s, struct asked *a, const struct strate
     struct err e;
     if (!wait_key(s, &get))
         return; /* next time */
-    a->fetched = true;
+    uint64_t hash = get.found ? hash64(get.value, get.value_len, 0) : 0;
+    bool again = a->fetched;
+    if (again && hash == a->kept)
+        return;
     json_t *kept = get.found ? json_read(get.value, get.value_len, &e) : NULL;
     if (kept)
-        take_kept(s, a, route, kept);
+        take_kept(s, a, route, kept, again);
+    a->fetched = true;
+    if (again)
+        a->kept = hash;
     json_decref(kept);
 }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct strategy_log {
     uint64_t head;      /* offset of the last outcome of all */
     size_t count;
     uint64_t lost;
+    char space[STORE_SPACE_SIZE];
 };
 
 static struct route_log *log_of(struct strategy_log *log, uint64_t uid)
@@ -196,6 +198,12 @@ uint64_t strategy_log_lost(struct strategy_log *log)
 
 /* ---- life ---- */
 
+bool strategy_space_is(const json_t *kept, const char *space)
+{
+    const char *of = json_string_value(json_object_get(kept, "space"));
+    return strcmp(of ? of : "", space) == 0;
+}
+
 /* Of a value that strategies_keep.c wrote. */
 static bool take_kept(void *ctx, const struct store_key *k)
 {
@@ -203,7 +211,8 @@ static bool take_kept(void *ctx, const struct store_key *k)
     struct err e;
     json_t *kept = json_read(k->value, k->value_len, &e);
     uint64_t uid = (uint64_t)json_integer_value(json_object_get(kept, "uid"));
-    if (kept)
+    /* Offsets are of the log of the node that kept it. */
+    if (kept && strategy_space_is(kept, log->space))
         log_make(log, uid)->kept = (uint64_t)json_integer_value(json_object_get(kept, "offset"));
     json_decref(kept);
     return true;
@@ -214,6 +223,7 @@ struct strategy_log *strategy_log_open(struct store *store, struct err *e)
     struct strategy_log *log = mem_zero(1, sizeof *log);
     pthread_mutex_init(&log->lock, NULL);
     log->routes = map_new();
+    store_space(store, log->space);
     if (store->ops->keys(store, "strategy/", take_kept, log, e))
         return log;
     strategy_log_free(log);

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "selection/outcomes.h"
 #include "store/store.h"
 
@@ -43,6 +44,8 @@ void strategy_log_read(struct strategy_log *log, uint64_t route_uid, uint64_t af
 void strategy_log_kept(struct strategy_log *log, uint64_t route_uid, uint64_t offset);
 /* From now on those of these routes (sorted) alone are wanted; others' are forgotten. */
 void strategy_log_want(struct strategy_log *log, const uint64_t *route_uids, size_t n);
+/* Is this what the node with that space (store_space()) kept? */
+bool strategy_space_is(const json_t *kept, const char *space);
 uint64_t strategy_log_lost(struct strategy_log *log);
 
 #endif

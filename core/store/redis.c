@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define REPLY_MS 5000
+#define LINKS    3
 
 static void commit(struct store *s, struct store_commit *c)
 {
@@ -46,8 +47,8 @@ static void stats(struct store *store, struct store_stats *out)
     s->stats.commit_seconds_max = 0;
     out->unavailable_since = s->failing_since;
     pthread_mutex_unlock(&s->stats_lock);
-    struct link *const links[] = {&s->control, &s->data};
-    for (size_t i = 0; i < 2; i++) {
+    struct link *const links[] = {&s->control, &s->data, &s->watch};
+    for (size_t i = 0; i < LINKS && links[i]->started; i++) {
         pthread_mutex_lock(&links[i]->lock);
         int64_t since = links[i]->away_since;
         pthread_mutex_unlock(&links[i]->lock);
@@ -62,16 +63,19 @@ static void stats(struct store *store, struct store_stats *out)
 static void close_store(struct store *store)
 {
     struct redis *s = redis_of(store);
+    link_stop(&s->watch);
     link_stop(&s->data);
     link_stop(&s->control);
     direct_close(s);
-    struct link *const links[] = {&s->control, &s->data};
-    for (size_t i = 0; i < 2; i++) {
+    struct link *const links[] = {&s->control, &s->data, &s->watch};
+    for (size_t i = 0; i < LINKS; i++) {
         pthread_mutex_destroy(&links[i]->lock);
         pthread_cond_destroy(&links[i]->wake);
     }
     pthread_mutex_destroy(&s->direct_lock);
     pthread_mutex_destroy(&s->stats_lock);
+    pthread_mutex_destroy(&s->nodes_lock);
+    free(s->nodes);
     explicit_bzero(&s->url, sizeof s->url);
     free(s);
 }
@@ -83,6 +87,8 @@ static const struct store_ops REDIS_OPS = {
     .keys = redis_keys,
     .mark = redis_mark,
     .rest = redis_rest,
+    .tail = redis_tail,
+    .watch = redis_watch,
     .commit = commit,
     .journal = journal,
     .append = append,
@@ -98,10 +104,14 @@ static bool direct_start(struct redis *s, const struct redis_settings *settings,
 {
     pthread_mutex_lock(&s->direct_lock);
     bool ok = direct_connect(s, e) && direct_check(s, settings, e) &&
-              (settings->importing || direct_check_import(s, false, e)) &&
               (settings->read_only || direct_take_lease(s, e));
-    if (ok && settings->importing && !direct_check_import(s, true, e)) {
+    if (ok && settings->alone && !settings->importing && node_others(s)) {
         direct_give_lease(s);
+        ok = fail(e, &ERR_CONFIG, "other nodes work on Redis at %s: stop them first", s->place);
+    }
+    if (ok && !direct_check_import(s, settings->importing, e)) {
+        if (!settings->read_only)
+            direct_give_lease(s);
         ok = false;
     }
     pthread_mutex_unlock(&s->direct_lock);
@@ -118,22 +128,26 @@ struct store *store_redis_open(const struct redis_settings *settings, const stru
     s->clock = clock;
     s->reply_ns = (settings->reply_ms ? settings->reply_ms : REPLY_MS) * 1000000LL;
     ulid_make(clock_wall_ms(&CLOCK_SYSTEM), start);
-    snprintf(s->node, sizeof s->node, "%.48s/", node);
     snprintf(s->me, sizeof s->me, "%.48s/%s", node, start);
     pthread_mutex_init(&s->direct_lock, NULL);
     pthread_mutex_init(&s->stats_lock, NULL);
-    struct link *const links[] = {&s->control, &s->data};
-    for (size_t i = 0; i < 2; i++) {
+    pthread_mutex_init(&s->nodes_lock, NULL);
+    s->started_ms = clock_wall_ms(clock);
+    snprintf(s->version, sizeof s->version, "%s", settings->version ? settings->version : "");
+    s->control.keeps_lease = !settings->read_only;
+    s->watch.watches = true;
+    struct link *const links[] = {&s->control, &s->data, &s->watch};
+    for (size_t i = 0; i < LINKS; i++) {
         pthread_mutex_init(&links[i]->lock, NULL);
         cond_init(&links[i]->wake);
         snprintf(links[i]->reason, sizeof links[i]->reason, "not connected yet");
     }
     if (redis_url_parse(settings->url, &s->url, e)) {
         redis_url_place(&s->url, s->place);
-        if (direct_start(s, settings, e) &&
-            link_start(&s->control, s, "control", !settings->read_only, e) &&
-            link_start(&s->data, s, "data", false, e) && link_wait(&s->control, e) &&
-            link_wait(&s->data, e))
+        if (direct_start(s, settings, e) && link_start(&s->control, s, "control", e) &&
+            link_start(&s->data, s, "data", e) &&
+            (settings->read_only || link_start(&s->watch, s, "watch", e)) &&
+            link_wait(&s->control, e) && link_wait(&s->data, e))
             return &s->store;
     }
     close_store(&s->store);

@@ -1,15 +1,19 @@
 /* redis: the store on a Redis server. Room: store (its own use).
  *
- * Threads: two links, each a connection, an event loop and a thread: `control` (commits, keys,
- * leases, queues) and `data` (series, the journal). A request is carried out on its link's thread.
- * What blocks its caller (load, chain, keys, mark) has a third connection, behind a lock. */
+ * Threads: three links, each a connection, an event loop and a thread: `control` (commits, keys,
+ * leases, queues), `data` (series, the journal) and `watch`, which waits for what others write. A
+ * request is carried out on its link's thread. What blocks its caller (load, tail, chain, keys,
+ * mark) has a connection of its own, behind a lock. */
 #ifndef PADDOCK_STORE_REDIS_H
 #define PADDOCK_STORE_REDIS_H
 
 #include "store/job.h"
+#include "store/nodes.h"
 #include "store/redis_scripts.h"
 #include "store/redis_url.h"
 #include "store/store.h"
+
+#include "base/ids.h"
 
 #include <event2/event.h>
 #include <hiredis/async.h>
@@ -34,7 +38,8 @@ enum link_state {
 struct link {
     struct redis *store;
     const char *name;
-    bool keeps_lease; /* this one renews the lease "node" */
+    bool keeps_lease; /* this one renews the lease of the node */
+    bool watches;     /* this one waits for what others write, and does nothing else */
     pthread_t thread;
     bool started;
     struct event_base *base;
@@ -47,6 +52,8 @@ struct link {
     int64_t greeting_ns, retry_ns, renewed_ns;
     unsigned backoff_ms, greetings; /* replies of the greeting that are still to come */
     bool renewing, closing, leaving, lost;
+    uint64_t known;              /* when the lease was asked for: the journal reached so far */
+    uint64_t heard;              /* of the watch: what it told last */
     struct ask *oldest, *newest; /* sent, not answered */
     char digests[SCRIPTS][REDIS_DIGEST_SIZE];
 
@@ -63,9 +70,23 @@ struct redis {
     const struct clock *clock;
     struct redis_url url;
     char place[REDIS_PLACE_SIZE];
-    char node[REDIS_ME_SIZE], me[REDIS_ME_SIZE]; /* what all starts of this node begin with; this */
-    int64_t reply_ns; /* an answer that takes longer ends the connection */
-    struct link control, data;
+    char me[REDIS_ME_SIZE]; /* "DIRECTORY/START" */
+    int64_t reply_ns;       /* an answer that takes longer ends the connection */
+    struct link control, data, watch;
+
+    char version[64], life[ULID_SIZE];
+    unsigned space; /* which place in Redis has this node's own records */
+    int64_t started_ms;
+    atomic_uint_fast64_t reached;   /* the journal was seen to reach so far */
+    atomic_uint_fast64_t own;       /* by commits of this node */
+    atomic_int_fast64_t decides_ns; /* monotonic: until then nobody else is the decider */
+    pthread_mutex_t nodes_lock;     /* what is below */
+    struct node_report *nodes;      /* as of the last renewal */
+    size_t n_nodes;
+    char address[80];
+    void (*moved)(void *ctx, uint64_t seq);
+    void *moved_ctx;
+    uint64_t told; /* the newest that others wrote */
 
     pthread_mutex_t direct_lock;
     redisContext *direct;
@@ -81,8 +102,7 @@ static inline struct redis *redis_of(struct store *s)
 }
 
 /* --- redis_link.c: a connection that comes back --- */
-bool link_start(struct link *l, struct redis *s, const char *name, bool keeps_lease, struct err *e)
-    MUST_CHECK;
+bool link_start(struct link *l, struct redis *s, const char *name, struct err *e) MUST_CHECK;
 /* Wait until it is ready. */
 bool link_wait(struct link *l, struct err *e) MUST_CHECK;
 /* Answer what was asked, leave, end the thread. */
@@ -93,6 +113,25 @@ bool link_up(struct link *l, struct err *e) MUST_CHECK;
 void link_post(struct link *l, enum job_kind kind, void *request);
 /* [link] After a call ended. */
 void link_rest(struct link *l);
+/* [link] End the connection. */
+void link_drop(struct link *l, const char *reason);
+/* [link] What this process shows may be wrong, and only a new start loads it anew. */
+void link_lose(struct link *l, const char *reason);
+
+/* --- redis_nodes.c: the lease of this node, its place among the others, the decider --- */
+/* [link] Ask for the lease; the reply is for node_leased(). */
+void node_renew(struct link *l, redisCallbackFn *fn);
+/* False: it is lost, or the reply is none; `e` says why. */
+bool node_leased(struct redis *s, uint64_t known, int64_t asked_ns, const redisReply *r,
+                 struct err *e) MUST_CHECK;
+void node_leave(struct link *l, redisCallbackFn *fn);
+/* [any] The journal was seen to reach so far. */
+void node_reached(struct redis *s, uint64_t seq);
+/* Does anybody else live on it, as of the last renewal? */
+bool node_others(struct redis *s);
+/* [watch] Wait for what others write. */
+void watch_ask(struct link *l);
+void redis_watch(struct store *s, void (*moved)(void *ctx, uint64_t seq), void *ctx);
 
 /* --- redis_ask.c: a command, its arguments, its reply --- */
 
@@ -151,6 +190,12 @@ const char *redis_index_of(size_t i, const struct journal_entry *entry, struct a
 /* --- redis_load.c: what blocks --- */
 bool redis_load(struct store *s, bool (*row)(void *ctx, const struct store_row *r, struct err *e),
                 void *ctx, struct store_head *head, struct err *e);
+/* Take one apart: kind NUL ns NUL id, and "revision uid value" ("": gone). Points into both. */
+bool redis_row_open(const char *id, size_t id_len, const char *value, size_t len,
+                    struct store_row *out) MUST_CHECK;
+/* --- redis_tail.c --- */
+bool redis_tail(struct store *s, uint64_t seq, const struct store_tail *t, struct store_head *head,
+                bool *whole, struct err *e);
 bool redis_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e);
 bool redis_keys(struct store *s, const char *prefix,
                 bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e);
@@ -163,7 +208,8 @@ bool redis_end(struct redis *s, bool ok);
 bool redis_rest(struct store *s, bool (*each)(void *ctx, const struct store_rest *r, struct err *e),
                 void *ctx, struct err *e);
 
-/* --- redis_import.c: whether it may be filled, or is being filled. Under the lock. --- */
+/* --- redis_import.c: whether it may be filled, or is being filled. Under the lock, after the lease
+ * was taken. --- */
 bool direct_check_import(struct redis *s, bool importing, struct err *e) MUST_CHECK;
 
 /* --- redis_direct.c: the connection that blocks, and what is asked at the start --- */
@@ -175,12 +221,14 @@ redisReply *direct_words(struct redis *s, int n, const char **words, const size_
                          struct err *e);
 /* Is it a Redis that may be trusted with this? */
 bool direct_check(struct redis *s, const struct redis_settings *settings, struct err *e) MUST_CHECK;
-/* Take the lease "node", also from an earlier start of this node. */
+/* Take the lease of this node, also from an earlier start of it. */
 bool direct_take_lease(struct redis *s, struct err *e) MUST_CHECK;
+/* Take it anew; false, too, if other nodes are alive. */
+bool direct_alone(struct redis *s, struct err *e) MUST_CHECK;
 /* Give it up again; should that fail, it ends by itself. */
 void direct_give_lease(struct redis *s);
 void direct_close(struct redis *s);
 
-#define REDIS_LEASE_MS "15000"
+#define REDIS_LEASE_MS 15000
 
 #endif

@@ -82,7 +82,8 @@ static void note(struct ask *c, const struct err *why)
     struct redis *s = c->link->store;
     const struct job *j = c->job;
     bool broken = why && why->kind == &ERR_IO;
-    if (!job_writes(j) || (j->kind == JOB_COMMIT && j->commit->moved) || (why && !broken))
+    bool looked = j->kind == JOB_COMMIT && (j->commit->moved || j->commit->check_only);
+    if (!job_writes(j) || (looked && !broken) || (why && !broken))
         return;
     double seconds = (double)(clock_mono_ns(&CLOCK_SYSTEM) - c->begun_ns) / 1e9;
     pthread_mutex_lock(&s->stats_lock);
@@ -126,7 +127,7 @@ void ask_end(struct ask *c, const struct err *why)
 bool redis_refused(const redisReply *r, struct err *e)
 {
     if (strncmp(r->str, "NODE ", 5) == 0)
-        return fail(e, &ERR_IO, "another node has taken over this Redis");
+        return fail(e, &ERR_IO, "this node was away for too long, or was started again elsewhere");
     return fail(e, &ERR_IO, "Redis: %.300s", r->str);
 }
 

@@ -5,6 +5,7 @@
  * asks before the first write), so the script needs no way back. */
 #include "store/redis.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* kind NUL ns NUL id */
@@ -80,29 +81,59 @@ static void add_group(struct ask *c, const struct store_group *g)
     }
 }
 
+/* The journal reaches as far as this now. */
+static void note_reached(struct redis *s, const struct store_commit *commit)
+{
+    uint64_t last = commit->head_seq;
+    for (size_t i = 0; i < commit->n_groups; i++) {
+        const struct store_group *g = &commit->groups[i];
+        if (!g->refused && g->n_entries)
+            last = g->entries[g->n_entries - 1].seq;
+    }
+    node_reached(s, last);
+    atomic_store(&s->own, last);
+}
+
 static enum ask_result committed(struct ask *c, const redisReply *r, struct err *e)
 {
     struct store_commit *commit = c->job->commit;
     if (r->type != REDIS_REPLY_STRING)
         return redis_strange(e), ASK_FAILED;
     commit->moved = strcmp(r->str, "moved") == 0;
+    commit->deposed = strcmp(r->str, "deposed") == 0;
+    commit->kept = strncmp(r->str, "kept", 4) == 0;
     if (commit->moved)
         return fail(e, &ERR_IO, "the journal has moved on"), ASK_FAILED;
+    if (commit->deposed) {
+        atomic_store(&c->link->store->decides_ns, 0);
+        return fail(e, &ERR_BUSY, "another node decides this"), ASK_FAILED;
+    }
+    if (commit->kept) {
+        commit->kept_at = strtoul(r->str + 4, NULL, 10);
+        if (commit->kept_at >= commit->n_new_keys)
+            return redis_strange(e), ASK_FAILED;
+        return fail(e, &ERR_BUSY, "a command was carried out before"), ASK_FAILED;
+    }
     if ((size_t)r->len != commit->n_groups)
         return redis_strange(e), ASK_FAILED;
     for (size_t i = 0; i < commit->n_groups; i++)
         commit->groups[i].refused = r->str[i] == '1';
+    note_reached(c->link->store, commit);
     return ASK_DONE;
 }
 
 void redis_commit(struct ask *c)
 {
     struct store_commit *commit = c->job->commit;
-    commit->moved = false;
+    commit->moved = commit->deposed = commit->kept = false;
     ask_begin(c, SCRIPT_COMMIT);
     ask_uint(c, commit->head_seq);
     ask_uint(c, commit->next_uid);
     ask_int(c, clock_wall_ms(c->link->store->clock));
+    ask_text(c, commit->check_only ? "check" : commit->duty ? "duty" : "");
+    ask_uint(c, commit->n_new_keys);
+    for (size_t i = 0; i < commit->n_new_keys; i++)
+        ask_text(c, commit->new_keys[i]);
     for (size_t i = 0; i < commit->n_groups; i++)
         add_group(c, &commit->groups[i]);
     c->reply = committed;

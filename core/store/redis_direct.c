@@ -1,5 +1,6 @@
 #include "store/redis.h"
 
+#include "base/ids.h"
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -169,21 +170,29 @@ static bool check_settings(struct redis *s, bool accept_loss, struct err *e)
     return true;
 }
 
-/* The layout of what is stored there; put there at the first start. */
+/* The layout of what is stored there; put there at the first start. Of format 1 was what versions
+ * wrote that had Redis to themselves; these refuse what says 2. */
+#define FORMAT "2"
+
 static bool check_format(struct redis *s, bool read_only, struct err *e)
 {
-    if (!read_only && !said_ok(direct_command(s, e, "HSETNX %s format 1", REDIS_CONTROL "meta")))
-        return false;
+    char life[ULID_SIZE];
     redisReply *r = direct_command(s, e, "HGET %s format", REDIS_CONTROL "meta");
     if (!r)
         return false;
-    bool known = r->type == REDIS_REPLY_STRING && strcmp(r->str, "1") == 0;
     bool nothing = r->type == REDIS_REPLY_NIL;
+    bool known =
+        r->type == REDIS_REPLY_STRING && (strcmp(r->str, FORMAT) == 0 || strcmp(r->str, "1") == 0);
     freeReplyObject(r);
-    if (nothing)
+    if (nothing && read_only)
         return fail(e, &ERR_CONFIG, "there is no store in Redis at %s", s->place);
-    return known || fail(e, &ERR_CONFIG,
-                         "what is stored in Redis at %s was made by a newer version", s->place);
+    if (!nothing && !known)
+        return fail(e, &ERR_CONFIG, "what is stored in Redis at %s was made by a newer version",
+                    s->place);
+    ulid_make(clock_wall_ms(&CLOCK_SYSTEM), life);
+    return read_only ||
+           (said_ok(direct_command(s, e, "HSET %s format " FORMAT, REDIS_CONTROL "meta")) &&
+            said_ok(direct_command(s, e, "HSETNX %s life %s", REDIS_CONTROL "meta", life)));
 }
 
 bool direct_check(struct redis *s, const struct redis_settings *settings, struct err *e)
@@ -195,23 +204,31 @@ bool direct_check(struct redis *s, const struct redis_settings *settings, struct
 
 bool direct_take_lease(struct redis *s, struct err *e)
 {
-    redisReply *r = direct_command(s, e, "EVAL %s 1 %s %s %s %s 1", REDIS_SCRIPTS[SCRIPT_NODE],
-                                   REDIS_CONTROL "node", s->me, s->node, REDIS_LEASE_MS);
-    if (!r)
-        return false;
-    bool ours = r->type == REDIS_REPLY_STRING && r->len == 0;
-    if (!ours)
-        fail(e, &ERR_CONFIG,
-             "another node (%.64s) works on Redis at %s, and this version allows one only; after "
-             "its end it takes at most 15 seconds until another may start",
-             r->type == REDIS_REPLY_STRING ? r->str : "?", s->place);
-    freeReplyObject(r);
+    int64_t asked = clock_mono_ns(&CLOCK_SYSTEM);
+    long long now = clock_wall_ms(s->clock);
+    char report[128];
+    snprintf(report, sizeof report, "%lld %lld 0 %s - -", now, (long long)s->started_ms,
+             *s->version ? s->version : "-");
+    redisReply *r =
+        direct_command(s, e, "EVAL %s 1 %s %s %d 1 %s %s %lld", REDIS_SCRIPTS[SCRIPT_NODE],
+                       REDIS_CONTROL "meta", s->me, REDIS_LEASE_MS, "", report, now);
+    bool ours = r && node_leased(s, 0, asked, r, e);
+    if (r)
+        freeReplyObject(r);
     return ours;
+}
+
+/* As of when the lease was asked for last, so ask again. */
+bool direct_alone(struct redis *s, struct err *e)
+{
+    return direct_take_lease(s, e) &&
+           (!node_others(s) ||
+            fail(e, &ERR_CONFIG, "other nodes work on Redis at %s; nothing was changed", s->place));
 }
 
 void direct_give_lease(struct redis *s)
 {
     struct err e;
     said_ok(direct_command(s, &e, "EVAL %s 1 %s %s", REDIS_SCRIPTS[SCRIPT_LEAVE],
-                           REDIS_CONTROL "node", s->me));
+                           REDIS_CONTROL "meta", s->me));
 }

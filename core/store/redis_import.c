@@ -3,23 +3,25 @@
  * and begins anew. */
 #include "store/redis.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define META REDIS_CONTROL "meta"
-#define NODE REDIS_CONTROL "node"
 #define PAGE 500
 
-/* Who does not hold the lease may take nothing away: another may be filling it by now. */
-#define FENCE                                         \
-    "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n" \
-    "  return redis.error_reply('NODE this node does not hold the lease') end\n"
+/* Who does not hold its lease may take nothing away: another may be filling it by now. */
+#define FENCE                                                    \
+    "if redis.call('get', '" REDIS_CONTROL                       \
+    "node:'..string.match(ARGV[1], '^[^/]*')) ~= ARGV[1] then\n" \
+    "  return redis.error_reply('NODE this node does not hold its lease') end\n"
 
 static const char UNLINK[] =
-    FENCE "for i = 2, #KEYS do redis.call('unlink', KEYS[i]) end\nreturn 1\n";
+    FENCE "for i = 1, #KEYS do redis.call('unlink', KEYS[i]) end\nreturn 1\n";
 static const char FORGET[] =
-    FENCE "redis.call('hdel', KEYS[2], 'seq', 'next_uid', 'commits', 'pushed')\nreturn 1\n";
-static const char WHOLE[] = FENCE "redis.call('hdel', KEYS[2], 'importing')\nreturn 1\n";
+    FENCE "redis.call('hdel', KEYS[1], 'seq', 'next_uid', 'commits', 'pushed')\nreturn 1\n";
+static const char WHOLE[] = FENCE "redis.call('hdel', KEYS[1], 'importing')\nreturn 1\n";
 
 static bool done(redisReply *r)
 {
@@ -30,25 +32,37 @@ static bool done(redisReply *r)
 
 static bool on_meta(struct redis *s, const char *script, struct err *e)
 {
-    return done(direct_command(s, e, "EVAL %s 2 %s %s %s", script, NODE, META, s->me));
+    return done(direct_command(s, e, "EVAL %s 1 %s %s", script, META, s->me));
+}
+
+/* What says who is at work here. */
+static bool stays(const char *key)
+{
+    static const char *const KEYS[] = {META, REDIS_CONTROL "nodes", REDIS_CONTROL "starts",
+                                       REDIS_CONTROL "spaces", REDIS_CONTROL "decider"};
+    static const char LEASES[] = REDIS_CONTROL "node:";
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
+        if (strcmp(key, KEYS[i]) == 0)
+            return true;
+    return strncmp(key, LEASES, sizeof LEASES - 1) == 0;
 }
 
 /* Take away the keys of one page of a scan. */
 static bool unlink_page(struct redis *s, const redisReply *keys, struct err *e)
 {
-    size_t n = 0, cap = keys->elements + 5;
+    size_t n = 0, cap = keys->elements + 4;
     const char **words = calloc(cap, sizeof *words);
     size_t *lens = calloc(cap, sizeof *lens);
     char count[24];
     bool ok = words && lens;
     if (!ok)
         fail(e, &ERR_MEMORY, "no memory");
-    const char *const head[] = {"EVAL", UNLINK, count, NODE};
-    for (; ok && n < 4; n++)
+    const char *const head[] = {"EVAL", UNLINK, count};
+    for (; ok && n < 3; n++)
         words[n] = head[n];
     for (size_t i = 0; ok && i < keys->elements; i++) {
         const redisReply *key = keys->element[i];
-        if (strcmp(key->str, META) == 0 || strcmp(key->str, NODE) == 0)
+        if (stays(key->str))
             continue;
         lens[n] = (size_t)key->len;
         words[n++] = key->str;
@@ -112,13 +126,19 @@ bool direct_check_import(struct redis *s, bool importing, struct err *e)
                              "an import into Redis at %s was not finished: run paddock import "
                              "again, which begins it anew",
                              s->place);
-    if (half)
-        return wipe(s, e);
-    if (!is_empty(s, &empty, e))
+    if (!half && (!is_empty(s, &empty, e) || !empty))
+        return empty ? false
+                     : fail(e, &ERR_CONFIG, "Redis at %s is not empty; nothing was changed",
+                            s->place);
+    if (!done(direct_command(s, e, "HSET %s importing 1", META)))
         return false;
-    if (!empty)
-        return fail(e, &ERR_CONFIG, "Redis at %s is not empty; nothing was changed", s->place);
-    return done(direct_command(s, e, "HSET %s importing 1", META));
+    /* A node that starts now finds the field; one that was faster is found here. */
+    if (!direct_alone(s, e)) {
+        if (!half && !on_meta(s, WHOLE, &(struct err){0}))
+            log_text(LOG_ERROR, "import_not_undone", s->place);
+        return false;
+    }
+    return !half || wipe(s, e);
 }
 
 bool store_redis_imported(struct store *store, bool whole, struct err *e)

@@ -5,8 +5,8 @@
  * that is not there. Attempts to connect are `backoff_ms` apart, which doubles up to a bound.
  *
  * Greeting: let in (AUTH), choose the database, load all scripts and learn their digests, and, on
- * the link that keeps it, renew the lease "node". Only then do requests go out, so after a restart
- * or a failover none meets a Redis without scripts or under another node.
+ * the link that keeps it, renew the lease of the node. Only then do requests go out, so after a
+ * restart or a failover none meets a Redis without scripts or with other data.
  *
  * A Redis that hangs (stopped, swapped out, cut off without a word) looks connected. So an answer
  * that takes longer than `reply_ns` ends the connection: all that were sent fail, since nobody can
@@ -27,7 +27,7 @@
 #define WAITING_MAX 65536
 #define TICK_MS     100
 #define CONNECT_MS  3000
-#define RENEW_MS    4000
+#define RENEW_MS    2000
 #define BACKOFF_MIN 50
 #define BACKOFF_MAX 2000
 #define MS          1000000LL
@@ -93,9 +93,8 @@ static void go_away(struct link *l, const char *reason)
     set_ready(l, false, reason);
 }
 
-/* End the connection; whoever waits on it hears so at once, or when the callback under way is over.
- */
-static void drop(struct link *l, const char *reason)
+/* Whoever waits on it hears so at once, or when the callback under way is over. */
+void link_drop(struct link *l, const char *reason)
 {
     redisAsyncContext *connection = l->connection;
     go_away(l, reason);
@@ -119,16 +118,17 @@ static bool greeted_well(const redisAsyncContext *connection, const redisReply *
         return false;
     if (r->type == REDIS_REPLY_ERROR) {
         redis_refused(r, &e);
-        drop(l, e.detail);
+        link_drop(l, e.detail);
         return false;
     }
     if (--l->greetings > 0)
         return true;
     l->state = LINK_READY;
     l->backoff_ms = 0;
-    l->renewed_ns = now_ns();
     l->renewing = false;
     set_ready(l, true, "");
+    if (l->watches)
+        watch_ask(l);
     return true;
 }
 
@@ -145,36 +145,32 @@ static void loaded(redisAsyncContext *connection, void *reply, void *digest)
         snprintf(digest, REDIS_DIGEST_SIZE, "%s", r->str);
 }
 
-static bool lost_lease(const struct link *l, const redisAsyncContext *connection,
-                       const redisReply *r)
-{
-    return l->connection == connection && r && r->type == REDIS_REPLY_STRING && r->len > 0;
-}
-
-/* Others have written since, or Redis has forgotten: what this process shows may be wrong, and only
- * a new start loads it anew. */
-static void lose(struct link *l)
+void link_lose(struct link *l, const char *reason)
 {
     l->lost = true;
-    drop(l, "another node has taken it over, or it has lost its data: start this server again");
+    link_drop(l, reason);
+}
+
+/* False: the lease is not ours, or the connection given up. */
+static bool lease_answered(const redisAsyncContext *connection, const redisReply *r)
+{
+    struct link *l = connection->data;
+    struct err e = {0};
+    if (l->connection != connection || !r)
+        return false;
+    if (r->type == REDIS_REPLY_ERROR)
+        return true; /* the greeting says what is wrong; later ones are asked again */
+    if (node_leased(l->store, l->known, l->renewed_ns, r, &e))
+        return true;
+    link_lose(l, e.detail);
+    return false;
 }
 
 static void leased(redisAsyncContext *connection, void *reply, void *arg)
 {
     (void)arg;
-    struct link *l = connection->data;
-    if (lost_lease(l, connection, reply))
-        lose(l);
-    else
+    if (lease_answered(connection, reply))
         greeted_well(connection, reply);
-}
-
-static void ask_lease(struct link *l, redisCallbackFn *fn)
-{
-    const struct redis *s = l->store;
-    redisAsyncCommand(l->connection, fn, NULL, "EVAL %s 1 %s %s %s %s 0",
-                      REDIS_SCRIPTS[SCRIPT_NODE], REDIS_CONTROL "node", s->me, s->node,
-                      REDIS_LEASE_MS);
 }
 
 static void greet(struct link *l)
@@ -182,16 +178,18 @@ static void greet(struct link *l)
     redisAsyncContext *ac = l->connection;
     const struct redis *s = l->store;
     const struct redis_url *u = &s->url;
-    l->greetings = SCRIPTS + 1U + (*u->password != 0) + l->keeps_lease;
+    const unsigned scripts = l->watches ? 0 : SCRIPTS;
+    l->greetings = scripts + 1U + (*u->password != 0) + l->keeps_lease;
     if (*u->password && *u->user)
         redisAsyncCommand(ac, greeted, NULL, "AUTH %s %s", u->user, u->password);
     else if (*u->password)
         redisAsyncCommand(ac, greeted, NULL, "AUTH %s", u->password);
     redisAsyncCommand(ac, greeted, NULL, "SELECT %d", u->db);
-    for (int i = 0; i < SCRIPTS; i++)
+    for (unsigned i = 0; i < scripts; i++)
         redisAsyncCommand(ac, loaded, l->digests[i], "SCRIPT LOAD %s", REDIS_SCRIPTS[i]);
+    l->renewed_ns = now_ns();
     if (l->keeps_lease)
-        ask_lease(l, leased);
+        node_renew(l, leased);
 }
 
 static void connected(const redisAsyncContext *connection, int status)
@@ -233,9 +231,7 @@ static void renewed(redisAsyncContext *connection, void *reply, void *arg)
 {
     (void)arg;
     struct link *l = connection->data;
-    if (lost_lease(l, connection, reply))
-        lose(l);
-    else if (l->connection == connection)
+    if (lease_answered(connection, reply))
         l->renewing = false;
 }
 
@@ -243,7 +239,7 @@ static void renew(struct link *l)
 {
     l->renewed_ns = now_ns();
     l->renewing = true;
-    ask_lease(l, renewed);
+    node_renew(l, renewed);
 }
 
 /* --- the end --- */
@@ -262,8 +258,7 @@ void link_rest(struct link *l)
         return;
     l->leaving = true;
     if (l->state == LINK_READY && l->keeps_lease)
-        redisAsyncCommand(l->connection, left, NULL, "EVAL %s 1 %s %s", REDIS_SCRIPTS[SCRIPT_LEAVE],
-                          REDIS_CONTROL "node", l->store->me);
+        node_leave(l, left);
     else
         event_base_loopbreak(l->base);
     l->greeting_ns = now_ns(); /* that may not take for ever either */
@@ -306,11 +301,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct link *l = arg;
     int64_t now = now_ns();
     if (l->oldest && now - l->oldest->sent_ns > l->store->reply_ns)
-        drop(l, "it does not answer");
+        link_drop(l, "it does not answer");
     if (l->state == LINK_READY && l->renewing && now - l->renewed_ns > l->store->reply_ns)
-        drop(l, "it does not answer");
+        link_drop(l, "it does not answer");
     if (l->state == LINK_GREETING && now - l->greeting_ns > CONNECT_MS * MS)
-        drop(l, "it does not answer");
+        link_drop(l, "it does not answer");
     if (l->state == LINK_AWAY && now >= l->retry_ns && !l->closing && !l->lost)
         begin_to_connect(l);
     if (l->state == LINK_READY && l->keeps_lease && !l->renewing &&
@@ -326,16 +321,15 @@ static void *thread(void *arg)
     struct link *l = arg;
     begin_to_connect(l);
     event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
-    drop(l, "the store is closed");
+    link_drop(l, "the store is closed");
     return NULL;
 }
 
-bool link_start(struct link *l, struct redis *s, const char *name, bool keeps_lease, struct err *e)
+bool link_start(struct link *l, struct redis *s, const char *name, struct err *e)
 {
     const struct timeval tick = {.tv_usec = TICK_MS * 1000};
     l->store = s;
     l->name = name;
-    l->keeps_lease = keeps_lease;
     l->mailbox = mailbox_new(WAITING_MAX, e);
     if (!l->mailbox)
         return false;

@@ -57,31 +57,41 @@ static void rows_release(struct rows *rows)
     *rows = (struct rows){0};
 }
 
-/* Take one apart: kind NUL ns NUL id, and "revision uid value". */
+bool redis_row_open(const char *id, size_t id_len, const char *value, size_t len,
+                    struct store_row *out)
+{
+    char *at;
+    const char *ns = memchr(id, '\0', id_len);
+    const char *name = ns ? memchr(ns + 1, '\0', id_len - (size_t)(ns + 1 - id)) : NULL;
+    if (!name)
+        return false;
+    *out = (struct store_row){.kind = id, .ns = ns + 1, .id = name + 1};
+    if (len == 0)
+        return true;
+    out->revision = strtoll(value, &at, 10);
+    out->uid = *at == ' ' ? strtoull(at + 1, &at, 10) : 0;
+    if (*at != ' ')
+        return false;
+    out->value = at + 1;
+    out->value_len = (size_t)(value + len - out->value);
+    return true;
+}
+
 static bool add_row(struct rows *rows, const redisReply *id, const redisReply *value)
 {
     size_t id_len = (size_t)id->len, len = (size_t)value->len;
+    struct store_row row;
     if (rows->n == rows->cap) {
         rows->cap = rows->cap ? rows->cap * 2 : 256;
         rows->list = mem_resize(rows->list, rows->cap, sizeof *rows->list);
     }
-    char *text = mem_alloc(id_len + 1 + len + 1), *ns, *name, *at;
+    char *text = mem_alloc(id_len + 1 + len + 1);
     memcpy(text, id->str, id_len + 1);
     memcpy(text + id_len + 1, value->str, len + 1);
-    char *stop = text + id_len + 1 + len;
-    ns = memchr(text, '\0', id_len);
-    name = ns ? memchr(ns + 1, '\0', id_len - (size_t)(ns + 1 - text)) : NULL;
-    struct store_row row = {.kind = text};
-    row.revision = strtoll(text + id_len + 1, &at, 10);
-    row.uid = *at == ' ' ? strtoull(at + 1, &at, 10) : 0;
-    if (!name || *at != ' ') {
+    if (!redis_row_open(text, id_len, text + id_len + 1, len, &row) || !row.value) {
         free(text);
         return false;
     }
-    row.ns = ns + 1;
-    row.id = name + 1;
-    row.value = at + 1;
-    row.value_len = (size_t)(stop - row.value);
     rows->list[rows->n++] = row;
     return true;
 }

@@ -4,10 +4,10 @@
  * after the other: how many follow stands before them. */
 
 #define PREFIX "local P = '" REDIS_CONTROL "'\n"
-#define FENCE                                           \
-    PREFIX                                              \
-    "if redis.call('get', P..'node') ~= ARGV[1] then\n" \
-    "  return redis.error_reply('NODE this node does not hold the lease') end\n"
+#define FENCE                                                                             \
+    PREFIX                                                                                \
+    "if redis.call('get', P..'node:'..string.match(ARGV[1], '^[^/]*')) ~= ARGV[1] then\n" \
+    "  return redis.error_reply('NODE this node does not hold its lease') end\n"
 #define TAKE         \
     "local at = 1\n" \
     "local function take() at = at + 1 return ARGV[at] end\n"
@@ -35,29 +35,88 @@
     "  return 'paddock:{'..tag..'}:i:'..key, 'paddock:{'..tag..'}:d:'..key\n" \
     "end\n"
 
-/* me, what all of this data directory's starts begin with, ttl, '1': this is a start, which may
- * take it over from an earlier one of the same directory; else it is kept, and must not have been
- * anybody else's meanwhile, nor Redis have lost that it was ours. Answers '' or who has it. */
-static const char NODE[] = PREFIX
-    "local starts = ARGV[4] == '1'\n"
-    "local is, last = redis.call('get', P..'node'), redis.call('hget', P..'meta', 'holder')\n"
-    "local earlier = is and string.sub(is, 1, #ARGV[2]) == ARGV[2]\n"
-    "if is and is ~= ARGV[1] and not (earlier and starts) then return is end\n"
-    "if not starts and last ~= ARGV[1] then return last or 'nobody' end\n"
-    "redis.call('set', P..'node', ARGV[1], 'px', ARGV[3])\n"
-    "redis.call('hset', P..'meta', 'holder', ARGV[1])\n"
-    "return ''\n";
+/* me, ttl, '1': this is a start, the life of the data as this node knows it, what it tells of
+ * itself, the time. A start takes the lease of its directory over from an earlier one, and gets the
+ * place of the node's own records: its own; or the only one there is, when nobody else is alive; or
+ * a new one. Else the lease is kept, and must not have been another start's meanwhile, nor the data
+ * another. Whoever comes while nobody decides is the decider from then on. Answers 'old' (a node of
+ * an older version), 'displaced', 'lost', each with who is meant; or 'ok', the journal's head, who
+ * decides, the life, the place, and all nodes: name, what they tell with the head at that
+ * time, and '1': alive. */
+static const char NODE[] =
+    PREFIX "local call, me, ttl, starts = redis.call, ARGV[1], ARGV[2], ARGV[3] == '1'\n"
+           "local who = string.match(me, '^[^/]*')\n"
+           "local M, L, S, D = P..'meta', P..'starts', P..'spaces', P..'decider'\n"
+           "local is = call('get', P..'node:'..who)\n"
+           "local function alive(node) return call('exists', P..'node:'..node) == 1 end\n"
+           "if not starts then\n"
+           "  local last = call('hget', L, who)\n"
+           "  if (is and is ~= me) or last ~= me or call('hget', M, 'life') ~= ARGV[4] then\n"
+           "    return {'lost', is or last or 'nobody'} end\n"
+           "end\n"
+           "local others = false\n"
+           "for _, node in ipairs(call('hkeys', L)) do\n"
+           "  if node ~= who and alive(node) then others = true end\n"
+           "end\n"
+           "local space = call('hget', S, who)\n"
+           "if starts then\n"
+           "  local old = call('get', P..'node')\n"
+           "  if old then return {'old', old} end\n"
+           "  local has = space and call('hget', S, '#'..space)\n"
+           "  if space and has ~= who then return {'displaced', has} end\n"
+           "  if not space then\n"
+           "    local n = tonumber(call('hget', S, 'count') or '0')\n"
+           "    space = n\n"
+           "    if n == 1 and not others then space = 0 end\n"
+           "    call('hset', S, who, space, '#'..space, who, 'count', math.max(n, space + 1))\n"
+           "  end\n"
+           "  call('hset', L, who, me)\n"
+           "end\n"
+           "call('set', P..'node:'..who, me, 'px', ttl)\n"
+           "local head = call('hget', M, 'seq') or '0'\n"
+           "local decides = call('get', D)\n"
+           "local own = decides and string.sub(decides, 1, #who + 1) == who..'/'\n"
+           "if not decides or decides == me or (starts and own) then\n"
+           "  if decides ~= me then call('hincrby', M, 'terms', 1) end\n"
+           "  call('set', D, me, 'px', ttl)\n"
+           "  decides = me\n"
+           "end\n"
+           "call('hset', P..'nodes', who, head..' '..ARGV[5])\n"
+           "local all = {'ok', head, decides, call('hget', M, 'life'),\n"
+           "  tostring(space)}\n"
+           "local list = call('hgetall', P..'nodes')\n"
+           "for i = 1, #list, 2 do\n"
+           "  local seen = tonumber(string.match(list[i + 1], '^%S+ (%d+)') or '0')\n"
+           "  if alive(list[i]) then\n"
+           "    for _, v in ipairs({list[i], list[i + 1], '1'}) do all[#all + 1] = v end\n"
+           "  elseif tonumber(ARGV[6]) - seen > 86400000 then call('hdel', P..'nodes', list[i])\n"
+           "  else for _, v in ipairs({list[i], list[i + 1], '0'}) do all[#all + 1] = v end end\n"
+           "end\n"
+           "return all\n";
 
-static const char LEAVE[] = FENCE "redis.call('del', P..'node')\nreturn 1\n";
+static const char LEAVE[] =
+    FENCE "local who = string.match(ARGV[1], '^[^/]*')\n"
+          "redis.call('del', P..'node:'..who)\n"
+          "redis.call('hdel', P..'nodes', who)\n"
+          "if redis.call('get', P..'decider') == ARGV[1] then redis.call('del', P..'decider') end\n"
+          "return 1\n";
 
-/* me, head, next uid, now; then each group: numbers of expectations, rows, entries, keys, and
- * these. Answers 'moved', or a digit for each group: 1 if it was refused. */
+/* me, head, next uid, now, how ('check': nothing is written, 'duty': only the decider may, or ''),
+ * how many keys of kept answers, and these; then each group: numbers of expectations, rows,
+ * entries, keys, and these. Answers 'moved', 'deposed', 'kept' and a place among the keys (from 0):
+ * that one is there already; or a digit for each group: 1 if it was refused. */
 static const char COMMIT[] = FENCE TAKE KEYS_LIB
     "local call, E, M = redis.call, P..'entities', P..'meta'\n"
     "if (call('hget', M, 'seq') or '0') ~= take() then return 'moved' end\n"
-    "local uid = take()\n"
-    "purge(take())\n"
-    "local refused = {}\n"
+    "local uid, now, how = take(), take(), take()\n"
+    "if how == 'duty' and call('get', P..'decider') ~= ARGV[1] then return 'deposed' end\n"
+    "for i = 1, tonumber(take()) do\n"
+    "  local ends = call('zscore', X, take())\n"
+    "  if ends and tonumber(ends) > tonumber(now) then return 'kept'..(i - 1) end\n"
+    "end\n"
+    "if how == 'check' then return '' end\n"
+    "purge(now)\n"
+    "local refused, last = {}, nil\n"
     "while at < #ARGV do\n"
     "  local expects, rows = tonumber(take()), tonumber(take())\n"
     "  local entries, keys = tonumber(take()), tonumber(take())\n"
@@ -77,6 +136,7 @@ static const char COMMIT[] = FENCE TAKE KEYS_LIB
     "      call('hset', P..'journal', seq, text)\n"
     "      call('hset', P..'chain', ns, hash)\n"
     "      call('hset', M, 'seq', seq)\n"
+    "      last = seq\n"
     "    end\n"
     "    for _ = 1, tonumber(take()) do\n"
     "      local index = take()\n"
@@ -93,7 +153,46 @@ static const char COMMIT[] = FENCE TAKE KEYS_LIB
     "  call('hset', M, 'next_uid', uid)\n"
     "end\n"
     "call('hincrby', M, 'commits', 1)\n"
+    "if last then call('xadd', P..'moved', 'maxlen', 1, last..'-0', 's', '') end\n"
     "return table.concat(refused)\n";
+
+/* me, sequence, how many entries and how many bytes of them at most. Answers the journal's head,
+ * the next uid, how many entries, and these, oldest first; then, if they reach the head, each
+ * entity that they are about and what it is now ('': gone). Everything is of one moment. */
+static const char TAIL[] = PREFIX TAKE
+    "local call, J, M = redis.call, P..'journal', P..'meta'\n"
+    "local seq, most, room = tonumber(take()), tonumber(take()), tonumber(take())\n"
+    "local head = tonumber(call('hget', M, 'seq') or '0')\n"
+    "local all, ids, seen = {string.format('%.0f', head), call('hget', M, 'next_uid') or '1', 0},\n"
+    "  {}, {}\n"
+    "local function about(text)\n"
+    "  local _, p = string.find(text, '^%d+\\n%-?%d+\\n')\n"
+    "  local parts = {}\n"
+    "  for i = 1, 4 do\n"
+    "    local _, e, n = string.find(text, '^(%d+)\\n', p + 1)\n"
+    "    parts[i] = string.sub(text, e + 1, e + n)\n"
+    "    p = e + n + 1\n"
+    "  end\n"
+    "  return parts[3]..'\\0'..parts[1]..'\\0'..parts[4]\n"
+    "end\n"
+    "while seq < head and all[3] < most and room > 0 do\n"
+    "  seq = seq + 1\n"
+    "  local text = call('hget', J, string.format('%.0f', seq))\n"
+    "  if text then\n"
+    "    all[#all + 1] = text\n"
+    "    all[3] = all[3] + 1\n"
+    "    room = room - #text\n"
+    "    local id = about(text)\n"
+    "    if not seen[id] then ids[#ids + 1] = id end\n"
+    "    seen[id] = true\n"
+    "  end\n"
+    "end\n"
+    "if seq < head then return all end\n"
+    "for _, id in ipairs(ids) do\n"
+    "  all[#all + 1] = id\n"
+    "  all[#all + 1] = call('hget', P..'entities', id) or ''\n"
+    "end\n"
+    "return all\n";
 
 /* me, operation, now, key, value, expires, amount. Answers whether it was there, its value and its
  * number; -1: the counter would overflow. */
@@ -165,10 +264,11 @@ static const char QUEUE[] =
                "call('hdel', D, id)\n"
                "return {1}\n";
 
-/* me; how many records, and key, place (time and id), data of each; how many trims, and key and
- * place; how many marks, and name and value. */
+/* me, '1': only the decider may; how many records, and key, place (time and id), data of each; how
+ * many trims, and key and place; how many marks, and name and value. */
 static const char APPEND[] = FENCE TAKE SERIES_LIB
     "local call, last = redis.call, nil\n"
+    "if take() == '1' and call('get', P..'decider') ~= ARGV[1] then return 0 end\n"
     "for _ = 1, tonumber(take()) do\n"
     "  local key, place, data = take(), take(), take()\n"
     "  local I, D = places(key)\n"
@@ -241,4 +341,5 @@ const char *const REDIS_SCRIPTS[SCRIPTS] = {
     [SCRIPT_NODE] = NODE,     [SCRIPT_LEAVE] = LEAVE, [SCRIPT_COMMIT] = COMMIT,
     [SCRIPT_KEY] = KEY,       [SCRIPT_LEASE] = LEASE, [SCRIPT_QUEUE] = QUEUE,
     [SCRIPT_APPEND] = APPEND, [SCRIPT_READ] = READ,   [SCRIPT_JOURNAL] = JOURNAL,
+    [SCRIPT_TAIL] = TAIL,
 };

@@ -1,8 +1,9 @@
 /* redis_scripts: what is carried out inside Redis, atomically. Room: store (its own use).
  * Threads: constants.
  *
- * Each script's first argument is who this node is: what writes is refused (error NODE) unless the
- * lease "node" is this node's. The others are told at each script. */
+ * Each script's first argument is who this node is, "DIRECTORY/START": what writes is refused
+ * (error NODE) unless the lease "node:DIRECTORY" is this start's. The others are told at each
+ * script. */
 #ifndef PADDOCK_STORE_REDIS_SCRIPTS_H
 #define PADDOCK_STORE_REDIS_SCRIPTS_H
 
@@ -19,6 +20,7 @@ enum redis_script {
     SCRIPT_APPEND,
     SCRIPT_READ,
     SCRIPT_JOURNAL,
+    SCRIPT_TAIL,
     SCRIPTS,
     PLAIN = SCRIPTS, /* no script: a command of Redis */
 };

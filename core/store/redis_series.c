@@ -40,13 +40,16 @@ static void add_place(struct ask *c, const char *mark, int64_t at, const char *i
 static enum ask_result appended(struct ask *c, const redisReply *r, struct err *e)
 {
     (void)c;
-    return r->type == REDIS_REPLY_INTEGER ? ASK_DONE : (redis_strange(e), ASK_FAILED);
+    if (r->type != REDIS_REPLY_INTEGER)
+        return redis_strange(e), ASK_FAILED;
+    return r->integer ? ASK_DONE : (fail(e, &ERR_BUSY, "another node decides this"), ASK_FAILED);
 }
 
 void redis_append(struct ask *c)
 {
     const struct series_append *a = c->job->append;
     ask_begin(c, SCRIPT_APPEND);
+    ask_text(c, a->duty ? "1" : "0");
     ask_uint(c, a->n);
     for (size_t i = 0; i < a->n; i++) {
         ask_text(c, a->records[i].key);

@@ -64,9 +64,18 @@ struct store_commit {
     size_t n_groups;
     uint64_t head_seq; /* the journal's last sequence these groups were numbered after */
     uint64_t next_uid; /* kept, so that incarnations are never reused */
-    bool ok;           /* out: false: nothing at all was written (`err`) */
-    bool moved; /* out, with ok = false: `head_seq` is not the journal's last: load anew, decide
-                   anew */
+    bool check_only;   /* there are no groups, and nothing is written: is `head_seq` the last? */
+    bool duty;         /* only the decider may write this (nodes.h) */
+    /* Where several nodes share a store, all of it is refused if there is one of these keys
+     * already: a command was carried out before, perhaps by another node. */
+    const char *const *new_keys;
+    size_t n_new_keys;
+    bool ok; /* out: false: nothing at all was written (`err`) */
+    /* Out, with ok = false; the last two only where several nodes share a store. */
+    bool moved;     /* `head_seq` is not the journal's last: take in what came, decide anew */
+    bool deposed;   /* `duty`, and another node is the decider */
+    bool kept;      /* of the new keys there is ... */
+    size_t kept_at; /* ... this one */
     struct err err;
     void (*done)(struct store_commit *c);
     void *owner;
@@ -131,6 +140,7 @@ struct series_append {
         int64_t value;
     } * marks;
     size_t n_marks;
+    bool duty; /* only the decider may write this (nodes.h), else it fails */
     bool ok;
     struct err err;
     void (*done)(struct series_append *a);
@@ -234,6 +244,13 @@ struct store_rest {
     int64_t number, expires_ms;
 };
 
+/* What tail() tells; false ends it. */
+struct store_tail {
+    bool (*entry)(void *ctx, const struct journal_entry *entry, struct err *e);
+    bool (*row)(void *ctx, const struct store_row *r, struct err *e);
+    void *ctx;
+};
+
 /* --- the table --- */
 struct store_stats {
     uint64_t commits, commit_groups, commit_failures, refused_groups;
@@ -265,6 +282,17 @@ struct store_ops {
     bool (*rest)(struct store *s,
                  bool (*each)(void *ctx, const struct store_rest *r, struct err *e), void *ctx,
                  struct err *e);
+
+    /* Where several nodes share the store, else NULL. What was written after `seq`, by whomever, as
+     * of one moment, blocking, by the one who commits, between two commits: entries oldest first,
+     * then each entity that they are about as it is now (value NULL: gone). `*whole` false: there
+     * is too much for one answer; then it is the oldest entries, and no entities. */
+    bool (*tail)(struct store *s, uint64_t seq, const struct store_tail *t, struct store_head *head,
+                 bool *whole, struct err *e);
+    /* Goes with it. `moved` is called on a thread of the store, soon after somebody has written,
+     * with the journal's last sequence; before the first commit. NULL: not any more, and when this
+     * returns it is not being called. */
+    void (*watch)(struct store *s, void (*moved)(void *ctx, uint64_t seq), void *ctx);
 
     void (*commit)(struct store *s, struct store_commit *c);
     void (*journal)(struct store *s, struct journal_read *r);
@@ -299,14 +327,16 @@ bool sqlite_snapshot_copy(const struct sqlite_snapshot *s, const char *to, struc
     MUST_CHECK;
 void sqlite_snapshot_close(struct sqlite_snapshot *s);
 /* On a Redis server, see docs/operations/redis.md. Refused with a clear text: not to be reached,
- * older than 6.2, a replica, one that may lose what was acknowledged, in use by another node. */
+ * older than 6.2, a replica, one that may lose what was acknowledged. */
 struct redis_settings {
-    const char *url;   /* redis_url.h says which */
-    const char *node;  /* who this is, the same after a restart: data_dir_node() */
-    bool accept_loss;  /* start although Redis is not set to keep what it acknowledged */
-    unsigned reply_ms; /* an answer that takes longer ends the connection; 0: 5,000 */
-    bool read_only;    /* look at it beside the node that works on it: what writes fails */
-    bool importing;    /* begin an import: it must be empty, or hold half an import, which goes */
+    const char *url;     /* redis_url.h says which */
+    const char *node;    /* who this is, the same after a restart: data_dir_node() */
+    const char *version; /* told to other nodes; NULL: "" */
+    bool accept_loss;    /* start although Redis is not set to keep what it acknowledged */
+    unsigned reply_ms;   /* an answer that takes longer ends the connection; 0: 5,000 */
+    bool read_only;      /* look at it beside the node that works on it: what writes fails */
+    bool alone;          /* refused while other nodes are alive */
+    bool importing;      /* begin an import: it must be empty, or hold half an import, which goes */
 };
 struct store *store_redis_open(const struct redis_settings *settings, const struct clock *clock,
                                struct err *e) MUST_CHECK;

@@ -2,6 +2,7 @@
 #ifndef PADDOCK_TELEMETRY_INTERNAL_H
 #define PADDOCK_TELEMETRY_INTERNAL_H
 
+#include "store/nodes.h"
 #include "telemetry/keys_file.h"
 #include "telemetry/models.h"
 #include "telemetry/segment_log.h"
@@ -15,12 +16,12 @@
 #define ROLL_UP_MS        60000
 #define CHUNK_PAUSE_MS    100
 #define RINGS_SAVED_MS    (5 * 60 * 1000)
-#define MARK_ROLLED_UP    "telemetry/rolled_up_to"
 
 struct telemetry {
     struct telemetry_config config;
     const struct files *files;
-    char *dir; /* DIR/records */
+    char *dir;                              /* DIR/records */
+    char space[STORE_SPACE_SIZE], mark[48]; /* of rows in the store; how far the log is there */
     int64_t retention_ms;
     int64_t since; /* 5 s slots are whole from here on */
     struct models models;

@@ -169,6 +169,7 @@ static void tell(struct health_judge *j, const struct subject *s, const struct h
                           .id = change->model_id,
                           .args = change,
                           .decide = health_changed,
+                          .duty = true,
                           .done = told};
     if (!engine_submit(j->config.engine, c, &e)) {
         log_text(LOG_WARN, "health_not_journalled", e.detail);
@@ -244,7 +245,7 @@ static void judge_one(struct round *r, const struct subject *s, struct arm *own,
     standing->round = number;
     h.status = standing->believed;
     pthread_mutex_unlock(&j->lock);
-    if (changed)
+    if (changed && store_decides(j->config.telemetry->config.store))
         tell(j, s, &h);
 }
 
@@ -291,6 +292,15 @@ static void run_round(struct health_judge *j, struct view_reader *reader, struct
     free(r.list);
 }
 
+/* What is believed is told once more. */
+static void forget_told(struct health_judge *j)
+{
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < j->n; i++)
+        j->standings[i].known = false;
+    pthread_mutex_unlock(&j->lock);
+}
+
 /* True when it is time to stop. */
 static bool wait_for_next(struct health_judge *j)
 {
@@ -313,8 +323,14 @@ static void *judge_main(void *arg)
     struct arm *own = mem_zero(2, sizeof *own), *theirs = own + 1;
     arm_init(own);
     arm_init(theirs);
-    for (unsigned number = 1; reader && !wait_for_next(j); number++)
+    bool led = false;
+    for (unsigned number = 1; reader && !wait_for_next(j); number++) {
+        bool leads = store_decides(j->config.telemetry->config.store);
+        if (leads && !led)
+            forget_told(j); /* another has told meanwhile, perhaps otherwise */
+        led = leads;
         run_round(j, reader, own, theirs, number);
+    }
     if (!reader)
         log_event(LOG_ERROR, "health_judge_off", "\"detail\":\"too many readers of views\"");
     else

@@ -62,7 +62,7 @@ static bool read_history(struct asking *q, struct err *e)
     struct row_reading r = {.snapshot = &q->snapshot, .ok = true};
     struct series_read read = {
         .key = key, .from = q->from, .to = q->to, .each = take_row, .ctx = &r};
-    series_key(TIER_6H, q->uid, key);
+    series_key(q->telemetry->space, TIER_6H, q->uid, key);
     if (!series_read_wait(q->telemetry->config.store, &read, e))
         return false;
     if (!r.ok)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct loading {
     struct telemetry *t;
@@ -49,11 +50,14 @@ static bool load_slot(void *ctx, const char *key, int64_t at, const char *id, co
     return g->ok;
 }
 
-static bool load(struct loading *g, const char *pattern,
+static bool load(struct loading *g, int tier,
                  bool (*each)(void *, const char *, int64_t, const char *, const void *, size_t),
                  struct err *e)
 {
+    char pattern[SERIES_KEY_SIZE];
     struct series_read read = {.key = pattern, .each = each, .ctx = g};
+    series_key(g->t->space, tier, 0, pattern);
+    pattern[strlen(pattern) - 1] = '*'; /* of all models */
     g->last = NULL;
     g->ok = true;
     if (!series_read_wait(g->t->config.store, &read, e))
@@ -80,16 +84,11 @@ static bool build_coarser(struct telemetry *t, struct live *l, struct err *e)
 
 static bool load_rows(struct telemetry *t, uint64_t *newest, struct err *e)
 {
-    static const char *const patterns[] = {
-        [TIER_MINUTE] = "telemetry/1m/*",
-        [TIER_QUARTER] = "telemetry/15m/*",
-        [TIER_HOUR] = "telemetry/1h/*",
-    };
     struct loading g = {.t = t};
-    if (!load(&g, "telemetry/model/*", load_model, e))
+    if (!load(&g, -1, load_model, e))
         return false;
     for (g.tier = TIER_MINUTE; g.tier <= TIER_HOUR; g.tier++)
-        if (!load(&g, patterns[g.tier], load_slot, e))
+        if (!load(&g, (int)g.tier, load_slot, e))
             return false;
     *newest = g.newest;
     bool ok = true;
@@ -137,7 +136,7 @@ bool restore(struct telemetry *t, struct err *e)
     int64_t mark = 0;
     bool found = false;
     uint64_t newest = 0;
-    if (!t->config.store->ops->mark(t->config.store, MARK_ROLLED_UP, &mark, &found, e))
+    if (!t->config.store->ops->mark(t->config.store, t->mark, &mark, &found, e))
         return false;
     if (!load_rows(t, &newest, e))
         return false;

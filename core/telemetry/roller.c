@@ -21,7 +21,7 @@ static bool delete_forgotten(struct telemetry *t, struct err *e)
         if (uid == 0)
             return true;
         for (int i = 0; i < KINDS; i++) {
-            series_key(kinds[i], uid, keys[i]);
+            series_key(t->space, kinds[i], uid, keys[i]);
             trims[i] = (struct series_trim){keys[i], INT64_MAX};
         }
         struct series_append append = {.trims = trims, .n_trims = KINDS};
@@ -64,7 +64,7 @@ static bool write_models(struct telemetry *t, struct live **lives, size_t n, uin
                 pause_for(t, pause_ms);
         }
     }
-    struct series_mark position = {MARK_ROLLED_UP, (int64_t)mark};
+    struct series_mark position = {t->mark, (int64_t)mark};
     ok = ok && chunk_write(&c, t, mark != t->rolled_up_to ? &position : NULL, e);
     chunk_release(&c, t);
     return ok;

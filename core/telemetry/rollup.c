@@ -33,7 +33,7 @@ static void put_record(struct chunk *c, int tier, uint64_t uid, int64_t at, cons
                        size_t len)
 {
     char key[SERIES_KEY_SIZE];
-    series_key(tier, uid, key);
+    series_key(c->space, tier, uid, key);
     c->records = room(c->records, c->n, &c->cap, sizeof *c->records);
     c->records[c->n++] = (struct series_record){arena_text(c->arena, key), at, "", data, len};
 }
@@ -41,7 +41,7 @@ static void put_record(struct chunk *c, int tier, uint64_t uid, int64_t at, cons
 static void put_trim(struct chunk *c, int tier, uint64_t uid, int64_t before)
 {
     char key[SERIES_KEY_SIZE];
-    series_key(tier, uid, key);
+    series_key(c->space, tier, uid, key);
     c->trims = room(c->trims, c->n_trims, &c->trims_cap, sizeof *c->trims);
     c->trims[c->n_trims++] = (struct series_trim){arena_text(c->arena, key), before};
 }
@@ -162,7 +162,7 @@ static bool add_leaving(struct chunk *c, struct telemetry *t, uint64_t uid, cons
                                .limit = 1,
                                .each = take_row,
                                .ctx = &before};
-    series_key(TIER_6H, uid, key);
+    series_key(t->space, TIER_6H, uid, key);
     bool ok = !s->dirty || series_read_wait(t->config.store, &read, e);
     if (ok && !before.ok) {
         log_text(LOG_ERROR, "slot_damaged", before.err.detail); /* it is replaced by what we know */
@@ -190,6 +190,7 @@ bool chunk_add(struct chunk *c, struct telemetry *t, struct live *l, const struc
 {
     if (!c->arena)
         c->arena = arena_new(ARENA_MAX);
+    c->space = t->space;
     pthread_mutex_lock(&l->lock);
     int64_t until = l->written_until[TIER_6H];
     live_settle(l, now);

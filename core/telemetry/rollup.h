@@ -11,6 +11,7 @@
 /* One transaction under way: whole models. */
 struct chunk {
     struct arena *arena;
+    const char *space; /* where this node's rows lie */
     struct series_record *records;
     struct series_trim *trims;
     size_t n, cap, n_trims, trims_cap;

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void series_key(int tier, uint64_t uid, char out[SERIES_KEY_SIZE])
+void series_key(const char *space, int tier, uint64_t uid, char out[SERIES_KEY_SIZE])
 {
-    snprintf(out, SERIES_KEY_SIZE, "telemetry/%s/%" PRIu64, tier < 0 ? "model" : TIERS[tier].series,
-             uid);
+    snprintf(out, SERIES_KEY_SIZE, "telemetry%s/%s/%" PRIu64, space,
+             tier < 0 ? "model" : TIERS[tier].series, uid);
 }
 
 uint64_t series_key_uid(const char *key)

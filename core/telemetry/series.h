@@ -15,10 +15,11 @@
 
 #include <stdbool.h>
 
-#define SERIES_KEY_SIZE 48
+#define SERIES_KEY_SIZE 64
 
-/* "telemetry/1m/17"; tier -1: the model row. */
-void series_key(int tier, uint64_t uid, char out[SERIES_KEY_SIZE]);
+/* "telemetry/1m/17", or "telemetry.2/1m/17" in the space ".2" (store_space()); tier -1: the model
+ * row. */
+void series_key(const char *space, int tier, uint64_t uid, char out[SERIES_KEY_SIZE]);
 /* The uid that a key ends in; 0 if it has none. */
 uint64_t series_key_uid(const char *key);
 

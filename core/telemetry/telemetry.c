@@ -35,6 +35,8 @@ static struct telemetry *prepare(const struct telemetry_config *config)
 {
     struct telemetry *t = mem_zero(1, sizeof *t);
     t->config = *config;
+    store_space(config->store, t->space);
+    snprintf(t->mark, sizeof t->mark, "telemetry%s/rolled_up_to", t->space);
     if (t->config.segment_bytes == 0)
         t->config.segment_bytes = SEGMENT_BYTES_DEFAULT;
     t->files = config->files ? config->files : &FILES_SYSTEM;

@@ -207,8 +207,6 @@ struct claim {
     int which;
 };
 
-static const char *const QUEUES[] = {QUEUE_RUNS, QUEUE_NIGHT};
-
 /* The clock was set, or the machine slept: the claim ran out while the run was under way here. */
 static bool is_active(const struct validation *v, const char *id)
 {
@@ -228,7 +226,7 @@ static void begin(struct claim *c)
     struct execution *x = arena_zero(c->arena, sizeof *x), **end = &v->active;
     x->v = v;
     x->arena = c->arena;
-    x->queue = QUEUES[c->which];
+    x->queue = c->v->queues[c->which];
     x->again = c->queue.attempts > 1;
     x->job = c->queue.data;
     x->job_len = c->queue.len;
@@ -282,7 +280,7 @@ void supervisor_claim(struct validation *v)
     struct claim *c = arena_zero(a, sizeof *c);
     *c = (struct claim){.v = v, .arena = a, .which = v->dry[0]};
     c->queue = (struct queue_request){.op = QUEUE_CLAIM,
-                                      .queue = QUEUES[c->which],
+                                      .queue = v->queues[c->which],
                                       .worker = v->claimant,
                                       .claim_ms = CLAIM_MS,
                                       .arena = a,

@@ -107,6 +107,7 @@ struct validation {
     struct gate_source gate;
     struct test_types types;
     char node[80], claimant[160];
+    char queues[2][48]; /* of this node: runs that somebody asked for, and a night's */
 
     pthread_mutex_t lock; /* guards the table, what execution->run points to, the nights' counts */
     struct map *runs;     /* run_id -> live_run */
@@ -130,7 +131,7 @@ struct validation {
     size_t errands; /* requests to the store or the other thread that will come back */
     int64_t hour_seen;
     bool nights_blocked, leading, leasing;
-    int64_t lease_ns;
+    int64_t lease_ns, taken_up_ms;
     int64_t sweep_at; /* ms: the next sweep of old runs */
 
     struct pool *verdicts;

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 #include "validation/review.h"
 #include "validation/schedule.h"
 
@@ -173,12 +174,19 @@ int64_t night_counted(const struct nightly_counts *c)
     return c->passed + c->failed + c->error + c->cancelled;
 }
 
-static void reviewed(void *owner)
+/* [supervisor] */
+static void end_told(struct mail *m)
 {
-    struct night *n = owner;
-    tell(n, nightly_end, tell_done);
+    struct night *n = ((struct telling *)(void *)m)->night;
     unlink_night(n);
     night_free(n);
+    tell_done(m);
+}
+
+/* It is on the list until the end is written, lest it be taken up again. */
+static void reviewed(void *owner)
+{
+    tell(owner, nightly_end, end_told);
 }
 
 /* What its measurements say is told before its end, so that a restart in between tells it again
@@ -322,7 +330,10 @@ static void night_begun(struct mail *m)
     struct err why = t->command.err;
     why.members = n->wish ? n->wish->members : NULL;
     answer(n, n->begun, &why);
-    if (n->begun) {
+    if (n->begun && !store_decides(t->v->config.store)) { /* whoever does takes it up */
+        unlink_night(n);
+        night_free(n);
+    } else if (n->begun) {
         log_event(LOG_INFO, "night_started", "\"batch_id\":\"%s\",\"models\":%zu", n->batch_id,
                   n->n);
         night_queue_more(n);

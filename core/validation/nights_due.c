@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/errors.h"
+#include "store/nodes.h"
 #include "validation/run_store.h"
 #include "validation/schedule.h"
 
@@ -15,6 +16,7 @@
 
 #define LEASE_MS      30000
 #define LEASE_EVERY_S 10
+#define TAKE_UP_MS    1000
 
 /* --- because somebody asks --- */
 
@@ -55,11 +57,19 @@ struct found {
     struct validation *v;
 };
 
+static bool is_listed(const struct validation *v, const struct entity *entity)
+{
+    const struct night *n = v->nights;
+    while (n && (strcmp(n->ns, entity->ns) != 0 || strcmp(n->batch_id, entity->id) != 0))
+        n = n->following;
+    return n != NULL;
+}
+
 static bool take_up(const struct entity *entity, void *ctx)
 {
     struct validation *v = ((struct found *)ctx)->v;
     const struct nightly_batch *b = nightly_batch_of(document_of(entity));
-    if (strcmp(b->state, "running") != 0)
+    if (strcmp(b->state, "running") != 0 || is_listed(v, entity))
         return true;
     struct night *n = night_new(v, entity->ns, b->hour_utc, b->scheduled_for);
     snprintf(n->batch_id, sizeof n->batch_id, "%s", entity->id);
@@ -135,6 +145,9 @@ void nights_resume(struct validation *v)
     view_each(view_enter(v->reader), ENTITY_NIGHTLY, take_up, &f);
     view_leave(v->reader);
     for (struct night *n = v->nights; n; n = n->following) {
+        if (!n->again || n->looking)
+            continue;
+        n->looking = true;
         night_gather(n);
         n->mail.run = look_back;
         pthread_mutex_lock(&v->lock);
@@ -274,14 +287,27 @@ static void keep_lease(struct validation *v)
 
 void nights_leave(struct validation *v)
 {
-    if (v->leading)
+    if (v->leading && !store_shared(v->config.store))
         ask_for_lease(v, 0);
+}
+
+/* Where several nodes share the store, nights are the decider's, whoever has begun them. */
+static void follow_decider(struct validation *v, int64_t now_ms)
+{
+    v->leading = store_decides(v->config.store);
+    if (v->leading && now_ms - v->taken_up_ms >= TAKE_UP_MS) {
+        v->taken_up_ms = now_ms;
+        nights_resume(v);
+    }
 }
 
 /* Names are looked through when an hour begins, when a night has ended, and at the start. */
 void nights_tick(struct validation *v, int64_t now_ms)
 {
-    keep_lease(v);
+    if (!store_shared(v->config.store))
+        keep_lease(v);
+    else
+        follow_decider(v, now_ms);
     if (!v->leading || now_ms / HOUR_MS == v->hour_seen)
         return;
     v->hour_seen = now_ms / HOUR_MS;

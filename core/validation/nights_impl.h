@@ -23,6 +23,7 @@ struct night {
     size_t n, cap, next, ahead; /* ahead: in the queue, or going there */
     struct nightly_counts counts;
     bool begun, again; /* again: taken up after a restart */
+    bool looking;      /* into what of it is over */
     bool reviewed;     /* its runs are over, what they say is looked at */
     struct night_wish *wish;
     struct night *following;

@@ -91,7 +91,7 @@ struct queueing *run_order(struct validation *v, const struct run_order *o, stru
     q->arena = a;
     q->append = (struct series_append){.records = q->records, .n = n};
     q->push = (struct queue_request){.op = QUEUE_PUSH,
-                                     .queue = o->batch_id ? QUEUE_NIGHT : QUEUE_RUNS,
+                                     .queue = v->queues[o->batch_id != NULL],
                                      .id = arena_text(a, r.run_id),
                                      .worker = v->claimant,
                                      .data = arena_copy(a, job.data, job.len),

@@ -3,6 +3,8 @@
 #include "validation/inner.h"
 #include "validation/retention.h"
 
+#include "store/nodes.h"
+
 #include <event2/event.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -171,7 +173,8 @@ static void *supervise(void *arg)
 {
     struct validation *v = arg;
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), 5); /* requests go first */
-    nights_resume(v);
+    if (!store_shared(v->config.store))
+        nights_resume(v);
     event_base_loop(v->base, EVLOOP_NO_EXIT_ON_EMPTY);
     wind_up(v);
     return NULL;

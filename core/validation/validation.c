@@ -1,5 +1,6 @@
 #include "validation/validation.h"
 
+#include "store/nodes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "validation/gate.h"
@@ -33,6 +34,10 @@ static void name_node(struct validation *v)
     snprintf(v->node, sizeof v->node, "%s", *host ? host : "node");
     snprintf(v->claimant, sizeof v->claimant, "%s:%ld:%lld", v->node, (long)getpid(),
              (long long)clock_wall_ms(v->config.clock));
+    char space[STORE_SPACE_SIZE];
+    store_space(v->config.store, space);
+    snprintf(v->queues[0], sizeof v->queues[0], QUEUE_RUNS "%s", space);
+    snprintf(v->queues[1], sizeof v->queues[1], QUEUE_NIGHT "%s", space);
 }
 
 struct validation *validation_open(const struct validation_config *config, struct err *e)

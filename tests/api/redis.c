@@ -1,5 +1,5 @@
 /* A server on a real Redis, as its users see it: Redis goes and comes back, the server is killed, a
- * second one wants to join. */
+ * second one joins. */
 #include "support/client.h"
 #include "support/redis.h"
 #include "support/server.h"
@@ -100,20 +100,33 @@ static void redis_goes_and_comes_back(void **state)
     test_server_release(&s);
 }
 
-static void a_second_node_is_refused(void **state)
+/* Two on one Redis: each shows what the other has written, once it is asked for it by number. */
+static void a_second_node_joins(void **state)
 {
     (void)state;
     struct test_server first, second;
+    char seq[24], target[128];
     be_on_redis(&first);
     be_on_redis(&second);
     assert_true(test_server_start(&first));
-    assert_false(test_server_start(&second));
-    assert_true(test_server_logged(&second, "another node"));
-    assert_false(test_server_logged(&second, PASSWORD));
-    assert_int_equal(status_of(&first, "GET", "/readyz", ""), 200);
+    assert_true(test_server_start(&second));
+    struct client_reply reply = make(&first, "shared");
+    assert_int_equal(reply.status, 201);
+    assert_true(client_header(&reply, "Paddock-Seq", seq, sizeof seq));
+    client_reply_release(&reply);
+    snprintf(target, sizeof target, MODELS "/shared:1?min_seq=%s", seq);
+    assert_int_equal(status_of(&second, "GET", target, ""), 200);
+    assert_int_equal(status_of(&second, "POST", MODELS,
+                               "{\"name\":\"shared\",\"version\":\"1\","
+                               "\"type\":\"classifier\"}"),
+                     409);
+    assert_int_equal(test_server_end(&first, SIGKILL), -SIGKILL);
+    make_at_last(&second, "alone");
+    assert_true(test_server_start(&first));
+    assert_int_equal(status_of(&first, "GET", MODELS "/alone:1", ""), 200);
     assert_int_equal(test_server_end(&first, SIGTERM), 0);
-    assert_true(test_server_start(&second)); /* the first has given the lease up */
     assert_int_equal(test_server_end(&second, SIGTERM), 0);
+    assert_false(test_server_logged(&second, PASSWORD));
     test_server_release(&second);
     test_server_release(&first);
 }
@@ -137,7 +150,7 @@ int main(void)
     static const char *const ARGS[] = {"--requirepass", PASSWORD, NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(redis_goes_and_comes_back),
-        cmocka_unit_test(a_second_node_is_refused),
+        cmocka_unit_test(a_second_node_joins),
         cmocka_unit_test(the_password_is_not_shown),
     };
     if (!test_redis_there())

@@ -240,7 +240,6 @@ def main():
                                                 "paddock:{c}:journal", "paddock:{c}:series"))
         killed(first, there, ["--data-dir", there])
         killed(first, node, on_redis)
-        redis.say("DEL", "paddock:{c}:node")
         done = run("serve", "--listen", "127.0.0.1:0", "--data-dir", d + "/other", *on_redis[2:])
         check(f"nor with another directory: {done.stderr.strip()[-200:]}",
               done.returncode == 2 and "not finished" in done.stderr)

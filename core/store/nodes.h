@@ -1,0 +1,43 @@
+/* nodes: that several servers share one store. Room: store. Threads: [any].
+ *
+ * On Redis; an embedded store has one server, which decides and has the only place. */
+#ifndef PADDOCK_STORE_NODES_H
+#define PADDOCK_STORE_NODES_H
+
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Do others write to it too? */
+static inline bool store_shared(const struct store *s)
+{
+    return s->ops->tail != NULL;
+}
+
+/* What may be decided only once (a night begins, a status of health has changed, an experiment goes
+ * on) is decided by one node at a time. Is it this one, as far as it knows? Who acts on it submits
+ * its command as a duty: the store refuses that of a node that has been overtaken meanwhile. */
+bool store_decides(struct store *s);
+
+/* Where this node's own records (windows of metrics, the queue of its runs) lie in the store: "",
+ * or
+ * ".1" and so on, to be put behind the first part of names. Of one node at a time, and the same
+ * after a restart. */
+#define STORE_SPACE_SIZE 16
+void store_space(struct store *s, char out[STORE_SPACE_SIZE]);
+
+/* One of the nodes, as it told of itself last. */
+struct node_report {
+    char node_id[64], version[64], address[80], host[80];
+    int64_t started_ms, heartbeat_ms;
+    uint64_t seq, lag; /* the journal as far as it had it, and what it lacked of it at that time */
+    bool alive, self, decides;
+};
+/* Each that lives, or has died within a day; none for an embedded store. Sorted by node_id. False
+ * from `each` ends it. */
+void store_nodes(struct store *s, bool (*each)(void *ctx, const struct node_report *r), void *ctx);
+/* What others may reach this one by. */
+void store_tell_address(struct store *s, const char *address);
+
+#endif
