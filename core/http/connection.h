@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 struct bufferevent;
+struct event;
 struct evbuffer;
 struct tls_session;
 
@@ -45,7 +46,8 @@ struct connection {
     struct connection *prev, *next, *next_doomed;
     struct bufferevent *bev;
     struct tls_session *tls;          /* NULL: plain HTTP, or nothing has come yet */
-    struct evbuffer *plain;           /* TLS: what came, decrypted */
+    struct evbuffer *plain;           /* what came, with TLS decrypted */
+    struct event *readable;           /* without TLS: the socket is read by it, not by `bev` */
     struct connection *newer, *older; /* in the handshake */
     struct request *request;          /* coming, served or streamed; NULL between requests */
     enum connection_state state;

@@ -61,7 +61,8 @@ static bool is_busy(struct connection *c, int64_t now)
  * bufferevent's own may be queued: connection_pace() says what would come of that. */
 static void set_priority(struct connection *c, enum fair_priority p)
 {
-    if (c->priority != p && bufferevent_priority_set(c->bev, p) == 0)
+    if (c->priority != p && (!c->readable || event_priority_set(c->readable, p) == 0) &&
+        bufferevent_priority_set(c->bev, p) == 0)
         c->priority = p;
 }
 
