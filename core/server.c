@@ -80,6 +80,7 @@ static void stop(struct server *s)
     waiters_free(s->waiters);
     validation_close(s->validation);
     nursery_free(s->nursery);
+    nursery_free(s->nursery_http);
     weights_free(s->selection.weights);
     matches_free(s->selection.matches);
     decision_keys_close(s->decision_keys);

@@ -261,8 +261,10 @@ bool server_open_plugins(struct server *s, struct err *e)
         snprintf(s->worker_program, sizeof s->worker_program, "paddock-worker");
         log_event(LOG_ERROR, "no_worker_program", NULL);
     }
-    s->nursery = nursery_new(s->worker_program);
-    s->worker = (struct worker_settings){.program = s->worker_program, .nursery = s->nursery};
+    s->nursery = nursery_new(s->worker_program, NURSERY_PLAIN);
+    s->nursery_http = nursery_new(s->worker_program, NURSERY_HTTP);
+    s->worker = (struct worker_settings){
+        .program = s->worker_program, .nursery = s->nursery, .nursery_http = s->nursery_http};
     bool bundled = beside_find(BUNDLED, s->bundled_plugins, sizeof s->bundled_plugins);
     const struct catalog_config config = {
         .data_dir = s->settings.config.data_dir,

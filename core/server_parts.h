@@ -37,7 +37,7 @@ struct server {
     struct waiters *waiters;
     struct deliveries *deliveries;
     struct worker_settings worker;
-    struct nursery *nursery;
+    struct nursery *nursery, *nursery_http;
     char worker_program[4096], bundled_plugins[4096];
     struct catalog *plugins;
     struct validation *validation;

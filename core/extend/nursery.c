@@ -22,7 +22,7 @@
 #define NS_PER_MS  INT64_C(1000000)
 
 struct nursery {
-    const char *program;
+    const char *program, *kind;
     pthread_mutex_t lock;
     pid_t pid; /* 0: none */
     int fd;    /* our end of the socket; -1: none */
@@ -35,10 +35,11 @@ static int64_t now(void)
     return clock_mono_ns(&CLOCK_SYSTEM);
 }
 
-struct nursery *nursery_new(const char *program)
+struct nursery *nursery_new(const char *program, const char *kind)
 {
     struct nursery *n = mem_zero(1, sizeof *n);
     n->program = program;
+    n->kind = kind;
     n->fd = -1;
     /* Under ThreadSanitizer the program has none (worker/nursery.c): nobody asks in vain. */
     n->not_before_ns = BUILT_WITH_TSAN ? INT64_MAX : 0;
@@ -114,7 +115,7 @@ static int raised(int fd)
 
 static bool start(struct nursery *n)
 {
-    const char *argv[] = {n->program, "--nursery", NULL};
+    const char *argv[] = {n->program, n->kind, NULL};
     int pair[2] = {-1, -1};
     bool ok = false;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)

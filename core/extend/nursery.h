@@ -5,7 +5,8 @@
  * over HTTP needs. The nursery is one paddock-worker that has done that once and loads no plugin:
  * it forks a first stage for each test that it is asked for. What it forks are children of the
  * asking process, not its own (CLONE_PARENT), so they are waited for, killed and accounted as if
- * they had been started here, and its death harms none of them.
+ * they had been started here, and its death harms none of them. A fork costs by what is mapped, so
+ * tests without a runtime have a nursery without those libraries.
  *
  * It is started with the first test and again when it has died or does not answer; meanwhile, and
  * where it cannot be, tests start the program as before. See docs/decisions/018-nursery.md. */
@@ -20,12 +21,17 @@
 
 /* Between the two: one byte with three descriptors (input, log, report) goes in; an int32_t comes
  * back, the number of the new process, or an error number times -1. */
-#define NURSERY_ASK 'f'
+#define NURSERY_ASK  'f'
+#define NURSERY_NICE 10 /* it, and what comes from it */
+
+/* What it has loaded, as its argument. */
+#define NURSERY_PLAIN "--nursery"
+#define NURSERY_HTTP  "--nursery-http"
 
 struct nursery;
 
-/* `program`: paddock-worker; borrowed. */
-struct nursery *nursery_new(const char *program);
+/* `program`: paddock-worker; `kind`: NURSERY_*. Borrowed. */
+struct nursery *nursery_new(const char *program, const char *kind);
 /* Ends it; workers that came from it go on. NULL is allowed. */
 void nursery_free(struct nursery *n);
 

@@ -50,10 +50,11 @@ struct worker *worker_start(const struct worker_settings *settings, const struct
     uint8_t random[NONCE_LEN / 2];
     int64_t start_ns = now();
     struct worker *w = NULL;
+    bool runtime = job->subject.runtime_file || (job->baseline && job->baseline->runtime_file);
     random_bytes(random, sizeof random);
     hex_encode(random, sizeof random, nonce);
     if (!job_text_write(settings, job, nonce, &text, e) ||
-        !worker_spawn_test(settings, text.data, text.len, &spawned, e))
+        !worker_spawn_test(settings, runtime, text.data, text.len, &spawned, e))
         goto out;
     w = mem_zero(1, sizeof *w);
     w->pid = spawned.pid;

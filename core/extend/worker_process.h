@@ -66,8 +66,9 @@ struct worker_settings {
     const char *program;     /* paddock-worker */
     const char *user;        /* who runs plugins when we are root; NULL: "nobody" */
     const char *scratch_dir; /* private directories are made in it; NULL: /tmp */
-    struct nursery
-        *nursery; /* where tests come from (extend/nursery.h); NULL: each is started anew */
+    /* Where tests without and with a runtime come from (extend/nursery.h); NULL: each is started
+     * anew. */
+    struct nursery *nursery, *nursery_http;
 };
 
 /* ---- The result: lives as long as the worker ---- */

@@ -166,11 +166,12 @@ bool worker_spawn(const char *const *argv, const void *input, size_t len, struct
     return spawn_told(argv, NULL, input, len, out, e);
 }
 
-bool worker_spawn_test(const struct worker_settings *settings, const void *job, size_t len,
-                       struct spawned *out, struct err *e)
+bool worker_spawn_test(const struct worker_settings *settings, bool runtime, const void *job,
+                       size_t len, struct spawned *out, struct err *e)
 {
     const char *argv[] = {settings->program, "--run", NULL};
-    return spawn_told(argv, settings->nursery, job, len, out, e);
+    struct nursery *nursery = runtime ? settings->nursery_http : settings->nursery;
+    return spawn_told(argv, nursery, job, len, out, e);
 }
 
 bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err *e)

@@ -20,10 +20,10 @@ struct spawned {
 bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
                   struct err *e) MUST_CHECK;
 
-/* The same for one test, whose job is the input: from the nursery if the settings name one and it
- * can, else by starting the program. */
-bool worker_spawn_test(const struct worker_settings *settings, const void *job, size_t len,
-                       struct spawned *out, struct err *e) MUST_CHECK;
+/* The same for one test, whose job is the input: from the nursery for tests with or without a
+ * runtime if the settings name one and it can, else by starting the program. */
+bool worker_spawn_test(const struct worker_settings *settings, bool runtime, const void *job,
+                       size_t len, struct spawned *out, struct err *e) MUST_CHECK;
 
 /* The same with a descriptor 0 that goes on being written to. */
 bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err *e) MUST_CHECK;

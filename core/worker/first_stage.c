@@ -379,6 +379,7 @@ int first_stage(void)
         fprintf(stderr, "%s\n", e.detail);
         return 2;
     }
+    (void)setpriority(PRIO_PROCESS, 0, s.job.nice); /* looking after a fork bomb is work too */
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0)
         return 2;

@@ -1,4 +1,5 @@
 /* paddock-worker: the only program that loads plugins. */
+#include "extend/nursery.h"
 #include "worker/describe.h"
 #include "worker/first_stage.h"
 #include "worker/inspect.h"
@@ -82,8 +83,10 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--run") == 0)
         return first_stage();
-    if (argc == 2 && strcmp(argv[1], "--nursery") == 0)
-        _exit(nursery_serve());
+    if (argc == 2 && strcmp(argv[1], NURSERY_PLAIN) == 0)
+        _exit(nursery_serve(false));
+    if (argc == 2 && strcmp(argv[1], NURSERY_HTTP) == 0)
+        _exit(nursery_serve(true));
     if ((argc == 3 || argc == 4) && strcmp(argv[1], "--describe-to-3") == 0)
         _exit(describe(argv[2], argc == 4 ? argv[3] : NULL, 3));
     if (argc == 3 && strcmp(argv[1], "--describe") == 0)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,8 +60,8 @@ static bool receive(int fds[3])
     return true;
 }
 
-/* As worker_exec() would have left it. It says its number first and leaves our group then: see
- * end() in extend/nursery.c. */
+/* As worker_exec() would have left it. It says its number first and leaves the nursery's group
+ * then: see end() in extend/nursery.c. */
 static _Noreturn void become_first(const int fds[3])
 {
     say((int32_t)getpid());
@@ -80,13 +81,15 @@ static pid_t fork_sibling(void)
     return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
-int nursery_serve(void)
+int nursery_serve(bool http)
 {
     int fds[3];
     /* ThreadSanitizer has threads of its own, whose locks such a child could inherit. */
     if (BUILT_WITH_TSAN || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return 1;
-    load_curl();
+    (void)setpriority(PRIO_PROCESS, 0, NURSERY_NICE); /* requests go first */
+    if (http)
+        load_curl();
     while (receive(fds)) {
         pid_t pid = fork_sibling();
         if (pid == 0)

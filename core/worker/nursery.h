@@ -3,7 +3,10 @@
 #ifndef PADDOCK_WORKER_NURSERY_H
 #define PADDOCK_WORKER_NURSERY_H
 
-/* Serve descriptor 0 until it ends. Returns the exit status; in what is forked, does not. */
-int nursery_serve(void);
+#include <stdbool.h>
+
+/* Serve descriptor 0 until it ends, `http`: with what runtimes over HTTP need loaded. Returns the
+ * exit status; in what is forked, does not. */
+int nursery_serve(bool http);
 
 #endif

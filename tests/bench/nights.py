@@ -177,9 +177,11 @@ def section_misbehaving(run):
         paddock.ask("POST", f"{API}/validation/tests", {
             "test_id": name, "model_name": "patient", "type": f"test.{kind}",
             "timeout_ms": 60000 if name in ("memory", "disk") else 3000})
-    before = processes(program)
+    paddock.ask("POST", f"{API}/validation/run", {  # whose nursery stays
+        "model_id": model_id, "test_ids": ["exit"], "trial": True, "wait_ms": 60000})
     with Neighbour(run, paddock) as quiet:
         time.sleep(6)
+    before = processes(program)
     for name, (_, status, part) in BAD.items():
         with Neighbour(run, paddock) as busy:
             result = None

@@ -109,8 +109,11 @@ int main(int argc, char **argv)
     size_t count = argc > 4 ? strtoul(argv[4], NULL, 10) : 200;
     size_t parallel = argc > 5 ? strtoul(argv[5], NULL, 10) : 1;
     bool anew = argc > 6 && strcmp(argv[6], "anew") == 0;
-    struct worker_settings settings = {.program = argv[1],
-                                       .nursery = anew ? NULL : nursery_new(argv[1])};
+    struct worker_settings settings = {.program = argv[1], .nursery = NULL};
+    if (!anew) {
+        settings.nursery = nursery_new(argv[1], NURSERY_PLAIN);
+        settings.nursery_http = nursery_new(argv[1], NURSERY_HTTP);
+    }
     struct test_job job = {.plugin_file = argv[2],
                            .subject = {.model_id = "m:1",
                                        .name = "m",
@@ -133,5 +136,6 @@ int main(int argc, char **argv)
            (double)count / seconds, cpu / (double)count, before);
     free(totals);
     nursery_free(settings.nursery);
+    nursery_free(settings.nursery_http);
     return 0;
 }

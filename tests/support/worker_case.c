@@ -18,15 +18,20 @@ struct worker_settings worker_case;
 
 /* ---- is anything left? ---- */
 
+static pid_t pid_of(struct nursery *n)
+{
+    return n ? nursery_pid(n) : 0;
+}
+
 /* This process is a subreaper: whoever escaped from a worker would be our child by now. Whoever
- * needs a wait is none of ours, and the nursery is the only one that lives. */
+ * needs a wait is none of ours, and the nurseries are the only ones that live. */
 size_t worker_case_children(void)
 {
-    pid_t nursery = worker_case.nursery ? nursery_pid(worker_case.nursery) : 0, child = 0;
+    pid_t plain = pid_of(worker_case.nursery), http = pid_of(worker_case.nursery_http), child;
     size_t found = 0;
     FILE *children = fopen("/proc/thread-self/children", "r");
     while (children && fscanf(children, "%d", &child) == 1)
-        found += child != nursery;
+        found += child != plain && child != http;
     if (children)
         fclose(children);
     return found;
@@ -119,7 +124,8 @@ int worker_case_from_nursery(void **state)
 {
     if (worker_case_anew(state) != 0)
         return -1;
-    worker_case.nursery = nursery_new(worker_case.program);
+    worker_case.nursery = nursery_new(worker_case.program, NURSERY_PLAIN);
+    worker_case.nursery_http = nursery_new(worker_case.program, NURSERY_HTTP);
     return 0;
 }
 
@@ -127,6 +133,7 @@ int worker_case_end(void **state)
 {
     (void)state;
     nursery_free(worker_case.nursery);
-    worker_case.nursery = NULL;
+    nursery_free(worker_case.nursery_http);
+    worker_case.nursery = worker_case.nursery_http = NULL;
     return worker_case_children() == 0 ? rmdir(worker_case_dir) : -1;
 }

@@ -26,6 +26,28 @@ static void tests_come_from_the_nursery(void **state)
     assert_int_equal(nursery_pid(worker_case.nursery), nursery);
 }
 
+/* It has loaded what they need, and costs those that do not more. */
+static void tests_with_a_runtime_come_from_another(void **state)
+{
+    (void)state;
+    pid_t nursery = need_nursery();
+    char test[4096], runtime[4096];
+    struct test_job job = {
+        .plugin_file = test_plugin("good_nothing", test, sizeof test),
+        .subject = {.model_id = "m:1",
+                    .name = "m",
+                    .version = "1",
+                    .runtime = "{\"kind\":\"good\"}",
+                    .runtime_file = test_plugin("good_runtime", runtime, sizeof runtime)},
+        .timeout_ms = 10000};
+    struct worker *w = worker_case_job(&job);
+    assert_int_equal(worker_result(w)->status, WORKER_PASSED);
+    worker_free(w);
+    assert_int_not_equal(nursery_pid(worker_case.nursery_http), 0);
+    assert_int_not_equal(nursery_pid(worker_case.nursery_http), nursery);
+    assert_int_equal(nursery_pid(worker_case.nursery), nursery);
+}
+
 static struct worker *start_plugin(const char *name, int64_t timeout_ms)
 {
     char path[4096];
@@ -90,13 +112,13 @@ static void a_nursery_that_dies_harms_nobody(void **state)
 static void from_nowhere_no_nursery_comes(void **state)
 {
     (void)state;
-    struct nursery *n = nursery_new("/nonexistent/paddock-worker");
+    struct nursery *n = nursery_new("/nonexistent/paddock-worker", NURSERY_PLAIN);
     const struct worker_ends ends = {.input = 10, .log = 11, .report = 12};
     pid_t pid;
     assert_false(nursery_fork(n, &ends, &pid));
     assert_int_equal(nursery_pid(n), 0);
     nursery_free(n);
-    n = nursery_new("/bin/true"); /* it starts, and does not answer */
+    n = nursery_new("/bin/true", NURSERY_PLAIN); /* it starts, and does not answer */
     assert_false(nursery_fork(n, &ends, &pid));
     assert_int_equal(nursery_pid(n), 0);
     nursery_free(n);
@@ -107,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tests_come_from_the_nursery),
+        cmocka_unit_test(tests_with_a_runtime_come_from_another),
         cmocka_unit_test(siblings_share_nothing),
         cmocka_unit_test(a_nursery_that_dies_harms_nobody),
         cmocka_unit_test(from_nowhere_no_nursery_comes),

@@ -344,7 +344,7 @@ static void a_worker_outlives_no_host(void **state)
                                .subject = {.model_id = "m:1", .name = "m", .version = "1"},
                                .timeout_ms = 60000};
         if (worker_case.nursery)
-            its.nursery = nursery_new(its.program);
+            its.nursery = nursery_new(its.program, NURSERY_PLAIN);
         if (!worker_start(&its, &job, NULL))
             _exit(1);
         usleep(50000);
