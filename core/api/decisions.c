@@ -203,8 +203,6 @@ void decisions_list(struct request *rq)
     *asked = (struct asked){.unit = c.q.unit, .route = c.q.route, .from = c.q.from, .to = c.q.to};
     if (!c.q.unit)
         call_refuse(&c, "unit", "must be given");
-    else if (c.q.from && c.q.to && c.q.from >= c.q.to)
-        call_refuse(&c, "from", "must lie before to");
     else if (!items_page_open(&asked->page, &c.q, "decisions", "-at", c.arena, &e))
         request_fail(rq, &e);
     else

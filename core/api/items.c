@@ -1,5 +1,6 @@
 #include "api/items.h"
 
+#include "api/call.h"
 #include "api/page_cursor.h"
 #include "base/json.h"
 
@@ -33,6 +34,8 @@ bool items_page_open(struct items_page *p, const struct parameters *q, const cha
     const char *order = q->sort ? q->sort : usual;
     *p =
         (struct items_page){.order = order, .descending = *order == '-', .limit = (size_t)q->limit};
+    if (q->from && q->to && q->from >= q->to)
+        return call_fault(a, "from", e, "must lie before to");
     p->tag = arena_printf(a, "%s %s", list, order);
     return page_cursor_read(a, q->cursor, p->tag, &p->after, e);
 }

@@ -35,7 +35,7 @@ struct items_page {
     bool more;
 };
 /* What the request asks of the list of this name: ?sort=, whose choices its table names, or
- * `usual`; ?limit= and ?cursor=. */
+ * `usual`; ?limit= and ?cursor=. ?from= and ?to= are seen to be in their order. */
 bool items_page_open(struct items_page *p, const struct parameters *q, const char *list,
                      const char *usual, struct arena *a, struct err *e) MUST_CHECK;
 /* Is it sorted by this field? */

@@ -199,7 +199,8 @@ const struct err_kind FLAG_IN_USE = {
     "FLAG_IN_USE",
     409,
     "Flag in use",
-    "Other flags have it as a prerequisite; `in_use` lists them. Change or delete those first.",
+    "Other flags have it as a prerequisite, or routes ask it; `in_use` lists them. Change or "
+    "delete those first.",
 };
 const struct err_kind SEGMENT_NOT_FOUND = {
     "SEGMENT_NOT_FOUND",

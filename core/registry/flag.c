@@ -7,6 +7,7 @@
 #include "registry/errors.h"
 #include "registry/layer.h"
 #include "registry/model_fields.h"
+#include "registry/route.h"
 #include "registry/stored_policy.h"
 
 #include <stdio.h>
@@ -396,35 +397,32 @@ bool flag_roll_back(struct command *c, struct head *h, struct changes *out, stru
     return document_restore(c, h, out, &past, e);
 }
 
-struct users {
-    const char *quoted;
-    struct bytes list;
-    size_t n;
-};
-
-static bool note_user(const struct entity *e, void *ctx)
+static bool requires(const struct document *flag, const char *quoted)
 {
-    struct users *u = ctx;
-    if (!strstr(flag_of(document_of(e))->prerequisites, u->quoted))
-        return true;
-    if (u->n++)
-        bytes_char(&u->list, ',');
-    json_put_string(&u->list, e->id);
-    return u->n < 100;
+    return strstr(flag_of(flag)->prerequisites, quoted) != NULL;
+}
+
+static bool asks(const struct document *route, const char *key)
+{
+    const char *flag = route_of(route)->flag;
+    return flag && strcmp(flag, key) == 0;
 }
 
 static bool remove_unused(struct document_write *w, struct err *e)
 {
-    const char *id = w->before->entity.id;
-    struct users u = {arena_printf(w->c->arena, "\"flag\":\"%s\"", id), BYTES_INIT(65536), 0};
-    view_each_of(w->h->view, ENTITY_FLAG, w->c->ns, note_user, &u);
-    if (u.n) {
-        fail(e, &FLAG_IN_USE, "%zu flags have '%.200s' as a prerequisite", u.n, id);
-        if (e)
-            e->members = arena_printf(w->c->arena, "\"in_use\":[%s]", u.list.data);
+    const char *id = w->before->entity.id, *members = NULL;
+    const char *quoted = arena_printf(w->c->arena, "\"flag\":\"%s\"", id);
+    size_t n = document_users(w, ENTITY_FLAG, requires, quoted, &members);
+    if (n) {
+        fail(e, &FLAG_IN_USE, "%zu flags have '%.200s' as a prerequisite", n, id);
+    } else {
+        n = document_users(w, ENTITY_ROUTE, asks, id, &members);
+        if (n)
+            fail(e, &FLAG_IN_USE, "%zu routes ask '%.200s' who serves", n, id);
     }
-    bytes_release(&u.list);
-    return u.n == 0;
+    if (n && e)
+        e->members = members;
+    return n == 0;
 }
 
 const struct document_type FLAG_TYPE = {

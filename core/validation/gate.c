@@ -99,7 +99,8 @@ static void judge_age(struct judging *j, struct arena *a)
     int64_t most = j->rule->max_age_seconds;
     if (!j->run || most == INT64_MIN)
         return;
-    int64_t age = (clock_wall_ms(j->v->config.clock) - j->run->finished_at) / 1000;
+    int64_t age_ms = clock_wall_ms(j->v->config.clock) - j->run->finished_at;
+    int64_t age = (age_ms + 999) / 1000; /* a second that has begun counts */
     j->needs_run |= age > most;
     condition(j, "age", age > most ? "stale" : "pass", j->run->run_id,
               arena_printf(a, "the run is %" PRId64 " s old; at most %" PRId64 " s are allowed",
