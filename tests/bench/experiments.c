@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOKS = 1440, LOOK_MS = 10000, STEPS_MAX = 5 };
+enum { LOOKS = 1440, LOOK_MS = 10000, STEPS_MAX = 5, TREATMENTS_MAX = 4 };
 
 static const double SIGMA = 0.6, MEDIAN_MS = 20;
 static const double MARGIN_ERRORS = 0.5, MARGIN_LATENCY = 0.1, MARGIN_SCORE = 0.02;
@@ -38,6 +38,7 @@ struct world {
     bool bursts;          /* of 12 failing requests in one arm, in one look of ten */
     bool noise;           /* 5 % between the arms' latencies, anew for each canary */
     bool single;          /* draw single latencies */
+    int treatments;       /* all of this kind, each with its part of the share; 0: 1 */
     double most_rollbacks, least_rollbacks, most_promotions, least_promotions; /* %; 0: stated */
 };
 
@@ -154,7 +155,7 @@ static void begin(const struct world *w, struct experiment_rules *x)
         .guardrail_count = METRICS,
         .alpha = 0.05,
         .attempt = 1,
-        .treatments = 1,
+        .treatments = w->treatments ? (unsigned)w->treatments : 1,
         .steps_percent = {1, 5, 25, 50, 100},
         .step_count = STEPS_MAX,
         .step_min_ms = 600000,
@@ -185,18 +186,39 @@ static void burst(const struct world *w, uint64_t *seed, struct experiment_look 
     *(treatment ? &look->treatment_errors : &look->control_errors) += 12;
 }
 
-static void look_at(const struct world *w, const struct arm arms[2], int i, uint64_t *seed,
-                    struct experiment_rules *x, struct drawn drawn[2], struct experiment_look *look)
+/* A canary: the control is drawn first in each look, then each treatment. */
+struct canary {
+    const struct world *w;
+    struct arm arms[2];
+    uint64_t seed;
+    struct experiment_rules rules[TREATMENTS_MAX];
+    int treatments;
+};
+
+/* Requests of a look: of the control, and of each treatment. */
+static void draw_requests(struct canary *c, double at, uint64_t n[1 + TREATMENTS_MAX])
 {
-    const double at = (double)i / LOOKS;
-    const double requests = w->requests * (w->ramp ? 0.2 + 1.8 * at : 1);
+    const double requests = c->w->requests * (c->w->ramp ? 0.2 + 1.8 * at : 1);
+    const double part = c->rules[0].plan.steps_percent[c->rules[0].step] / 100 / c->treatments;
+    double rest = 1;
+    n[0] = (uint64_t)requests;
+    for (int k = 0; k < c->treatments; k++) {
+        n[1 + k] = binomial(&c->seed, n[0], part / rest);
+        n[0] -= n[1 + k];
+        rest -= part;
+    }
+}
+
+static void look_at(struct canary *c, int treatment, int i, struct drawn drawn[2],
+                    struct experiment_look *look)
+{
+    const struct world *w = c->w;
+    struct experiment_rules *x = &c->rules[treatment];
+    const double part = x->plan.steps_percent[x->step] / 100 / c->treatments;
     *look = (struct experiment_look){.start_ms = (int64_t)i * LOOK_MS,
                                      .end_ms = (int64_t)(i + 1) * LOOK_MS,
-                                     .share = x->plan.steps_percent[x->step] / 100};
-    drawn[1].requests = binomial(seed, (uint64_t)requests, look->share);
-    drawn[0].requests = (uint64_t)requests - drawn[1].requests;
-    for (int k = 0; k < 2; k++)
-        draw(w, &arms[k], at, seed, &drawn[k]);
+                                     .share = part / (part + 1 - c->treatments * part)};
+    draw(w, &c->arms[1], (double)i / LOOKS, &c->seed, &drawn[1]);
     if (w->single)
         experiment_count(x, &(struct experiment_arm){.latency = &drawn[1].latency},
                          &(struct experiment_arm){.latency = &drawn[0].latency}, look);
@@ -209,34 +231,61 @@ static void look_at(const struct world *w, const struct arm arms[2], int i, uint
     look->control = drawn[0].requests;
     look->treatment_errors = drawn[1].errors;
     look->control_errors = drawn[0].errors;
-    burst(w, seed, look);
+    burst(w, &c->seed, look);
 }
 
+/* One look at all of them: what becomes of the canary. */
+static enum experiment_verdict look_at_all(struct canary *c, int i, struct drawn drawn[2],
+                                           struct experiment_decision *d)
+{
+    uint64_t requests[1 + TREATMENTS_MAX];
+    enum experiment_verdict worst = EXPERIMENT_ADVANCE;
+    bool promoted = false;
+    draw_requests(c, (double)i / LOOKS, requests);
+    drawn[0].requests = requests[0];
+    draw(c->w, &c->arms[0], (double)i / LOOKS, &c->seed, &drawn[0]);
+    for (int k = 0; k < c->treatments; k++) {
+        struct experiment_look look;
+        drawn[1].requests = requests[1 + k];
+        look_at(c, k, i, drawn, &look);
+        if (experiment_take(&c->rules[k], &look, look.end_ms) != EXPERIMENT_TAKEN)
+            abort();
+        experiment_decide(&c->rules[k], look.end_ms, false, d);
+        if (d->verdict == EXPERIMENT_ROLLBACK)
+            return EXPERIMENT_ROLLBACK;
+        promoted |= d->verdict == EXPERIMENT_PROMOTE;
+        if (d->verdict != EXPERIMENT_ADVANCE)
+            worst = EXPERIMENT_HOLD;
+    }
+    return promoted ? EXPERIMENT_PROMOTE : worst;
+}
+
+/* Ends with the first rollback of any, or the first promotion of any. */
 static struct outcome run(const struct world *w, uint64_t seed, struct drawn drawn[2])
 {
-    struct arm arms[2] = {{1, 1, 1, 0, 1},
-                          {or_one(w->errors), or_one(w->latency), or_one(w->tail), w->score,
-                           exp2(grid_shift(MARGIN_LATENCY, 7) / 128.0)}};
-    if (w->noise)
-        arms[1].latency *= exp(0.05 * random_normal(&seed));
-    struct experiment_rules x;
+    struct canary c = {.w = w,
+                       .arms = {{1, 1, 1, 0, 1},
+                                {or_one(w->errors), or_one(w->latency), or_one(w->tail), w->score,
+                                 exp2(grid_shift(MARGIN_LATENCY, 7) / 128.0)}},
+                       .treatments = w->treatments ? w->treatments : 1};
     struct experiment_decision d;
-    begin(w, &x);
+    if (w->noise)
+        c.arms[1].latency *= exp(0.05 * random_normal(&seed));
+    c.seed = seed;
+    for (int k = 0; k < c.treatments; k++)
+        begin(w, &c.rules[k]);
     struct outcome out = {EXPERIMENT_INCONCLUSIVE, CAUSE_TIME_OVER, LOOKS};
     for (int i = 0; i < LOOKS; i++) {
-        struct experiment_look look;
-        look_at(w, arms, i, &seed, &x, drawn, &look);
-        if (experiment_take(&x, &look, look.end_ms) != EXPERIMENT_TAKEN)
-            abort();
-        experiment_decide(&x, look.end_ms, false, &d);
-        if (d.verdict == EXPERIMENT_ADVANCE)
-            experiment_advance(&x);
-        if (d.verdict == EXPERIMENT_ROLLBACK || d.verdict == EXPERIMENT_PROMOTE) {
-            out = (struct outcome){d.verdict, d.cause, i + 1};
+        const enum experiment_verdict v = look_at_all(&c, i, drawn, &d);
+        for (int k = 0; v == EXPERIMENT_ADVANCE && k < c.treatments; k++)
+            experiment_advance(&c.rules[k]);
+        if (v == EXPERIMENT_ROLLBACK || v == EXPERIMENT_PROMOTE) {
+            out = (struct outcome){v, d.cause, i + 1};
             break;
         }
     }
-    experiment_release(&x);
+    for (int k = 0; k < c.treatments; k++)
+        experiment_release(&c.rules[k]);
     return out;
 }
 
@@ -336,6 +385,10 @@ static const struct world worlds[] = {
     {"latency x1.25", 1000, 0.01, .latency = 1.25, .least_rollbacks = 95, .most_promotions = 5},
     {"slowest 5 % x1.5", 1000, 0.01, .tail = 1.5, .least_rollbacks = 95, .most_promotions = 5},
     {"score -0.04", 1000, 0.01, .score = -0.04, .least_rollbacks = 95, .most_promotions = 5},
+    {"equal, three treatments", 1000, 0.01, .treatments = 3, .most_rollbacks = 5,
+     .least_promotions = 95},
+    {"errors x2, three treatments", 1000, 0.01, 2, .treatments = 3, .least_rollbacks = 95,
+     .most_promotions = 5},
     {"equal, latencies drawn singly, 100 a look", 100, 0.01, .single = true, .most_rollbacks = 5},
 };
 

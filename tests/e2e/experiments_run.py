@@ -1,90 +1,11 @@
 """Experiments on the real server: an equal treatment is promoted, a worse one rolled back, missing
-traffic pauses, and a crash loses no evidence that was looked at. Nothing here depends on how fast
-the machine is: traffic flows until what is expected has come."""
-import random
+traffic pauses, and a crash loses no evidence that was looked at."""
 import signal
 import time
 
+from experiments_traffic import (PATIENCE, actions, analysed, begin, check, flow_until, prepare, state,
+                                 traffic, want)
 from paddock_server import Server
-
-PATIENCE = 240  # seconds; how long a busy machine may take
-draw = random.Random(5)
-units = 0
-
-
-def check(what, good):
-    if not good:
-        raise SystemExit("FAILED " + what)
-    print("ok     " + what)
-
-
-def want(status, reply):
-    if reply.status != status:
-        raise SystemExit(f"FAILED {status} wanted: {reply.status} {reply.text}")
-    return reply.json
-
-
-def prepare(server, name):
-    for version, statuses in (("1", ("canary", "stable")), ("2", ("canary",))):
-        want(201, server.call("POST", "~/registry", {
-            "name": name, "version": version, "type": "classifier", "sport": "nba"}))
-        for status in statuses:
-            want(200, server.call("POST", f"~/registry/{name}:{version}/status",
-                                  {"status": status}))
-    want(200, server.call("PUT", f"~/routes/{name}", {
-        "arms": {"new": f"{name}@canary", "old": f"{name}@stable"},
-        "strategy": "weighted", "params": {"weights": {"new": 0, "old": 100}}}))
-
-
-def begin(server, name, **more):
-    want(201, server.call("POST", "~/experiments", {
-        "key": name, "route": name, "control": "old", "treatments": ["new"],
-        "metrics": [{"name": "error_rate"}, {"name": "latency_p95"}],
-        "steps_percent": [10, 50, 100], "step_min_seconds": 2, "warmup_seconds": 0,
-        "min_samples": 500, **more}))
-    return want(200, server.call("POST", f"~/experiments/{name}/start", {"reason": "a test"}))
-
-
-def traffic(server, name, errors, n=500):
-    """One round of it: decisions, and for each the record of the model that served."""
-    global units
-    units += n
-    decisions = want(200, server.call("POST", "~/selection/batch", {
-        "route": name, "contexts": [{"targetingKey": f"u{units - i}"} for i in range(n)],
-    }))["decisions"]
-    want(202, server.call("POST", "~/inference", [
-        {"model_id": d["model_id"], "decision_id": d["decision_id"],
-         "latency_ms": draw.lognormvariate(3, 0.1),
-         "success": draw.random() >= errors.get(d["arm"], 0)}
-        for d in decisions]))
-    return decisions
-
-
-def state(server, name):
-    return want(200, server.call("GET", f"~/experiments/{name}"))
-
-
-def flow_until(server, name, errors, what, seen):
-    """Traffic until the experiment is as expected."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        x = state(server, name)
-        if seen(x):
-            print(f"ok     {what}: {x['sentence']}")
-            return x
-        if time.monotonic() > end:
-            raise SystemExit(f"FAILED {what}: {x}")
-        if errors:
-            traffic(server, name, errors)
-        time.sleep(0.05)
-
-
-def actions(x):
-    return [d["action"] for d in x["decisions"]]
-
-
-def analysed(server, name):
-    return want(200, server.call("GET", f"~/experiments/{name}/analysis"))
 
 
 def equal_is_promoted(server):
