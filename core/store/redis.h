@@ -194,6 +194,13 @@ bool redis_load(struct store *s, bool (*row)(void *ctx, const struct store_row *
 bool redis_row_open(const char *id, size_t id_len, const char *value, size_t len,
                     struct store_row *out) MUST_CHECK;
 /* --- redis_tail.c --- */
+struct tail_room {
+    uint64_t entries, bytes; /* of them; their entities may be as many again */
+};
+/* As redis_tail(), under the lock. */
+bool direct_tail(struct redis *s, uint64_t seq, const struct tail_room *room,
+                 const struct store_tail *t, struct store_head *head, bool *whole, struct err *e)
+    MUST_CHECK;
 bool redis_tail(struct store *s, uint64_t seq, const struct store_tail *t, struct store_head *head,
                 bool *whole, struct err *e);
 bool redis_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e);

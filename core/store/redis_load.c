@@ -44,15 +44,20 @@ static bool meta(struct redis *s, int64_t *seq, int64_t *next_uid, int64_t *comm
 
 /* --- entities --- */
 
+/* What is known of an entity: as a scan met it, or as it is now (value NULL: gone). */
+struct loaded {
+    struct store_row row; /* its texts in one block, which `kind` begins */
+    bool is_now;
+};
 struct rows {
-    struct store_row *list; /* texts of each in one block, which `kind` begins */
+    struct loaded *list;
     size_t n, cap;
 };
 
 static void rows_release(struct rows *rows)
 {
     for (size_t i = 0; i < rows->n; i++)
-        free((char *)rows->list[i].kind);
+        free((char *)rows->list[i].row.kind);
     free(rows->list);
     *rows = (struct rows){0};
 }
@@ -77,22 +82,55 @@ bool redis_row_open(const char *id, size_t id_len, const char *value, size_t len
     return true;
 }
 
-static bool add_row(struct rows *rows, const redisReply *id, const redisReply *value)
+static void add_loaded(struct rows *rows, const struct loaded *one)
 {
-    size_t id_len = (size_t)id->len, len = (size_t)value->len;
-    struct store_row row;
     if (rows->n == rows->cap) {
         rows->cap = rows->cap ? rows->cap * 2 : 256;
         rows->list = mem_resize(rows->list, rows->cap, sizeof *rows->list);
     }
+    rows->list[rows->n++] = *one;
+}
+
+static bool add_row(struct rows *rows, const redisReply *id, const redisReply *value)
+{
+    size_t id_len = (size_t)id->len, len = (size_t)value->len;
+    struct loaded one = {.is_now = false};
     char *text = mem_alloc(id_len + 1 + len + 1);
     memcpy(text, id->str, id_len + 1);
     memcpy(text + id_len + 1, value->str, len + 1);
-    if (!redis_row_open(text, id_len, text + id_len + 1, len, &row) || !row.value) {
+    if (!redis_row_open(text, id_len, text + id_len + 1, len, &one.row) || !one.row.value) {
         free(text);
         return false;
     }
-    rows->list[rows->n++] = row;
+    add_loaded(rows, &one);
+    return true;
+}
+
+static bool skip_entry(void *ctx, const struct journal_entry *entry, struct err *e)
+{
+    (void)ctx, (void)entry, (void)e;
+    return true;
+}
+
+static bool add_now(void *ctx, const struct store_row *r, struct err *e)
+{
+    size_t kind = strlen(r->kind) + 1, ns = strlen(r->ns) + 1, id = strlen(r->id) + 1;
+    struct loaded one = {.row = *r, .is_now = true};
+    char *text = mem_alloc(kind + ns + id + r->value_len + 1);
+    (void)e;
+    memcpy(text, r->kind, kind);
+    memcpy(text + kind, r->ns, ns);
+    memcpy(text + kind + ns, r->id, id);
+    one.row.kind = text;
+    one.row.ns = text + kind;
+    one.row.id = text + kind + ns;
+    if (r->value) {
+        char *value = text + kind + ns + id;
+        memcpy(value, r->value, r->value_len);
+        value[r->value_len] = '\0';
+        one.row.value = value;
+    }
+    add_loaded(ctx, &one);
     return true;
 }
 
@@ -115,34 +153,54 @@ static bool scan_page(struct redis *s, struct rows *rows, char cursor[32], struc
 
 static int row_compare(const void *a, const void *b)
 {
-    const struct store_row *x = a, *y = b;
-    int order = strcmp(x->kind, y->kind);
+    const struct loaded *x = a, *y = b;
+    int order = strcmp(x->row.kind, y->row.kind);
     if (!order)
-        order = strcmp(x->ns, y->ns);
-    return order ? order : strcmp(x->id, y->id);
+        order = strcmp(x->row.ns, y->row.ns);
+    return order ? order : strcmp(x->row.id, y->row.id);
+}
+
+/* What is now comes first. */
+static int row_order(const void *a, const void *b)
+{
+    int order = row_compare(a, b);
+    return order ? order : ((const struct loaded *)b)->is_now - ((const struct loaded *)a)->is_now;
+}
+
+static bool scan_all(struct redis *s, struct rows *rows, struct err *e)
+{
+    char cursor[32] = "0";
+    do {
+        if (!scan_page(s, rows, cursor, e))
+            return false;
+    } while (strcmp(cursor, "0") != 0);
+    return true;
 }
 
 /* A scan shows everything that is there from its begin to its end, some of it twice. It is of one
- * moment if nobody committed meanwhile. */
+ * moment if nobody committed meanwhile; else what was changed since its begin is asked for, of one
+ * moment, and goes before what the scan has met. */
 static bool scan(struct redis *s, struct rows *rows, struct store_head *head, struct err *e)
 {
+    static const struct tail_room ROOM = {.entries = 100000, .bytes = 256 << 20};
+    const struct store_tail changed = {skip_entry, add_now, rows};
     for (int attempt = 0; attempt < 10; attempt++) {
-        char cursor[32] = "0";
-        int64_t seq = 0, next_uid = 0, commits = 0, again = 0;
+        int64_t seq = 0, next_uid = 0, commits = 0, again = 0, ignored;
+        bool whole = false;
         rows_release(rows);
-        if (!meta(s, &seq, &next_uid, &commits, e))
+        if (!meta(s, &seq, &next_uid, &commits, e) || !scan_all(s, rows, e))
             return false;
-        do {
-            if (!scan_page(s, rows, cursor, e))
-                return false;
-        } while (strcmp(cursor, "0") != 0);
         *head = (struct store_head){(uint64_t)seq, next_uid ? (uint64_t)next_uid : 1};
-        if (!meta(s, &seq, &next_uid, &again, e))
+        if (!meta(s, &ignored, &next_uid, &again, e))
             return false;
         if (commits == again)
             return true;
+        if (!direct_tail(s, (uint64_t)seq, &ROOM, &changed, head, &whole, e))
+            return false;
+        if (whole)
+            return true;
     }
-    return fail(e, &ERR_BUSY, "Redis was changed all the time while it was loaded");
+    return fail(e, &ERR_BUSY, "Redis was changed too fast while it was loaded");
 }
 
 bool redis_load(struct store *store,
@@ -155,10 +213,13 @@ bool redis_load(struct store *store,
         return false;
     bool ok = redis_end(s, scan(s, &rows, head, e));
     if (ok && rows.n)
-        qsort(rows.list, rows.n, sizeof *rows.list, row_compare);
+        qsort(rows.list, rows.n, sizeof *rows.list, row_order);
     for (size_t i = 0; ok && i < rows.n; i++)
-        if (i == 0 || row_compare(&rows.list[i - 1], &rows.list[i]) != 0)
-            ok = row(ctx, &rows.list[i], e);
+        if (rows.list[i].row.value &&
+            (i == 0 || row_compare(&rows.list[i - 1], &rows.list[i]) != 0))
+            ok = row(ctx, &rows.list[i].row, e);
+    if (ok)
+        node_reached(s, head->seq);
     rows_release(&rows);
     return ok;
 }

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES "1024"
-#define BYTES   "16777216" /* of entries; their entities may be as many again */
-#define FIXED   3          /* head, next uid, number of entries */
+#define FIXED 3 /* head, next uid, number of entries */
 
 static bool show_entries(const redisReply *r, size_t n, const struct store_tail *t, struct err *e)
 {
@@ -51,20 +49,28 @@ static bool show(const redisReply *r, uint64_t seq, const struct store_tail *t,
     return show_entries(r, (size_t)n, t, e) && show_rows(r, FIXED + (size_t)n, t, e);
 }
 
+bool direct_tail(struct redis *s, uint64_t seq, const struct tail_room *room,
+                 const struct store_tail *t, struct store_head *head, bool *whole, struct err *e)
+{
+    redisReply *r =
+        direct_command(s, e, "EVAL %s 1 %s %s %llu %llu %llu", REDIS_SCRIPTS[SCRIPT_TAIL],
+                       REDIS_CONTROL "meta", s->me, (unsigned long long)seq,
+                       (unsigned long long)room->entries, (unsigned long long)room->bytes);
+    bool ok = r && show(r, seq, t, head, whole, e);
+    if (r)
+        freeReplyObject(r);
+    return ok;
+}
+
 bool redis_tail(struct store *store, uint64_t seq, const struct store_tail *t,
                 struct store_head *head, bool *whole, struct err *e)
 {
+    static const struct tail_room ROOM = {.entries = 1024, .bytes = 16 << 20};
     struct redis *s = redis_of(store);
     if (!redis_begin(s, e))
         return false;
-    redisReply *r =
-        direct_command(s, e, "EVAL %s 1 %s %s %llu " ENTRIES " " BYTES, REDIS_SCRIPTS[SCRIPT_TAIL],
-                       REDIS_CONTROL "meta", s->me, (unsigned long long)seq);
-    bool ok = redis_end(s, r != NULL);
-    ok = ok && show(r, seq, t, head, whole, e);
+    bool ok = redis_end(s, direct_tail(s, seq, &ROOM, t, head, whole, e));
     if (ok)
         node_reached(s, *whole ? head->seq : seq);
-    if (r)
-        freeReplyObject(r);
     return ok;
 }

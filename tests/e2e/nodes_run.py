@@ -289,6 +289,26 @@ def a_decision_is_known_everywhere(nodes):
     check("what another has signed is known", reply.json["accepted"] == 1, reply.text)
 
 
+def the_decider_is_replaced(nodes):
+    """It is killed, and another delivers: after the 15 s of its lease, so only in full."""
+    receiver = Receiver()
+    done(nodes[0].call("POST", "~/webhooks", {"webhook_id": "v", "url": receiver.url,
+                                              "events": ["model.registered"],
+                                              "secret": "whsec_" + "c2VjcmV0" * 6}), 201)
+    decider = next(s for s in nodes for n in s.call("GET", "~/nodes").json["items"]
+                   if n["self"] and n["decides"])
+    rest = [s for s in nodes if s is not decider]
+    decider.stop(signal.SIGKILL)
+    begun = time.monotonic()
+    for i, server in enumerate(rest):
+        register(server, f"while-none-decides-{i}")
+    wait_for("all were told", lambda: len(set(receiver.ids)) >= len(rest))
+    print(f"another decided after {time.monotonic() - begun:.1f} s")
+    check("each once", len(receiver.ids) == len(rest), receiver.ids)
+    receiver.server.shutdown()
+    decider.start()
+
+
 def a_token_opens_everywhere(nodes):
     reply = done(nodes[0].call("POST", "~/tokens", {"token_id": "t", "role": "admin"}), 201)
     token = reply.json["token"]
@@ -306,9 +326,10 @@ def main():
         settings = ["--redis-url", redis.url, "--webhook-allow-private", "--threads", "1"]
         with Server(*settings) as a, Server(*settings) as b, Server(*settings) as c:
             nodes = [a, b, c]
+            full = (the_decider_is_replaced,) if SECONDS >= 10 else ()
             for case in (they_know_each_other, what_one_writes_all_show, a_key_counts_everywhere,
                          new_names_get_numbers_once, promotions_collide, one_delivers,
-                         a_decision_is_known_everywhere, increments_are_linear,
+                         a_decision_is_known_everywhere, increments_are_linear, *full,
                          a_token_opens_everywhere):
                 begun = time.monotonic()
                 case(nodes)
