@@ -1,6 +1,7 @@
 #include "base/pool.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -44,24 +45,6 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Start one thread that takes no signals: those are the main thread's. */
-static int start_thread(pthread_t *thread, const char *name, struct pool *p)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int why = pthread_create(thread, NULL, work, p);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (why == 0) {
-        char cut[16]; /* the kernel's limit */
-        size_t len = strnlen(name, sizeof cut - 1);
-        memcpy(cut, name, len);
-        cut[len] = '\0';
-        pthread_setname_np(*thread, cut);
-    }
-    return why;
-}
-
 struct pool *pool_start(const char *name, unsigned threads, size_t limit, struct err *e)
 {
     struct pool *p = mem_zero(1, sizeof *p + threads * sizeof p->thread[0]);
@@ -69,12 +52,9 @@ struct pool *pool_start(const char *name, unsigned threads, size_t limit, struct
     pthread_cond_init(&p->more, NULL);
     p->limit = limit;
     for (; p->threads < threads; p->threads++) {
-        int why = start_thread(&p->thread[p->threads], name, p);
-        if (why == 0)
+        if (thread_start(&p->thread[p->threads], name, THREAD_WRITER, work, p, e))
             continue;
         pool_stop(p);
-        errno = why;
-        fail_errno(e, &ERR_INTERNAL, "cannot start thread %s", name);
         return NULL;
     }
     return p;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/inner.h"
+#include "base/thread.h"
 #include "store/nodes.h"
 
 #include <stdlib.h>
@@ -101,9 +102,7 @@ static bool begin(struct engine *en, const struct engine_config *config, struct 
     en->seq = head.seq;
     en->next_uid = head.next_uid;
     engine_publish(en);
-    if (pthread_create(&en->thread, NULL, thread, en) != 0)
-        return fail(e, &ERR_INTERNAL, "cannot start the engine's thread");
-    return true;
+    return thread_start(&en->thread, "engine", THREAD_WRITER, thread, en, e);
 }
 
 struct engine *engine_start(const struct engine_config *config, struct err *e)

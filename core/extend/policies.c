@@ -2,6 +2,7 @@
 
 #include "base/cond.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -328,13 +329,8 @@ static void *watch(void *arg)
 bool policies_watch(struct policies *p, int64_t period_ms, struct err *e)
 {
     p->period_ms = period_ms;
-    int why = pthread_create(&p->thread, NULL, watch, p);
-    if (why != 0)
-        return fail(e, &ERR_INTERNAL, "cannot start the thread that watches policies: %s",
-                    strerror(why));
-    pthread_setname_np(p->thread, "policies");
-    p->watching = true;
-    return true;
+    p->watching = thread_start(&p->thread, "policies", THREAD_LATER, watch, p, e);
+    return p->watching;
 }
 
 static void free_entry(struct policy_entry *entry)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/nodes.h"
 
 #include <stdlib.h>
@@ -187,8 +188,8 @@ bool deliver_start(struct deliveries *d, struct err *e)
     d->reader = engine_join(d->config.engine);
     if (!d->reader)
         return fail(e, &ERR_INTERNAL, "too many threads read views");
-    d->started = pthread_create(&d->thread, NULL, deliver_main, d) == 0;
-    return d->started || fail_errno(e, &ERR_INTERNAL, "cannot start the deliverer's thread");
+    d->started = thread_start(&d->thread, "deliver", THREAD_LATER, deliver_main, d, e);
+    return d->started;
 }
 
 void deliver_stop(struct deliveries *d)

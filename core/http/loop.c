@@ -1,6 +1,5 @@
 #include "http/loop_impl.h"
 
-#include "base/cpu_slice.h"
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "http/connection.h"
@@ -11,12 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SLICE_NS    200000 /* of the processor, before others get their turn */
 #define MAIL_MAX    65536
 #define MAIL_BATCH  32        /* then the connections get their turn */
 #define OUT_MAX     (1 << 20) /* gathered replies: 32 KiB, and one more head with its headers */
@@ -140,7 +137,6 @@ void loop_turn_end(struct loop *l)
 
 void loop_run(struct loop *l)
 {
-    cpu_slice(SLICE_NS); /* ahead of this server's own writers, too */
     l->tick_due_ns = clock_mono_ns(l->config->clock) + 1000000000;
     while (!l->stopping && event_base_loop(l->base, EVLOOP_ONCE) >= 0)
         loop_turn_end(l);

@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "http/listener.h"
 #include "http/tls.h"
+#include "base/thread.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,27 +85,16 @@ static void *loop_thread(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's; a write to a closed socket must fail with EPIPE, not kill. */
 static bool start_threads(struct http_server *s, struct err *e)
 {
-    sigset_t all, before;
     bool good = true;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (good && s->n_threads < s->n_loops) {
         struct loop *l = s->loops[s->n_threads];
-        int bad = pthread_create(&l->thread, NULL, loop_thread, l);
-        if (bad) {
-            errno = bad;
-            good = fail_errno(e, &ERR_INTERNAL, "cannot start the thread of a loop");
-        } else {
-            char name[16];
-            snprintf(name, sizeof name, "http-%u", s->n_threads % 1000);
-            pthread_setname_np(l->thread, name);
-            s->n_threads++;
-        }
+        char name[16];
+        snprintf(name, sizeof name, "http-%u", s->n_threads % 1000);
+        good = thread_start(&l->thread, name, THREAD_LOOP, loop_thread, l, e);
+        s->n_threads += good;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_mutex_lock(&s->mutex);
     while (s->started + s->failed < s->n_threads)
         pthread_cond_wait(&s->cond, &s->mutex);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/health.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -214,10 +215,8 @@ struct breaker *breaker_start(struct telemetry *telemetry, struct engine *engine
     b->clock = clock;
     pthread_mutex_init(&b->lock, NULL);
     cond_init(&b->wake);
-    errno = pthread_create(&b->thread, NULL, breaker_main, b);
-    if (errno == 0)
+    if (thread_start(&b->thread, "breaker", THREAD_LATER, breaker_main, b, e))
         return b;
-    fail_errno(e, &ERR_INTERNAL, "cannot start the thread that watches for failing models");
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
     engine_part(reader);

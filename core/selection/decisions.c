@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "store/nodes.h"
 #include "telemetry/series.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -387,10 +388,8 @@ struct decisions *decisions_open(const struct decisions_config *config, struct e
     if (c->keep_ms > DECISION_DAYS_MAX * 24 * HOUR_MS) {
         fail(e, &ERR_CONFIG, "decisions are kept for at most %d days", DECISION_DAYS_MAX);
     } else if (read_marks(log, now, e) && (log->mailbox = mailbox_new(MAILS_MAX, e))) {
-        errno = pthread_create(&log->writer, NULL, writer_main, log);
-        if (errno == 0)
+        if (thread_start(&log->writer, "decisions", THREAD_WRITER, writer_main, log, e))
             return log;
-        fail_errno(e, &ERR_INTERNAL, "cannot start the writer of decisions");
     }
     mailbox_free(log->mailbox);
     free(log);

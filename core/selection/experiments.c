@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "selection/experiments_impl.h"
+#include "base/thread.h"
 #include "store/nodes.h"
 
 #include <math.h>
@@ -343,11 +344,12 @@ struct experiments *experiments_start(const struct experiments_config *config, s
     x->reader = engine_join(config->engine);
     if (x->reader) {
         one_round(x); /* the shares are in force before anybody asks */
-        if (pthread_create(&x->thread, NULL, run, x) == 0)
+        if (thread_start(&x->thread, "experiments", THREAD_LATER, run, x, e))
             return x;
+    } else {
+        fail(e, &ERR_INTERNAL, "too many threads read views");
     }
     free_all(x);
-    fail(e, &ERR_INTERNAL, "no thread for the experiments");
     return NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "selection/outcome_counts.h"
 #include "selection/outcome_window.h"
 #include "telemetry/segment_log.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -359,10 +360,8 @@ struct outcomes *outcomes_open(const struct outcomes_config *config, struct err 
     if (mkdir(config->dir, 0750) != 0 && errno != EEXIST)
         fail_errno(e, &ERR_IO, "cannot make the directory '%s'", config->dir);
     else if ((o->mailbox = mailbox_new(WRITES_MAX, e)) && restore(o, e)) {
-        errno = pthread_create(&o->writer, NULL, writer_main, o);
-        if (errno == 0)
+        if (thread_start(&o->writer, "outcomes", THREAD_WRITER, writer_main, o, e))
             return o;
-        fail_errno(e, &ERR_INTERNAL, "cannot start the writer of outcomes");
     }
     free_all(o);
     return NULL;

@@ -7,6 +7,7 @@
 #include "engine/ask.h"
 #include "registry/alert.h"
 #include "registry/route.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -357,10 +358,10 @@ struct shadow_watch *shadow_watch_start(const struct shadow_watch_config *config
     w->known = map_new();
     pthread_mutex_init(&w->lock, NULL);
     cond_init(&w->wake);
-    errno = w->reader ? pthread_create(&w->thread, NULL, watch_main, w) : EAGAIN;
-    if (errno == 0)
+    if (!w->reader)
+        fail(e, &ERR_INTERNAL, "too many threads read views");
+    else if (thread_start(&w->thread, "shadows", THREAD_LATER, watch_main, w, e))
         return w;
-    fail_errno(e, &ERR_INTERNAL, "cannot start the thread that watches shadows");
     watch_free(w);
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "selection/strategies_impl.h"
+#include "base/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -419,10 +420,9 @@ struct strategies *strategies_start(const struct strategies_config *config, stru
     s->arena = arena_new(ROUND_BYTES);
     pthread_mutex_init(&s->lock, NULL);
     cond_init(&s->call);
-    if (pthread_create(&s->thread, NULL, run, s) == 0)
+    if (thread_start(&s->thread, "strategies", THREAD_LATER, run, s, e))
         return s;
     free_all(s);
-    fail(e, &ERR_INTERNAL, "no thread for the strategies");
     return NULL;
 }
 

@@ -1,6 +1,7 @@
 #include "store/memory.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,7 @@ struct store *store_memory_open(const struct clock *clock)
     struct err e;
     m->mailbox = mailbox_new(MAILBOX_LIMIT, &e);
     /* Only tests come here: a machine without an eventfd or a thread to spare ends them. */
-    if (!m->mailbox || pthread_create(&m->thread, NULL, thread, m) != 0)
+    if (!m->mailbox || !thread_start(&m->thread, "memory", THREAD_WRITER, thread, m, &e))
         abort();
     return &m->store;
 }

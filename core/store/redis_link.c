@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <hiredis/adapters/libevent.h>
@@ -342,8 +343,8 @@ bool link_start(struct link *l, struct redis *s, const char *name, struct err *e
     if (!l->mail_event || !l->tick || event_add(l->mail_event, NULL) != 0 ||
         event_add(l->tick, &tick) != 0)
         return fail(e, &ERR_INTERNAL, "cannot make an event loop of the store");
-    l->started = pthread_create(&l->thread, NULL, thread, l) == 0;
-    return l->started || fail(e, &ERR_INTERNAL, "cannot start a thread of the store");
+    l->started = thread_start(&l->thread, name, THREAD_WRITER, thread, l, e);
+    return l->started;
 }
 
 void link_stop(struct link *l)

@@ -9,6 +9,7 @@
 #include "store/sqlite.h"
 
 #include "base/cond.h"
+#include "base/thread.h"
 
 const struct log_limits LOG_LIMITS = {
     .quiet = 1024,      /* 4 MiB */
@@ -103,8 +104,8 @@ bool checkpointer_start(struct sqlite *s, struct err *e)
         return false;
     sqlite3_busy_timeout(c->control.handle, WAIT_MS);
     sqlite3_busy_timeout(c->series.handle, WAIT_MS);
-    c->started = pthread_create(&c->thread, NULL, thread, s) == 0;
-    return c->started || fail(e, &ERR_INTERNAL, "cannot start a thread of the store");
+    c->started = thread_start(&c->thread, "checkpoint", THREAD_LATER, thread, s, e);
+    return c->started;
 }
 
 void checkpointer_stop(struct sqlite *s)

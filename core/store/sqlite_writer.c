@@ -20,6 +20,7 @@
 #include "store/sqlite.h"
 
 #include "base/log.h"
+#include "base/thread.h"
 
 #include <string.h>
 
@@ -221,8 +222,8 @@ bool writer_start(struct writer *w, struct err *e)
     w->mailbox = mailbox_new(MAILBOX_LIMIT, e);
     if (!w->mailbox)
         return false;
-    w->started = pthread_create(&w->thread, NULL, thread, w) == 0;
-    return w->started || fail(e, &ERR_INTERNAL, "cannot start a thread of the store");
+    w->started = thread_start(&w->thread, "store-write", THREAD_WRITER, thread, w, e);
+    return w->started;
 }
 
 void writer_stop(struct writer *w)

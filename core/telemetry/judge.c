@@ -7,12 +7,12 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* What is remembered of a model between judgements. */
@@ -316,9 +316,6 @@ static bool wait_for_next(struct health_judge *j)
 static void *judge_main(void *arg)
 {
     struct health_judge *j = arg;
-    /* A round over thousands of models takes a tenth of a second of processor: requests go first.
-     * (On Linux the priority is the thread's.) */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), 10);
     struct view_reader *reader = engine_join(j->config.engine);
     struct arm *own = mem_zero(2, sizeof *own), *theirs = own + 1;
     arm_init(own);
@@ -347,9 +344,8 @@ struct health_judge *health_judge_start(const struct health_config *config, stru
     j->config = *config;
     pthread_mutex_init(&j->lock, NULL);
     cond_init(&j->wake);
-    if (pthread_create(&j->thread, NULL, judge_main, j) == 0)
+    if (thread_start(&j->thread, "judge", THREAD_LATER, judge_main, j, e))
         return j;
-    fail_errno(e, &ERR_INTERNAL, "cannot start the judge's thread");
     pthread_cond_destroy(&j->wake);
     pthread_mutex_destroy(&j->lock);
     free(j);

@@ -3,6 +3,7 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,14 +60,10 @@ static struct telemetry *prepare(const struct telemetry_config *config)
 
 static bool start_threads(struct telemetry *t, struct err *e)
 {
-    int why = pthread_create(&t->writer, NULL, writer_main, t);
-    t->writer_runs = why == 0;
-    if (why == 0 && !t->config.no_roll_up_thread) {
-        why = pthread_create(&t->roller, NULL, roller_main, t);
-        t->roller_runs = why == 0;
-    }
-    errno = why;
-    return why == 0 || fail_errno(e, &ERR_INTERNAL, "cannot start the threads of telemetry");
+    t->writer_runs = thread_start(&t->writer, "records", THREAD_WRITER, writer_main, t, e);
+    t->roller_runs = t->writer_runs && !t->config.no_roll_up_thread &&
+                     thread_start(&t->roller, "roll-up", THREAD_LATER, roller_main, t, e);
+    return t->writer_runs && (t->roller_runs || t->config.no_roll_up_thread);
 }
 
 static void stop_threads(struct telemetry *t)

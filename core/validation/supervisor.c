@@ -2,11 +2,11 @@
  * claimed (claims.c), starts their tests (execution.c) and begins nights (nights_due.c). */
 #include "validation/inner.h"
 #include "validation/retention.h"
+#include "base/thread.h"
 
 #include "store/nodes.h"
 
 #include <event2/event.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define TICK_MS      100
@@ -172,7 +172,6 @@ static void wind_up(struct validation *v)
 static void *supervise(void *arg)
 {
     struct validation *v = arg;
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), 5); /* requests go first */
     if (!store_shared(v->config.store))
         nights_resume(v);
     event_base_loop(v->base, EVLOOP_NO_EXIT_ON_EMPTY);
@@ -199,8 +198,8 @@ bool supervisor_start(struct validation *v, struct err *e)
     if (!v->mail_event || !v->tick_event || event_add(v->mail_event, NULL) != 0 ||
         event_add(v->tick_event, &period) != 0)
         return fail(e, &ERR_INTERNAL, "no events for validation");
-    v->threads = pthread_create(&v->thread, NULL, supervise, v) == 0;
-    return v->threads || fail_errno(e, &ERR_INTERNAL, "cannot start the supervisor's thread");
+    v->threads = thread_start(&v->thread, "supervisor", THREAD_WRITER, supervise, v, e);
+    return v->threads;
 }
 
 void supervisor_stop(struct validation *v)

@@ -1,6 +1,6 @@
 /* load: sends HTTP requests at a given rate and says how long the answers took.
  *
- * usage: load --port P --seconds S [--warmup S] {--stream NAME OPTION VALUE ...}...
+ * usage: load --port P --seconds S [--warmup S] [--pauses 1] {--stream NAME OPTION VALUE ...}...
  *
  * Each stream has its own keep-alive connections, and options that follow its name:
  *   --method M --path T --type T --body T   the request; T is a template
@@ -13,12 +13,17 @@
  * Templates are those of support/template.h; <n> is the number of the request (of the line, where
  * there are lines), from 0.
  *
+ * --pauses 1 leaves out latencies during which the machine stood still (support/pauses.h), and says
+ * how many those were.
+ *
  * Paced requests are timed from the moment they were due, not from the moment they could be sent:
  * a server that stalls is charged for all that had to wait. One thread, one epoll; a line of JSON
  * for each stream at the end. Ends by itself: --seconds or every --count, then at most five more
  * seconds for what is in flight. Exit status 1 if any request failed. */
 #include "base/bytes.h"
-#include "base/cpu_slice.h"
+#include "base/thread.h"
+#include "support/latencies.h"
+#include "support/pauses.h"
 #include "support/template.h"
 
 #include <http_parser.h>
@@ -26,7 +31,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,8 +46,7 @@
 enum { STREAMS_MAX = 8, DEPTH_MAX = 256, VARIANTS_MAX = 256, CONNECTIONS_MAX = 4096 };
 
 static const int64_t SECOND_NS = 1000000000;
-static const size_t TEXT_MAX = 64 << 20;    /* one connection's unsent requests, or one body */
-static const size_t SAMPLES_MAX = 40000000; /* latencies kept for each stream */
+static const size_t TEXT_MAX = 64 << 20; /* one connection's unsent requests, or one body */
 
 struct connection {
     struct stream *stream;
@@ -65,13 +68,15 @@ struct stream {
     struct bytes bodies[VARIANTS_MAX];
     uint64_t sent, ok, failed;
     unsigned bad_status; /* of the first answer that was not as expected */
-    int64_t *samples;
-    size_t sample_count;
-    int64_t last_ns; /* when the last answer came */
+    struct latencies latencies;
+    size_t left_out;        /* of them: a processor stood still meanwhile */
+    double p99_with_all_ms; /* those among them */
+    int64_t last_ns;        /* when the last answer came */
 };
 
 struct load {
-    double port, seconds, warmup;
+    double port, seconds, warmup, watch_pauses;
+    struct pauses *pauses; /* NULL: not watched */
     struct stream streams[STREAMS_MAX];
     unsigned stream_count;
     int epoll;
@@ -199,19 +204,6 @@ static void conn_write(struct load *load, struct connection *c)
         conn_watch(load, c, EPOLL_CTL_MOD, left);
 }
 
-static void stream_sample(struct stream *s, int64_t latency_ns)
-{
-    size_t n = s->sample_count;
-    if (n == SAMPLES_MAX)
-        die("too many answers to keep for", s->name);
-    if ((n & (n - 1)) == 0) {
-        s->samples = realloc(s->samples, (n ? n * 2 : 1) * sizeof *s->samples);
-        if (!s->samples)
-            die("no memory for", "latencies");
-    }
-    s->samples[s->sample_count++] = latency_ns;
-}
-
 static struct load the_load; /* http_parser callbacks have one pointer, and it is the connection */
 
 static int on_answer(http_parser *parser)
@@ -231,7 +223,7 @@ static int on_answer(http_parser *parser)
         s->bad_status = s->bad_status ? s->bad_status : parser->status_code;
     }
     if (due_ns >= the_load.measure_ns)
-        stream_sample(s, s->last_ns - due_ns);
+        latencies_add(&s->latencies, s->last_ns - due_ns, s->last_ns);
     return 0;
 }
 
@@ -322,34 +314,25 @@ static void run(struct load *load)
 
 /* The report. */
 
-static int by_size(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double quantile_ms(const struct stream *s, double q)
-{
-    if (s->sample_count == 0)
-        return 0;
-    size_t rank = (size_t)ceil(q * (double)s->sample_count);
-    return (double)s->samples[rank ? rank - 1 : 0] / 1e6;
-}
-
 static bool report(const struct load *load, struct stream *s)
 {
     double seconds = (double)(s->last_ns - load->start_ns) / 1e9;
     double rate = seconds > 0 ? (double)s->ok / seconds : 0;
     uint64_t unanswered = s->sent - s->ok - s->failed;
-    if (s->sample_count)
-        qsort(s->samples, s->sample_count, sizeof *s->samples, by_size);
+    latencies_sort(&s->latencies);
+    s->p99_with_all_ms = latencies_ms(&s->latencies, 0.99);
+    if (load->pauses)
+        s->left_out = latencies_leave_out(&s->latencies, load->pauses);
     printf("{\"stream\":\"%s\",\"sent\":%llu,\"ok\":%llu,\"failed\":%llu,\"unanswered\":%llu,"
            "\"bad_status\":%u,\"seconds\":%.3f,\"per_second\":%.1f,\"lines_per_second\":%.0f,"
-           "\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}\n",
+           "\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f,"
+           "\"left_out\":%zu,\"p99_with_all_ms\":%.3f}\n",
            s->name, (unsigned long long)s->sent, (unsigned long long)s->ok,
            (unsigned long long)s->failed, (unsigned long long)unanswered, s->bad_status, seconds,
-           rate, rate * (s->lines > 0 ? s->lines : 1), quantile_ms(s, 0.5), quantile_ms(s, 0.9),
-           quantile_ms(s, 0.99), quantile_ms(s, 0.999), quantile_ms(s, 1));
+           rate, rate * (s->lines > 0 ? s->lines : 1), latencies_ms(&s->latencies, 0.5),
+           latencies_ms(&s->latencies, 0.9), latencies_ms(&s->latencies, 0.99),
+           latencies_ms(&s->latencies, 0.999), latencies_ms(&s->latencies, 1), s->left_out,
+           s->p99_with_all_ms);
     return s->failed + unanswered == 0;
 }
 
@@ -412,6 +395,8 @@ static void parse(struct load *load, int argc, char **argv)
             load->seconds = number(value, 3600);
         } else if (strcmp(name, "--warmup") == 0) {
             load->warmup = number(value, 3600);
+        } else if (strcmp(name, "--pauses") == 0) {
+            load->watch_pauses = number(value, 1);
         } else if (strcmp(name, "--stream") == 0 && load->stream_count < STREAMS_MAX) {
             s = &load->streams[load->stream_count++];
             *s = (struct stream){.name = value,
@@ -434,7 +419,7 @@ int main(int argc, char **argv)
 {
     struct load *load = &the_load;
     bool ok = true;
-    cpu_slice(100000); /* what is measured is the server, not when this process gets its turn */
+    thread_rank(THREAD_LOOP); /* the server is measured, not when this process gets its turn */
     load->random = 88172645463325252ULL;
     bytes_init(&load->request, TEXT_MAX);
     parse(load, argc, argv);
@@ -451,7 +436,11 @@ int main(int argc, char **argv)
             conn_open(load, &s->conns[c]);
         }
     }
+    if (load->watch_pauses > 0 && !(load->pauses = pauses_watch()))
+        die("cannot watch for pauses:", "real-time priority is refused");
     run(load);
+    if (load->pauses)
+        pauses_end(load->pauses);
     for (unsigned i = 0; i < load->stream_count; i++) {
         struct stream *s = &load->streams[i];
         ok = report(load, s) && ok;
@@ -462,8 +451,9 @@ int main(int argc, char **argv)
         for (unsigned v = 0; v < VARIANTS_MAX; v++)
             bytes_release(&s->bodies[v]);
         free(s->conns);
-        free(s->samples);
+        latencies_free(&s->latencies);
     }
+    pauses_free(load->pauses);
     bytes_release(&load->request);
     close(load->epoll);
     return ok ? 0 : 1;

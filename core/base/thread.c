@@ -1,0 +1,71 @@
+#include "base/thread.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* struct sched_attr of sched_setattr(2), which the C library does not have. */
+struct attributes {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+_Static_assert(sizeof(struct attributes) == 48, "the first version of the structure");
+
+/* Since Linux 6.12 a thread that asks for a short slice need not wait, when it wakes, for the end
+ * of the milliseconds that threads with long work are given; older kernels take no notice. */
+enum { LOOP_SLICE_NS = 200 * 1000, WRITER_NICE = 10, LATER_NICE = 15 };
+
+struct start {
+    void *(*run)(void *);
+    void *arg;
+    enum thread_rank rank;
+};
+
+void thread_rank(enum thread_rank rank)
+{
+    static const int NICE[] = {
+        [THREAD_LOOP] = 0, [THREAD_WRITER] = WRITER_NICE, [THREAD_LATER] = LATER_NICE};
+    const struct attributes a = {.size = sizeof a,
+                                 .nice = getpriority(PRIO_PROCESS, (id_t)gettid()) + NICE[rank],
+                                 .runtime = rank == THREAD_LOOP ? LOOP_SLICE_NS : 0};
+    (void)syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+static void *begin(void *arg)
+{
+    struct start s = *(struct start *)arg;
+    free(arg);
+    thread_rank(s.rank);
+    return s.run(s.arg);
+}
+
+bool thread_start(pthread_t *thread, const char *name, enum thread_rank rank, void *(*run)(void *),
+                  void *arg, struct err *e)
+{
+    sigset_t all, before;
+    struct start *s = mem_zero(1, sizeof *s);
+    *s = (struct start){.run = run, .arg = arg, .rank = rank};
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int why = pthread_create(thread, NULL, begin, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (why != 0) {
+        free(s);
+        errno = why;
+        return fail_errno(e, &ERR_INTERNAL, "cannot start the thread '%s'", name);
+    }
+    char cut[16] = ""; /* the kernel's limit */
+    memcpy(cut, name, strnlen(name, sizeof cut - 1));
+    pthread_setname_np(*thread, cut);
+    return true;
+}
