@@ -3,6 +3,7 @@
  * pair it is counted which took longer. If nothing but chance decides, that is half of them,
  * however busy the machine; a difference that a client could use shows as nearly all or nearly
  * none. */
+#include "base/sanitizer.h"
 #include "support/client.h"
 #include "support/server.h"
 #include "support/unit.h"
@@ -20,17 +21,11 @@
 #define BASE  "/api/models/enterprise"
 #define PAIRS 600
 /* Chance alone stays within 0.35 and 0.65 but once in a million million times. On a busy machine
- * 100 us more are seen for certain and 30 us mostly, on a quieter one 2 us. */
+ * 100 us more are seen for certain, 30 us sometimes. */
 #define LEAST 0.35
 
 /* How long instrumented code takes is nobody's business; that it answers right is. */
-#ifdef __has_feature
-#define INSTRUMENTED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#elif defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define INSTRUMENTED 1
-#else
-#define INSTRUMENTED 0
-#endif
+#define INSTRUMENTED (BUILT_WITH_ASAN || BUILT_WITH_TSAN)
 
 static struct test_server server;
 static char root[128], confined[128];
