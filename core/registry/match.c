@@ -287,8 +287,8 @@ static size_t gather(const uint8_t *keep, uint8_t *places)
 
 /* Ask for the memory that the filters will read of models to come: of the farther one what tells
  * where its texts are, of the nearer one the texts. */
-static void prefetch(const struct match *m, const struct chunk *c, const uint8_t *places, size_t n,
-                     size_t i)
+static ALWAYS_INLINE void prefetch(const struct match *m, const struct chunk *c,
+                                   const uint8_t *places, size_t n, size_t i)
 {
     if (i + 2 * AHEAD < n) {
         const struct model *far = model_of(c->items[places[i + 2 * AHEAD]]);

@@ -7,6 +7,7 @@
 #include "registry/cursor.h"
 #include "registry/match.h"
 #include "registry/view.h"
+#include "base/mem.h"
 
 #include <string.h>
 
@@ -130,7 +131,7 @@ static void append(struct pass *p, const struct model *m, uint64_t place)
 /* --- the models concerned --- */
 
 /* A sort by name looks at the name of each match. */
-static void prefetch(const struct chunk *c, const uint8_t *places, size_t n, size_t i)
+static ALWAYS_INLINE void prefetch(const struct chunk *c, const uint8_t *places, size_t n, size_t i)
 {
     if (i < n) {
         __builtin_prefetch(c->items[places[i]]);

@@ -20,6 +20,7 @@
 #define PADDOCK_STATS_SKETCH_H
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "stats/grid.h"
 
 #include <stdbool.h>
@@ -98,16 +99,14 @@ static inline bool sketch_add(struct sketch *s, double value)
 size_t sketch_add_many(struct sketch *s, const double *values, size_t n);
 
 /* For loops over many sketches, where cache misses are the cost: call prefetch() some 24 records
- * ahead and prefetch_cell() some 12 records ahead of the insert. Inlined by order: gcc 12 takes a
- * function that only prefetches for one without effect, and leaves its call out. */
-static inline __attribute__((always_inline)) void sketch_prefetch(const struct sketch *s)
+ * ahead and prefetch_cell() some 12 records ahead of the insert. */
+static ALWAYS_INLINE void sketch_prefetch(const struct sketch *s)
 {
     __builtin_prefetch(s, 1);
     __builtin_prefetch((const char *)s + 64, 1);
 }
 
-static inline __attribute__((always_inline)) void sketch_prefetch_cell(const struct sketch *s,
-                                                                       double value)
+static ALWAYS_INLINE void sketch_prefetch_cell(const struct sketch *s, double value)
 {
     const uint32_t cell = (uint32_t)grid_cell(value);
     if (__builtin_expect(cell >= s->fast_cells, 0))

@@ -17,6 +17,7 @@
 #include "telemetry/slots.h"
 #include "telemetry/tier.h"
 #include "telemetry/words.h"
+#include "base/mem.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -69,7 +70,7 @@ struct counting {
 };
 
 /* Bring what counting needs of it into the cache. */
-static inline void live_prefetch(const struct live *l)
+static ALWAYS_INLINE void live_prefetch(const struct live *l)
 {
     __builtin_prefetch(l, 1);
     __builtin_prefetch((const char *)l + 64, 1);

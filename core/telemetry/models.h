@@ -5,6 +5,7 @@
 #define PADDOCK_TELEMETRY_MODELS_H
 
 #include "telemetry/live.h"
+#include "base/mem.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -36,7 +37,7 @@ struct live *models_peek(const struct models *m, uint64_t uid);
 /* [writer] Take it out; its reference is the caller's now. NULL if it is not there. */
 struct live *models_remove(struct models *m, uint64_t uid);
 /* [writer] Bring the place of a uid into the cache. */
-static inline void models_prefetch(const struct models *m, uint64_t uid)
+static ALWAYS_INLINE void models_prefetch(const struct models *m, uint64_t uid)
 {
     if (m->table)
         __builtin_prefetch(&m->table[(uid * UINT64_C(0x9e3779b97f4a7c15) >> 20) & m->mask]);
