@@ -52,7 +52,7 @@ struct pool *pool_start(const char *name, unsigned threads, size_t limit, struct
     pthread_cond_init(&p->more, NULL);
     p->limit = limit;
     for (; p->threads < threads; p->threads++) {
-        if (thread_start(&p->thread[p->threads], name, THREAD_WRITER, work, p, e))
+        if (thread_start(&p->thread[p->threads], name, THREAD_SOON, work, p, e))
             continue;
         pool_stop(p);
         return NULL;

@@ -23,7 +23,7 @@ _Static_assert(sizeof(struct attributes) == 48, "the first version of the struct
 
 /* Since Linux 6.12 a thread that asks for a short slice need not wait, when it wakes, for the end
  * of the milliseconds that threads with long work are given; older kernels take no notice. */
-enum { LOOP_SLICE_NS = 200 * 1000, WRITER_NICE = 10, LATER_NICE = 15 };
+enum { LOOP_SLICE_NS = 200 * 1000, SOON_NICE = 5, LATER_NICE = 10 };
 
 struct start {
     void *(*run)(void *);
@@ -34,7 +34,7 @@ struct start {
 void thread_rank(enum thread_rank rank)
 {
     static const int NICE[] = {
-        [THREAD_LOOP] = 0, [THREAD_WRITER] = WRITER_NICE, [THREAD_LATER] = LATER_NICE};
+        [THREAD_LOOP] = 0, [THREAD_SOON] = SOON_NICE, [THREAD_LATER] = LATER_NICE};
     const struct attributes a = {.size = sizeof a,
                                  .nice = getpriority(PRIO_PROCESS, (id_t)gettid()) + NICE[rank],
                                  .runtime = rank == THREAD_LOOP ? LOOP_SLICE_NS : 0};

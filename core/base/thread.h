@@ -10,9 +10,9 @@
 /* Who goes first where there are fewer processors than threads with work. A rank is relative to
  * the thread that starts the other: what an operator gives the process (nice(1)) stays. */
 enum thread_rank {
-    THREAD_LOOP,   /* a client waits for each step: at once, and for a short slice of time */
-    THREAD_WRITER, /* clients wait for what it makes durable; many at a time do */
-    THREAD_LATER   /* nobody waits: judging, tidying, reports */
+    THREAD_LOOP, /* a client waits for each step: at once, and for a short slice of time */
+    THREAD_SOON, /* a client waits for what it does: deciding, storing, reading */
+    THREAD_LATER /* many wait together, or nobody: records by the thousand, judging, tidying */
 };
 
 /* Start `run(arg)` on a new thread. It takes no signals (they are the main thread's), is called

@@ -228,8 +228,8 @@ static void point_groups(struct batch *b)
         struct store_group *g = &b->groups[i];
         g->rows = row;
         g->entries = entry;
-        row += g->n_rows;
-        entry += g->n_entries;
+        row = g->n_rows ? row + g->n_rows : row; /* there may be none, and nothing to point to */
+        entry = g->n_entries ? entry + g->n_entries : entry;
     }
 }
 

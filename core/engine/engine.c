@@ -102,7 +102,7 @@ static bool begin(struct engine *en, const struct engine_config *config, struct 
     en->seq = head.seq;
     en->next_uid = head.next_uid;
     engine_publish(en);
-    return thread_start(&en->thread, "engine", THREAD_WRITER, thread, en, e);
+    return thread_start(&en->thread, "engine", THREAD_SOON, thread, en, e);
 }
 
 struct engine *engine_start(const struct engine_config *config, struct err *e)

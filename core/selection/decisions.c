@@ -388,7 +388,7 @@ struct decisions *decisions_open(const struct decisions_config *config, struct e
     if (c->keep_ms > DECISION_DAYS_MAX * 24 * HOUR_MS) {
         fail(e, &ERR_CONFIG, "decisions are kept for at most %d days", DECISION_DAYS_MAX);
     } else if (read_marks(log, now, e) && (log->mailbox = mailbox_new(MAILS_MAX, e))) {
-        if (thread_start(&log->writer, "decisions", THREAD_WRITER, writer_main, log, e))
+        if (thread_start(&log->writer, "decisions", THREAD_LATER, writer_main, log, e))
             return log;
     }
     mailbox_free(log->mailbox);

@@ -128,7 +128,7 @@ struct store *store_memory_open(const struct clock *clock)
     struct err e;
     m->mailbox = mailbox_new(MAILBOX_LIMIT, &e);
     /* Only tests come here: a machine without an eventfd or a thread to spare ends them. */
-    if (!m->mailbox || !thread_start(&m->thread, "memory", THREAD_WRITER, thread, m, &e))
+    if (!m->mailbox || !thread_start(&m->thread, "memory", THREAD_SOON, thread, m, &e))
         abort();
     return &m->store;
 }

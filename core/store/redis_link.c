@@ -343,7 +343,7 @@ bool link_start(struct link *l, struct redis *s, const char *name, struct err *e
     if (!l->mail_event || !l->tick || event_add(l->mail_event, NULL) != 0 ||
         event_add(l->tick, &tick) != 0)
         return fail(e, &ERR_INTERNAL, "cannot make an event loop of the store");
-    l->started = thread_start(&l->thread, name, THREAD_WRITER, thread, l, e);
+    l->started = thread_start(&l->thread, name, THREAD_SOON, thread, l, e);
     return l->started;
 }
 

@@ -222,7 +222,7 @@ bool writer_start(struct writer *w, struct err *e)
     w->mailbox = mailbox_new(MAILBOX_LIMIT, e);
     if (!w->mailbox)
         return false;
-    w->started = thread_start(&w->thread, "store-write", THREAD_WRITER, thread, w, e);
+    w->started = thread_start(&w->thread, "store-write", THREAD_SOON, thread, w, e);
     return w->started;
 }
 

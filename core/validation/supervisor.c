@@ -198,7 +198,7 @@ bool supervisor_start(struct validation *v, struct err *e)
     if (!v->mail_event || !v->tick_event || event_add(v->mail_event, NULL) != 0 ||
         event_add(v->tick_event, &period) != 0)
         return fail(e, &ERR_INTERNAL, "no events for validation");
-    v->threads = thread_start(&v->thread, "supervisor", THREAD_WRITER, supervise, v, e);
+    v->threads = thread_start(&v->thread, "supervisor", THREAD_SOON, supervise, v, e);
     return v->threads;
 }
 

@@ -62,10 +62,10 @@ static void ranks_stand_in_their_order_below_who_starts_them(void **state)
     if (own > 5)
         skip(); /* too low already to go lower in steps */
     const int loop = start("loop", THREAD_LOOP).nice;
-    const int writer = start("writer", THREAD_WRITER).nice;
+    const int soon = start("soon", THREAD_SOON).nice;
     const int later = start("later", THREAD_LATER).nice;
     assert_int_equal(loop, own);
-    assert_true(loop < writer && writer < later);
+    assert_true(loop < soon && soon < later);
 }
 
 int main(void)

@@ -214,11 +214,6 @@ UNUSED_OK static double number_of(struct lab *lab, const char *member)
     return value;
 }
 
-UNUSED_OK static bool is_live(struct lab *lab)
-{
-    return *analysis(lab) != '\0' && evidence_wanted(lab->evidence);
-}
-
 /* Its own share of the route, in percent; -1: no share is published. */
 UNUSED_OK static double share(struct lab *lab, int arm)
 {
@@ -228,6 +223,12 @@ UNUSED_OK static double share(struct lab *lab, int arm)
         if (strcmp(set->arms[i].arm, NAMES[arm]) == 0)
             return 100 * weights_propensity(set, &set->arms[i]);
     return -1;
+}
+
+/* It has begun: its evidence is wanted, and its shares are in force. */
+UNUSED_OK static bool is_live(struct lab *lab)
+{
+    return *analysis(lab) != '\0' && evidence_wanted(lab->evidence) && share(lab, 0) >= 0;
 }
 
 UNUSED_OK static uint64_t uid_of(struct lab *lab, int arm)
