@@ -69,6 +69,16 @@ void api_loop_stop(struct loop *l, void *app)
 
 static void change_came(struct loop *l);
 
+/* Hear of the next change; and of one that makes it `seq`, should it have come since somebody
+ * looked. */
+static void hear(struct loop_state *s, struct loop *l, struct waiters *w, uint64_t seq)
+{
+    waiters_wait(w, l, change_came);
+    if (view_seq(view_enter(s->reader)) >= seq)
+        waiters_wake(w, l);
+    view_leave(s->reader);
+}
+
 bool waiting_add(struct loop_state *s, struct request *rq, uint64_t seq)
 {
     struct waiting *w = request_data(rq);
@@ -80,7 +90,7 @@ bool waiting_add(struct loop_state *s, struct request *rq, uint64_t seq)
     }
     *w = (struct waiting){.next = s->waiting, .rq = rq, .seq = seq, .until_ms = w->until_ms};
     s->waiting = w;
-    waiters_wait(((const struct api *)request_app(rq))->waiters, request_loop(rq), change_came);
+    hear(s, request_loop(rq), ((const struct api *)request_app(rq))->waiters, seq);
     return false;
 }
 
@@ -103,7 +113,7 @@ static void waiting_tick(struct loop *l, struct loop_state *s)
         }
     }
     if (s->waiting)
-        waiters_wait(((const struct api *)request_app(s->waiting->rq))->waiters, l, change_came);
+        hear(s, l, ((const struct api *)request_app(s->waiting->rq))->waiters, seq + 1);
 }
 
 static void change_came(struct loop *l)

@@ -99,6 +99,8 @@ static void answered(struct mail *mail)
     if (!s->command.ok) {
         if (s->command.err.kind == &FORBIDDEN)
             access_denied(s->rq, &s->command.err);
+        if (s->command.err.kind == &KEY_REUSED) /* the key is another body's, whose answer stands */
+            idempotency_abandon(s->api->keys, s->command.key);
         request_fail(s->rq, &s->command.err);
         submission_free(s);
         return;

@@ -32,16 +32,19 @@ void waiters_free(struct waiters *w)
     free(w);
 }
 
+static void wake(struct place *p)
+{
+    if (p && atomic_exchange(&p->wanted, false) && !atomic_exchange(&p->waking, true))
+        loop_post_answer(p->loop, &p->wake);
+}
+
 static void published(void *self, const struct journal_entry *entries, size_t n,
                       const struct view *v)
 {
     struct waiters *w = self;
     (void)entries, (void)n, (void)v;
-    for (size_t i = 0; i < LOOPS_MAX; i++) {
-        struct place *p = atomic_load_explicit(&w->places[i], memory_order_acquire);
-        if (p && atomic_exchange(&p->wanted, false) && !atomic_exchange(&p->waking, true))
-            loop_post_answer(p->loop, &p->wake);
-    }
+    for (size_t i = 0; i < LOOPS_MAX; i++)
+        wake(atomic_load_explicit(&w->places[i], memory_order_acquire));
 }
 
 struct publish_listener waiters_listener(struct waiters *w)
@@ -69,4 +72,9 @@ void waiters_wait(struct waiters *w, struct loop *l, void (*come)(struct loop *l
         atomic_store_explicit(&w->places[index], p, memory_order_release);
     }
     atomic_store(&p->wanted, true);
+}
+
+void waiters_wake(struct waiters *w, const struct loop *l)
+{
+    wake(atomic_load_explicit(&w->places[loop_index(l) % LOOPS_MAX], memory_order_acquire));
 }

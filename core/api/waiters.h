@@ -16,5 +16,7 @@ void waiters_free(struct waiters *w);
 struct publish_listener waiters_listener(struct waiters *w);
 /* Call `come` on this loop after the next change. */
 void waiters_wait(struct waiters *w, struct loop *l, void (*come)(struct loop *l));
+/* After it: the change came before that, so call `come` soon. */
+void waiters_wake(struct waiters *w, const struct loop *l);
 
 #endif

@@ -42,12 +42,14 @@
 #define NO_GROUP  SIZE_MAX
 #define TEXTS_MAX ((size_t)32 << 20) /* a batch whose texts pass this takes no further command */
 #define TRIES     200                /* each means that another node got through */
+#define ROOM      ((size_t)128 << 10)
 
 struct slot {
     struct command *command;
     size_t group; /* or NO_GROUP */
     bool clean;   /* decided on committed state only */
-    bool kept;    /* it has the answer of an earlier time */
+    bool over;    /* it has its answer: one of an earlier time, or it was decided too often */
+    size_t cost;  /* what a decision took of its arena at most */
 };
 
 void batch_init(struct batch *b, size_t limit)
@@ -185,6 +187,7 @@ static void decide(struct engine *en, struct slot *slot)
     struct batch *b = &en->batch;
     struct command *c = slot->command;
     struct changes changes = {0};
+    size_t used = arena_used(c->arena);
     struct head head = {
         .view = state_head(en->state),
         .names = state_names(en->state),
@@ -209,6 +212,31 @@ static void decide(struct engine *en, struct slot *slot)
         b->next_uid = head.next_uid;
     else
         changes_discard(&changes);
+    used = arena_used(c->arena) - used;
+    slot->cost = used > slot->cost ? used : slot->cost;
+}
+
+static void is_over(struct batch *b, struct slot *slot)
+{
+    slot->over = true;
+    slot->group = NO_GROUP;
+    b->n_over++;
+}
+
+/* Each decision leaves its texts in the command's arena, and one that is full ends the process. */
+static void decide_again(struct engine *en, struct slot *slot)
+{
+    struct command *c = slot->command;
+    if (slot->over)
+        return;
+    if (arena_left(c->arena) >= 2 * slot->cost + ROOM) {
+        decide(en, slot);
+        return;
+    }
+    c->seq = 0;
+    c->err = (struct err){0};
+    c->ok = fail(&c->err, &ERR_BUSY, "other nodes were faster too often; try again");
+    is_over(&en->batch, slot);
 }
 
 /* --- commit --- */
@@ -305,7 +333,7 @@ static void refuse_all(struct engine *en, const struct err *why)
     struct batch *b = &en->batch;
     for (size_t i = 0; i < b->n; i++) {
         struct command *c = b->slots[i].command;
-        if (b->slots[i].kept || (b->slots[i].clean && b->slots[i].group == NO_GROUP && !en->shared))
+        if (b->slots[i].over || (b->slots[i].clean && b->slots[i].group == NO_GROUP && !en->shared))
             continue;
         c->ok = false;
         c->seq = 0;
@@ -342,19 +370,24 @@ static void begin(struct engine *en)
     arena_reset(b->arena);
 }
 
-/* Somebody else has written. */
+/* Somebody else has written. Who cannot read what can change nothing. */
 static bool take_in(struct engine *en, struct err *e)
 {
-    return en->shared ? engine_catch_up(en, e) : engine_reload(en, e);
+    bool ok = en->shared ? engine_catch_up(en, e) : engine_reload(en, e);
+    if (!ok)
+        note_availability(en, e);
+    return ok;
 }
 
 /* A command that was carried out before gets the answer of that time. */
 static bool answer_kept(struct engine *en, struct err *e)
 {
     struct slot *slot = en->batch.keyed[en->batch.commit.kept_at];
-    slot->kept = engine_fetch_kept(en, slot->command, e);
-    slot->group = NO_GROUP;
-    return slot->kept;
+    if (!engine_fetch_kept(en, slot->command, e))
+        return false;
+    if (slot->command->kept)
+        is_over(&en->batch, slot);
+    return true;
 }
 
 /* The commit was refused. Has the reason been dealt with, so that it may be tried again? */
@@ -387,18 +420,17 @@ struct mail *batch_run(struct engine *en, struct mail *list)
     struct batch *b = &en->batch;
     begin(en);
     b->n = 0;
+    b->n_over = 0;
     while (list && b->n < en->batch_limit && arena_used(b->arena) < TEXTS_MAX) {
         struct slot *slot = &b->slots[b->n++];
-        slot->command = (struct command *)(void *)list;
-        slot->kept = false;
+        *slot = (struct slot){.command = (struct command *)(void *)list};
         list = list->next;
         decide(en, slot);
     }
-    for (int tries = 1; !finish(en, tries == TRIES); tries++) {
+    for (int tries = 1; !finish(en, tries >= TRIES + b->n_over); tries++) {
         begin(en);
         for (size_t i = 0; i < b->n; i++)
-            if (!b->slots[i].kept)
-                decide(en, &b->slots[i]);
+            decide_again(en, &b->slots[i]);
     }
     answer(en);
     return list;

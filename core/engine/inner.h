@@ -56,6 +56,7 @@ struct batch {
     const char **new_keys;  /* of commands that are to be carried out for the first time */
     struct slot **keyed;    /* these */
     size_t n_new_keys;
+    int n_over; /* commands that have their answer before the commit has gone well */
     struct store_commit commit;
 };
 void batch_init(struct batch *b, size_t limit);
@@ -111,7 +112,8 @@ bool engine_catch_up(struct engine *en, struct err *e) MUST_CHECK;
 void engine_heard(void *engine, uint64_t seq);
 /* Tell the listeners. */
 void engine_tell(struct engine *en, const struct journal_entry *entries, size_t n);
-/* The answer that was kept under the command's key becomes its answer. */
+/* The answer that was kept under the command's key becomes its answer. `c->kept` NULL: it has just
+ * expired. */
 bool engine_fetch_kept(struct engine *en, struct command *c, struct err *e) MUST_CHECK;
 /* Make what the state holds now visible to readers, as of the engine's `seq`. */
 void engine_publish(struct engine *en);

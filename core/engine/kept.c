@@ -49,13 +49,15 @@ bool engine_fetch_kept(struct engine *en, struct command *c, struct err *e)
     }
     struct kept_answer ignored;
     c->err = (struct err){0};
-    c->kept = get.value;
+    c->seq = 0;
+    c->kept = get.found ? get.value : NULL;
     c->kept_len = get.value_len;
-    c->ok =
-        get.found && kept_answer_decode(get.value, get.value_len, c->arena, &body_hash, &ignored);
-    if (!c->ok)
-        return fail(e, &ERR_IO, "the answer that was kept for this key cannot be read");
-    if (body_hash != c->key_body_hash)
+    if (!c->kept)
+        return true;
+    c->ok = kept_answer_decode(c->kept, c->kept_len, c->arena, &body_hash, &ignored);
+    if (!c->ok) /* which is no fault of its neighbours */
+        fail(&c->err, &ERR_CORRUPT, "the answer that was kept for this key cannot be read");
+    else if (body_hash != c->key_body_hash)
         c->ok = fail(&c->err, &KEY_REUSED, "this Idempotency-Key came with another body before");
     return true;
 }

@@ -100,11 +100,21 @@ static const struct store_ops REDIS_OPS = {
     .close = close_store,
 };
 
+static bool begin_work(struct redis *s, struct err *e)
+{
+    if (!direct_take_lease(s, e))
+        return false;
+    bool ok = direct_put_format(s, e);
+    if (!ok)
+        direct_give_lease(s);
+    return ok;
+}
+
 static bool direct_start(struct redis *s, const struct redis_settings *settings, struct err *e)
 {
     pthread_mutex_lock(&s->direct_lock);
     bool ok = direct_connect(s, e) && direct_check(s, settings, e) &&
-              (settings->read_only || direct_take_lease(s, e));
+              (settings->read_only || begin_work(s, e));
     if (ok && settings->alone && !settings->importing && node_others(s)) {
         direct_give_lease(s);
         ok = fail(e, &ERR_CONFIG, "other nodes work on Redis at %s: stop them first", s->place);

@@ -230,6 +230,8 @@ redisReply *direct_words(struct redis *s, int n, const char **words, const size_
 bool direct_check(struct redis *s, const struct redis_settings *settings, struct err *e) MUST_CHECK;
 /* Take the lease of this node, also from an earlier start of it. */
 bool direct_take_lease(struct redis *s, struct err *e) MUST_CHECK;
+/* Say of which layout it is from now on. */
+bool direct_put_format(struct redis *s, struct err *e) MUST_CHECK;
 /* Take it anew; false, too, if other nodes are alive. */
 bool direct_alone(struct redis *s, struct err *e) MUST_CHECK;
 /* Give it up again; should that fail, it ends by itself. */

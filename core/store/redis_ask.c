@@ -81,8 +81,9 @@ static void note(struct ask *c, const struct err *why)
 {
     struct redis *s = c->link->store;
     const struct job *j = c->job;
-    bool broken = why && why->kind == &ERR_IO;
-    bool looked = j->kind == JOB_COMMIT && (j->commit->moved || j->commit->check_only);
+    bool moved = j->kind == JOB_COMMIT && j->commit->moved; /* the store is none the worse */
+    bool broken = why && why->kind == &ERR_IO && !moved;
+    bool looked = j->kind == JOB_COMMIT && j->commit->check_only;
     if (!job_writes(j) || (looked && !broken) || (why && !broken))
         return;
     double seconds = (double)(clock_mono_ns(&CLOCK_SYSTEM) - c->begun_ns) / 1e9;

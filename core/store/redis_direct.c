@@ -191,8 +191,7 @@ static bool check_format(struct redis *s, bool read_only, struct err *e)
                     s->place);
     ulid_make(clock_wall_ms(&CLOCK_SYSTEM), life);
     return read_only ||
-           (said_ok(direct_command(s, e, "HSET %s format " FORMAT, REDIS_CONTROL "meta")) &&
-            said_ok(direct_command(s, e, "HSETNX %s life %s", REDIS_CONTROL "meta", life)));
+           said_ok(direct_command(s, e, "HSETNX %s life %s", REDIS_CONTROL "meta", life));
 }
 
 bool direct_check(struct redis *s, const struct redis_settings *settings, struct err *e)
@@ -216,6 +215,13 @@ bool direct_take_lease(struct redis *s, struct err *e)
     if (r)
         freeReplyObject(r);
     return ours;
+}
+
+/* Not before the lease is held: who is refused beside a node of an older version must not keep that
+ * one from starting again. */
+bool direct_put_format(struct redis *s, struct err *e)
+{
+    return said_ok(direct_command(s, e, "HSET %s format " FORMAT, REDIS_CONTROL "meta"));
 }
 
 /* As of when the lease was asked for last, so ask again. */

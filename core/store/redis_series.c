@@ -39,10 +39,12 @@ static void add_place(struct ask *c, const char *mark, int64_t at, const char *i
 
 static enum ask_result appended(struct ask *c, const redisReply *r, struct err *e)
 {
-    (void)c;
     if (r->type != REDIS_REPLY_INTEGER)
         return redis_strange(e), ASK_FAILED;
-    return r->integer ? ASK_DONE : (fail(e, &ERR_BUSY, "another node decides this"), ASK_FAILED);
+    if (r->integer)
+        return ASK_DONE;
+    atomic_store(&c->link->store->decides_ns, 0);
+    return fail(e, &ERR_BUSY, "another node decides this"), ASK_FAILED;
 }
 
 void redis_append(struct ask *c)

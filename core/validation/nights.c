@@ -158,6 +158,7 @@ static void tell(struct night *n,
                                   .id = t->batch.head.id,
                                   .args = &t->batch,
                                   .decide = decide,
+                                  .duty = decide == nightly_end, /* its runs may go on elsewhere */
                                   .done = told,
                                   .owner = t};
     pthread_mutex_lock(&n->v->lock);

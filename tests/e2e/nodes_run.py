@@ -121,6 +121,13 @@ def a_key_counts_everywhere(nodes):
     other = nodes[1].call("POST", "~/registry", dict(body, description="x"),
                           {"Idempotency-Key": "k"})
     check("a key with another body is refused", other.status == 422, other.text)
+    # Nor does a node that saw only the other body forget whose answer it is.
+    body, key = {"name": "keyed-again", "type": "classifier"}, {"Idempotency-Key": "k2"}
+    first = done(nodes[0].call("POST", "~/registry", body, key), 201)
+    other = nodes[1].call("POST", "~/registry", dict(body, description="x"), key)
+    check("it is refused elsewhere", other.json["code"] == "IDEMPOTENCY_KEY_REUSED", other.text)
+    again = done(nodes[1].call("POST", "~/registry", body, key), 201)
+    check("its own body gets its answer", again.body == first.body, again.text)
 
 
 def new_names_get_numbers_once(nodes):

@@ -264,6 +264,100 @@ static void a_key_counts_on_both(void **state)
     call_free(other);
 }
 
+static atomic_bool sent;
+
+/* Holds the engine until more commands wait than have room in its tries. */
+static bool waits_for_the_others(struct command *c, struct head *h, struct changes *out,
+                                 struct err *e)
+{
+    (void)h, (void)out;
+    while (!atomic_load(&sent))
+        nanosleep(&(const struct timespec){.tv_nsec = 1000000}, NULL);
+    (void)c;
+    return fail(e, &ERR_INVALID, "it wants nothing");
+}
+
+/* After a fail-over a client sends a lot again at once. */
+static void many_keys_that_were_used_fill_a_batch(void **state)
+{
+    enum { KEYS = 250 };
+    struct pair *p = *state;
+    struct call *calls[2][KEYS], *first;
+    char keys[KEYS][16];
+    register_model(&p->one.calls, "m", 1);
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < KEYS; i++) {
+            calls[k][i] = with_key(k ? &p->two : &p->one, "once", 7);
+            snprintf(keys[i], sizeof keys[i], "key-%d", i);
+            calls[k][i]->c.key = keys[i];
+        }
+        atomic_store(&sent, false);
+        first = call_new(k ? &p->two.calls : &p->one.calls, waits_for_the_others, NULL, NULL);
+        call_send(first);
+        for (int i = 0; i < KEYS; i++)
+            call_send(calls[k][i]);
+        atomic_store(&sent, true);
+        calls_wait(first->calls);
+        call_free(first);
+    }
+    for (int i = 0; i < KEYS; i++) {
+        assert_true(calls[0][i]->c.ok && calls[1][i]->c.ok);
+        assert_null(calls[0][i]->c.kept);
+        assert_non_null(calls[1][i]->c.kept);
+        call_free(calls[0][i]);
+        call_free(calls[1][i]);
+    }
+    assert_int_equal(seq_of(&p->two), seq_of(&p->one));
+}
+
+/* Whenever it is decided the other node is faster, and each time it takes some more memory. */
+static bool is_overtaken(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    static unsigned number;
+    char text[16];
+    (void)h, (void)out, (void)e;
+    snprintf(text, sizeof text, "%u", ++number);
+    struct call *other = patch(c->args, "m:1", text, -1);
+    arena_zero(c->arena, (size_t)6 << 20);
+    bool ok = call_wait(other);
+    call_free(other);
+    return ok;
+}
+
+static void who_is_always_overtaken_is_told(void **state)
+{
+    struct pair *p = *state;
+    register_model(&p->one.calls, "m", 1);
+    struct call *call = call_new(&p->two.calls, is_overtaken, NULL, NULL);
+    call->c.args = &p->one;
+    assert_false(call_wait(call)); /* before its arena is full, which would end the process */
+    assert_ptr_equal(call->c.err.kind, &ERR_BUSY);
+    call_free(call);
+    call = patch(&p->two, "m:1", "at last", -1);
+    assert_true(call_wait(call));
+    call_free(call);
+}
+
+/* Of a newer version, say. It shows what it has, and is not ready for changes. */
+static void who_cannot_read_what_others_wrote_says_so(void **state)
+{
+    struct pair *p = *state;
+    struct engine_stats stats;
+    register_model(&p->one.calls, "m", 1);
+    assert_true(test_redis_say(&server,
+                               "EVAL \"redis.call('select',4) redis.call('hset',"
+                               "'paddock:{c}:entities','model\\\\0default\\\\0m:1','1 1 damaged') "
+                               "return {ok='OK'}\" 0",
+                               "+OK"));
+    struct call *call = patch(&p->two, "m:1", "x", -1);
+    assert_false(call_wait(call));
+    engine_stats(p->two.engine, &stats);
+    assert_false(stats.available);
+    engine_stats(p->one.engine, &stats);
+    assert_true(stats.available);
+    call_free(call);
+}
+
 static void a_duty_is_refused_but_for_the_decider(void **state)
 {
     struct pair *p = *state;
@@ -294,6 +388,9 @@ int main(void)
         NODES(all_at_once_nothing_is_lost),
         NODES(who_is_far_behind_loads_anew_and_tells_all),
         NODES(a_key_counts_on_both),
+        NODES(many_keys_that_were_used_fill_a_batch),
+        NODES(who_is_always_overtaken_is_told),
+        NODES(who_cannot_read_what_others_wrote_says_so),
         NODES(a_duty_is_refused_but_for_the_decider),
     };
     if (!test_redis_there())

@@ -205,15 +205,34 @@ static void one_start_of_a_directory_at_a_time(void **state)
     close_store(&after);
 }
 
-/* Of a version that wants Redis for itself. */
+/* What the control plane's `meta` says, or something else of one line. */
+static bool format_is(const char *format)
+{
+    char want[8];
+    snprintf(want, sizeof want, "+%s", format);
+    return test_redis_say(&server,
+                          "EVAL \"redis.call('select',2) return {ok=redis.call('hget',"
+                          "'paddock:{c}:meta','format')}\" 0",
+                          want);
+}
+
+/* Of a version that wants Redis for itself, and refuses what says 2. */
 static void beside_an_older_version_none_starts(void **state)
 {
     (void)state;
     struct err e = {0};
-    say("EVAL \"redis.call('select',2) return redis.call('set','paddock:{c}:node','old/1')\" 0");
+    struct life l;
+    say("EVAL \"redis.call('select',2) redis.call('hset','paddock:{c}:meta','format','1') "
+        "return redis.call('set','paddock:{c}:node','old/1')\" 0");
     assert_null(open_as("", "one", false, &e));
     assert_ptr_equal(e.kind, &ERR_CONFIG);
     assert_non_null(strstr(e.detail, "older version (old/1)"));
+    assert_true(format_is("1")); /* that one may start again */
+    say("EVAL \"redis.call('select',2) redis.call('del','paddock:{c}:node') "
+        "return {ok='OK'}\" 0");
+    open_store(&l);
+    assert_true(format_is("2"));
+    close_store(&l);
 }
 
 /* Whoever meets a Redis without its data does not come back. */

@@ -143,6 +143,10 @@ static void a_moved_head_refuses_until_the_rest_is_known(void **state)
     assert_true(commit(&one, &(struct wish){.id = "n", .gone = true}, &c));
     assert_false(commit(&two, &(struct wish){.id = "x", .revision = 1}, &c));
     assert_true(c.moved);
+    struct store_stats stats; /* a store that refused for that reason is well */
+    two.store->ops->stats(two.store, &stats);
+    assert_int_equal(stats.commit_failures, 0);
+    assert_int_equal(stats.unavailable_since, 0);
     assert_true(catch_up(&two, &seen));
     assert_int_equal(seen.entries, 4);
     assert_int_equal(seen.first, 1);
