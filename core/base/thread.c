@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,9 +34,13 @@ struct start {
 
 void thread_rank(enum thread_rank rank)
 {
+    const int policy = sched_getscheduler(0); /* an operator may have chosen another: chrt(1) */
+    if (policy != SCHED_OTHER && policy != SCHED_BATCH)
+        return;
     static const int NICE[] = {
         [THREAD_LOOP] = 0, [THREAD_SOON] = SOON_NICE, [THREAD_LATER] = LATER_NICE};
     const struct attributes a = {.size = sizeof a,
+                                 .policy = (uint32_t)policy,
                                  .nice = getpriority(PRIO_PROCESS, (id_t)gettid()) + NICE[rank],
                                  .runtime = rank == THREAD_LOOP ? LOOP_SLICE_NS : 0};
     (void)syscall(SYS_sched_setattr, 0, &a, 0);

@@ -27,6 +27,11 @@ struct evbuffer *connection_input(const struct connection *c)
 
 void connection_ended(struct connection *c)
 {
+    if (c->queued_up || (c->ended && c->state == CONN_SERVE)) {
+        c->ended = true; /* whole requests came before: connection_process() comes back to it */
+        return;
+    }
+    connection_flush(c);
     if (connection_backlog(c) > 0 && (c->state == CONN_IDLE || c->state == CONN_FLUSH)) {
         c->state = CONN_FLUSH; /* it has only ended its side, and may still read the last reply */
         c->linger = false;
@@ -46,7 +51,7 @@ void connection_pace(struct connection *c)
 {
     struct evbuffer *in = c->readable ? c->plain : bufferevent_get_input(c->bev);
     bool full = evbuffer_get_length(in) >= INPUT_MAX;
-    if (full == c->full || c->state == CONN_DEAD)
+    if (full == c->full || c->ended || c->state == CONN_DEAD)
         return;
     c->full = full;
     if (c->readable && full)

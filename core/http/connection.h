@@ -62,7 +62,8 @@ struct connection {
     bool served;     /* a request has begun to arrive */
     bool queued_up;  /* in the loop's queue of those with more to do */
     bool full;       /* INPUT_MAX is there: nothing more is read */
-    unsigned char priority; /* enum fair_priority */
+    bool ended;      /* the client has ended its side while requests of it waited for their turn */
+    unsigned char priority; /* enum fair_priority; FAIR_PRIORITIES: not that of all its events */
 
     unsigned begun; /* requests in this visit */
     struct usage used;

@@ -57,13 +57,16 @@ static bool is_busy(struct connection *c, int64_t now)
     return own > ALSO_BUSY_NS && used(slot_of(l, c->address), now) > BUSY_NS;
 }
 
-/* An event that is about to run keeps its place; the next visit tries again. Nothing of the
- * bufferevent's own may be queued: connection_pace() says what would come of that. */
+/* An event that is about to run keeps its place; the next visit tries again, also to take back what
+ * was set of the others. Nothing of the bufferevent's own may be queued: connection_pace() says
+ * what would come of that. */
 static void set_priority(struct connection *c, enum fair_priority p)
 {
-    if (c->priority != p && (!c->readable || event_priority_set(c->readable, p) == 0) &&
-        bufferevent_priority_set(c->bev, p) == 0)
-        c->priority = p;
+    if (c->priority == p)
+        return;
+    bool all = (!c->readable || event_priority_set(c->readable, p) == 0) &&
+               bufferevent_priority_set(c->bev, p) == 0;
+    c->priority = all ? p : FAIR_PRIORITIES;
 }
 
 /* --- visits --- */
@@ -73,7 +76,7 @@ void fair_open(struct connection *c)
     struct loop *l = c->loop;
     bool later =
         c->state == CONN_HANDSHAKE || used(slot_of(l, c->address), loop_mono_ns(l)) > BUSY_NS;
-    c->priority = FAIR_PRIORITIES; /* none yet */
+    c->priority = FAIR_PRIORITIES; /* not known */
     set_priority(c, later ? FAIR_LATER : FAIR_FIRST);
 }
 

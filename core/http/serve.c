@@ -178,6 +178,13 @@ static void finish(struct connection *c)
     step_linger(c);
 }
 
+/* The client had ended its side, and nothing of what came before waits any more. */
+static bool is_through(const struct connection *c)
+{
+    return c->ended && !c->queued_up && c->state != CONN_SERVE &&
+           connection_backlog(c) <= BACKLOG_MAX;
+}
+
 void connection_process(struct connection *c)
 {
     if (c->processing)
@@ -192,6 +199,8 @@ void connection_process(struct connection *c)
         connection_say_end(c);
     if (c->state == CONN_FLUSH && connection_backlog(c) == 0)
         finish(c);
+    if (is_through(c))
+        connection_ended(c);
     connection_pace(c);
 }
 

@@ -123,7 +123,7 @@ bool connection_handshake(struct connection *c)
 
 bool connection_unseal(struct connection *c)
 {
-    if (!c->tls || c->state == CONN_DEAD || c->state == CONN_HANDSHAKE)
+    if (!c->tls || c->ended || c->state == CONN_DEAD || c->state == CONN_HANDSHAKE)
         return false;
     if (evbuffer_get_length(c->plain) >= INPUT_MAX)
         return false;

@@ -108,11 +108,13 @@ static struct ready_route *ready_of(struct selector *s, const struct selection_q
         r = mem_zero(1, sizeof *r);
     else
         map_remove(s->ready, key, len);
+    const int64_t noted_ms = r->noted_ms; /* views come more often than it must be said */
     if (!ready_route_make(r, q, e)) {
         ready_route_release(r);
         free(r);
         return NULL;
     }
+    r->noted_ms = noted_ms;
     map_set(s->ready, key, len, r);
     return r;
 }
@@ -240,7 +242,8 @@ static void note_match(struct selector *s, const struct selection_question *q,
                        struct ready_route *r)
 {
     struct matches *m = s->shared->matches;
-    if (!m || r->id || !r->shares_id || q->at_ms - r->noted_ms < MATCHES_NOTE_MS)
+    if (!m || r->id || !r->shares_id || r->arm_count < 2 || /* nothing to weigh */
+        (q->at_ms >= r->noted_ms && q->at_ms - r->noted_ms < MATCHES_NOTE_MS))
         return;
     r->noted_ms = q->at_ms;
     if (!matches_note(m, q->ns, r->shares_id, q->at_ms))

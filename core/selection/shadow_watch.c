@@ -74,6 +74,7 @@ struct collecting {
     struct arena *arena;
     struct shadow *list;
     size_t n, room;
+    uint64_t untold; /* reports of shadows that are too many to be counted apart */
 };
 
 static bool add_shadows(const struct entity *e, void *ctx)
@@ -114,8 +115,9 @@ static int by_route(const void *a, const void *b)
 
 static void add_count(void *ctx, const struct selection_count *count)
 {
-    const struct collecting *c = ctx;
+    struct collecting *c = ctx;
     const struct shadow want = {.route_uid = count->route_uid};
+    c->untold += !count->route_uid && count->what == COUNTED_REPORT ? count->count : 0;
     struct shadow *s =
         count->route_uid ? bsearch(&want, c->list, c->n, sizeof *c->list, by_route) : NULL;
     if (!s)
@@ -143,6 +145,8 @@ static void collect(struct shadow_watch *w, struct collecting *c)
     qsort(c->list, c->n, sizeof *c->list, by_route);
     if (c->n)
         selection_counts_each(w->config.counts, add_count, c);
+    for (size_t i = 0; i < c->n; i++) /* of whom they came is not known: nobody is called silent */
+        c->list[i].now.reported += c->untold;
 }
 
 /* ---- alerts ---- */

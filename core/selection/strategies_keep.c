@@ -14,6 +14,8 @@
 
 #define KEPT_MS  (INT64_C(400) * 86400000) /* renewed whenever it is kept */
 #define KEPT_MAX (2u << 20)
+/* Of what is asked for without a route: who no longer asks after a restart is never seen to go. */
+#define MATCH_KEPT_MS (INT64_C(7) * 86400000)
 
 static const char *key_of(struct strategies *s, const struct asked *a)
 {
@@ -77,11 +79,12 @@ bool strategies_keep(struct strategies *s, struct asked *a, struct err *e)
         put_set(set, &text);
     bytes_char(&text, '}');
     uint64_t hash = text.full ? 0 : hash64(text.data, text.len, 0);
+    const int64_t kept_ms = a->uid ? KEPT_MS : MATCH_KEPT_MS;
     struct key_request put = {.op = KEY_PUT,
                               .key = {.key = key_of(s, a),
                                       .value = text.data,
                                       .value_len = text.len,
-                                      .expires_ms = clock_wall_ms(s->config.clock) + KEPT_MS}};
+                                      .expires_ms = clock_wall_ms(s->config.clock) + kept_ms}};
     bool good = true;
     if (text.full)
         good = fail(e, &ERR_INVALID, "its state is too large to be kept");

@@ -2,6 +2,7 @@
 
 #include "support/unit.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 /* What a thread finds out about itself. */
 struct seen {
     char name[16];
-    int nice;
+    int nice, policy;
     bool signals;
     pthread_barrier_t named; /* the name is given by who starts it */
 };
@@ -21,6 +22,7 @@ static void *look(void *arg)
     pthread_barrier_wait(&s->named);
     pthread_getname_np(pthread_self(), s->name, sizeof s->name);
     s->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+    s->policy = sched_getscheduler(0);
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     s->signals = !sigismember(&blocked, SIGTERM) || !sigismember(&blocked, SIGHUP);
     return s;
@@ -68,11 +70,25 @@ static void ranks_stand_in_their_order_below_who_starts_them(void **state)
     assert_true(loop < soon && soon < later);
 }
 
+/* chrt(1) */
+static void what_an_operator_has_chosen_stays(void **state)
+{
+    (void)state;
+    const struct sched_param none = {0};
+    if (sched_getscheduler(0) != SCHED_OTHER || sched_setscheduler(0, SCHED_BATCH, &none) != 0)
+        skip();
+    const struct seen loop = start("loop", THREAD_LOOP), later = start("later", THREAD_LATER);
+    assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+    assert_int_equal(loop.policy, SCHED_BATCH);
+    assert_int_equal(later.policy, SCHED_BATCH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_has_its_name_and_no_signals),
         cmocka_unit_test(ranks_stand_in_their_order_below_who_starts_them),
+        cmocka_unit_test(what_an_operator_has_chosen_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

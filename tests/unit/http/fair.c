@@ -2,7 +2,12 @@
  * client, so that it is known after how many others it was served. */
 #include "fixture.h"
 
+#include "http/connection.h"
 #include "http/guard.h"
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
+#include <event2/event.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define NOISY     16
@@ -15,6 +20,7 @@ static struct {
     atomic_uint spin_us;
     atomic_int again[64]; /* who asks again and again */
     atomic_bool stop;
+    atomic_int torn_then, torn_now; /* priorities of the event that reads */
 } scene;
 
 static void spin(unsigned us)
@@ -53,10 +59,27 @@ static void handle_again(struct request *rq)
     request_reply(rq, 200, NULL, "{}", 2);
 }
 
+/* Becomes busy while its event that writes is about to run, which therefore keeps its place; and is
+ * no longer busy then. */
+static void handle_torn(struct request *rq)
+{
+    struct connection *c = rq->conn;
+    c->used = (struct usage){clock_mono_ns(&CLOCK_SYSTEM) >> 26, INT64_C(1) << 40};
+    event_active(&c->bev->ev_write, EV_WRITE, 0);
+    fair_end(c);
+    scene.torn_then = event_get_priority(c->readable);
+    event_del(&c->bev->ev_write);
+    c->used = (struct usage){0};
+    fair_end(c);
+    scene.torn_now = event_get_priority(c->readable);
+    request_reply(rq, 200, NULL, "{}", 2);
+}
+
 static const struct route FAIR_ROUTES[] = {
     {METHOD_GET, "/noisy", "noisy", handle_noisy, .flags = ROUTE_PUBLIC},
     {METHOD_GET, "/quiet", "quiet", handle_quiet, .flags = ROUTE_PUBLIC},
     {METHOD_GET, "/again/{id}", "again", handle_again, .flags = ROUTE_PUBLIC},
+    {METHOD_GET, "/torn", "torn", handle_torn, .flags = ROUTE_PUBLIC},
     {.path = NULL},
 };
 
@@ -193,12 +216,44 @@ static void test_busy_and_full(void **state)
     end(s);
 }
 
+/* A client says that nothing more comes while what came waits for its turn: all of it is answered.
+ */
+static void test_ended_in_turn(void **state)
+{
+    (void)state;
+    struct http_server *s = begin(false);
+    int fd = dial(s);
+    send_ahead(fd, GET("/noisy"));
+    shutdown(fd, SHUT_WR);
+    for (int i = 0; i < AHEAD; i++)
+        assert_int_equal(hear(fd, NULL), 200);
+    UNTIL(open_connections(s) == 0);
+    close(fd);
+    end(s);
+}
+
+/* A connection's events have one priority: what could be set of one only is taken back. */
+static void test_priorities_stay_together(void **state)
+{
+    (void)state;
+    struct http_server *s = begin(false);
+    int fd = dial(s);
+    say(fd, GET("/torn"));
+    assert_int_equal(hear(fd, NULL), 200);
+    assert_int_equal(scene.torn_then, FAIR_LATER);
+    assert_int_equal(scene.torn_now, FAIR_FIRST);
+    close(fd);
+    end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quiet_comes_first),
         cmocka_unit_test(test_tenants),
         cmocka_unit_test(test_busy_and_full),
+        cmocka_unit_test(test_ended_in_turn),
+        cmocka_unit_test(test_priorities_stay_together),
         cmocka_unit_test(test_busy_do_not_starve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

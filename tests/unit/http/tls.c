@@ -6,6 +6,8 @@
 #include "support/certificate.h"
 #include "support/temp_dir.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -456,6 +458,24 @@ static void test_bad_files(void **state)
     opens_not(in_dir("server.pem"), in_dir("server.key"), in_dir("server.key"), "server.key");
 }
 
+/* The request and the end of the client's side in one piece: the answer goes out all the same. */
+static void test_ended_at_once(void **state)
+{
+    (void)state;
+    const int on = 1, off = 0;
+    struct tls_server s = begin((struct http_config){.threads = 1});
+    struct peer p = meet(&s, NULL);
+    tell(&p, GET("/things/1"));
+    (void)listen_for(&p, "\"id\":\"1\"");
+    assert_int_equal(setsockopt(p.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on), 0);
+    tell(&p, GET("/things/2"));
+    assert_true(SSL_shutdown(p.ssl) >= 0);
+    assert_int_equal(setsockopt(p.fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off), 0);
+    (void)listen_for(&p, "\"id\":\"2\"");
+    leave(&p);
+    finish(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,7 +484,7 @@ int main(void)
         cmocka_unit_test(test_plain_and_junk),  cmocka_unit_test(test_client_certificates),
         cmocka_unit_test(test_reload),          cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_slow_handshakes), cmocka_unit_test(test_goodbyes),
-        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_bad_files),       cmocka_unit_test(test_ended_at_once),
     };
     return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
 }

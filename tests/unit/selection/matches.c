@@ -128,6 +128,38 @@ static void matches_go_by_performance(void **state)
     arena_free(arena);
 }
 
+static size_t noted_since(struct fixture *x, struct arena *a)
+{
+    const struct match *list;
+    size_t n = matches_take(x->shared.matches, x->q.at_ms, a, &list);
+    (void)matches_take(x->shared.matches, x->q.at_ms + MATCHES_KEEP_MS + 1, a, &list);
+    return n;
+}
+
+/* What there is nothing to weigh for takes no place, and what is noted is not with each view. */
+static void only_what_can_be_weighed_is_noted(void **state)
+{
+    struct fixture *x = *state;
+    struct arena *arena = arena_new(1 << 16);
+    x->shared.matches = matches_new();
+    world_register(x->w, "m", "1");
+    world_move(x->w, "m:1", "canary");
+    x->q = (struct selection_question){.sport = "no such sport"};
+    assert_false(try_ask(x, "u"));
+    x->q = (struct selection_question){.type = "classifier"};
+    expect(x, "u", "m:1", SELECTION_ONLY, NULL);
+    assert_int_equal(noted_since(x, arena), 0);
+    world_register(x->w, "m", "2");
+    world_move(x->w, "m:2", "canary");
+    (void)try_ask(x, "u"); /* two by now */
+    assert_int_equal(noted_since(x, arena), 1);
+    health(x, "m:2", "degraded"); /* a new view */
+    (void)try_ask(x, "u");
+    assert_int_equal(noted_since(x, arena), 0);
+    matches_free(x->shared.matches);
+    arena_free(arena);
+}
+
 /* One that matches alone serves, whatever its status. */
 static void the_only_match_serves(void **state)
 {
@@ -173,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_question_and_back),
         cmocka_unit_test(noted_once_and_forgotten),
         cmocka_unit_test_setup_teardown(matches_go_by_performance, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_what_can_be_weighed_is_noted, setup, teardown),
         cmocka_unit_test_setup_teardown(the_only_match_serves, setup, teardown),
         cmocka_unit_test_setup_teardown(a_matching_route_falls_back_to_the_best, setup, teardown),
     };
