@@ -127,10 +127,15 @@ static uint64_t process_limit(const struct confine *c)
 
 /* Address space is not memory: threads, OpenMP and memory maps reserve much more than they use. The
  * first stage watches what is used; this is the last resort between two looks. */
+static uint64_t address_space(const struct confine *c)
+{
+    const uint64_t least = 8ull << 30, four_times = c->memory_bytes * 4;
+    return four_times < least ? least : four_times;
+}
+
 static bool limit_memory(const struct confine *c, struct err *e)
 {
-    uint64_t space = c->memory_bytes * 4;
-    return SHADOWED || limit(RLIMIT_AS, space < (8ull << 30) ? 8ull << 30 : space, "memory", e);
+    return SHADOWED || limit(RLIMIT_AS, address_space(c), "memory", e);
 }
 
 bool confine_heap(uint64_t bytes, struct err *e)
