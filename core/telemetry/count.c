@@ -64,20 +64,6 @@ static void unlock_models(const struct stretch *s)
             pthread_mutex_unlock(&s->lives[i]->lock);
 }
 
-/* Load a counter, so that it is near when it is raised. A load and no prefetch: prefetches that
- * need a page walk are dropped by virtual machines we measured (103 ns against 80, 10,000 models).
- */
-static inline void touch_counter(const struct sketch *s, double value)
-{
-    const uint32_t cell = (uint32_t)grid_cell(value);
-    if (cell >= s->fast_cells)
-        return;
-    const uint32_t page = s->page_of[cell / SKETCH_PAGE];
-    if (page != SKETCH_NO_PAGE)
-        (void)*(
-            volatile const uint32_t *)&s->counts.narrow[page * SKETCH_PAGE + cell % SKETCH_PAGE];
-}
-
 static void touch_counters(const struct stretch *s)
 {
     const struct payload_record *r = &s->payload->records[s->record];
@@ -87,7 +73,7 @@ static void touch_counters(const struct stretch *s)
             continue;
         const struct open_tally *o = &l->open[l->open[0].start < l->open[1].start];
         for (uint32_t k = 0; o->tally && k < s->groups[i].records && k < TOUCHED; k++)
-            touch_counter(&o->tally->latency, r[k].latency_ms);
+            sketch_prefetch_cell(&o->tally->latency, r[k].latency_ms);
         if (l->ring.samples)
             __builtin_prefetch(&l->ring.samples[l->ring.next], 1); /* may be one past the end */
     }
