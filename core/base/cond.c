@@ -20,3 +20,14 @@ struct timespec cond_until(int64_t ms)
     t.tv_nsec = (long)(ns % SECOND_NS);
     return t;
 }
+
+bool cond_rest(pthread_cond_t *c, pthread_mutex_t *lock, const bool *stopping, int64_t ms)
+{
+    const struct timespec until = cond_until(ms);
+    pthread_mutex_lock(lock);
+    while (!*stopping && pthread_cond_timedwait(c, lock, &until) == 0)
+        ;
+    const bool go_on = !*stopping;
+    pthread_mutex_unlock(lock);
+    return go_on;
+}

@@ -4,6 +4,7 @@
 #define PADDOCK_BASE_COND_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -11,5 +12,8 @@
 void cond_init(pthread_cond_t *c);
 /* The moment `ms` from now, for pthread_cond_timedwait(). */
 struct timespec cond_until(int64_t ms);
+/* Rest for `ms`, or until `*stopping`: for a thread that does its round every so often. `lock`
+ * guards `stopping`, and whoever sets it signals `c`. False: it is time to stop. */
+bool cond_rest(pthread_cond_t *c, pthread_mutex_t *lock, const bool *stopping, int64_t ms);
 
 #endif

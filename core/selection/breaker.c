@@ -6,7 +6,6 @@
 #include "registry/health.h"
 #include "base/thread.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -174,13 +173,7 @@ static void step(struct breaker *b, struct place *p, uint64_t uid, int64_t now_m
 
 static bool rest(struct breaker *b)
 {
-    const struct timespec until = cond_until(STEP_MS);
-    pthread_mutex_lock(&b->lock);
-    while (!b->stopping && pthread_cond_timedwait(&b->wake, &b->lock, &until) != ETIMEDOUT)
-        ;
-    bool stopping = b->stopping;
-    pthread_mutex_unlock(&b->lock);
-    return !stopping;
+    return cond_rest(&b->wake, &b->lock, &b->stopping, STEP_MS);
 }
 
 static void *breaker_main(void *ctx)

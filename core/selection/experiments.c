@@ -297,21 +297,10 @@ static void one_round(struct experiments *x)
 
 /* ---- the thread ---- */
 
-static bool wait_for_turn(struct experiments *x)
-{
-    const struct timespec until = cond_until(TICK_MS);
-    pthread_mutex_lock(&x->lock);
-    while (!x->stopping && pthread_cond_timedwait(&x->call, &x->lock, &until) == 0)
-        ;
-    const bool go_on = !x->stopping;
-    pthread_mutex_unlock(&x->lock);
-    return go_on;
-}
-
 static void *run(void *arg)
 {
     struct experiments *x = arg;
-    while (wait_for_turn(x))
+    while (cond_rest(&x->call, &x->lock, &x->stopping, TICK_MS))
         one_round(x);
     arena_reset(x->arena);
     for (struct live_experiment *l = x->first; l; l = l->next)

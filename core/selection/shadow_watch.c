@@ -9,7 +9,6 @@
 #include "registry/route.h"
 #include "base/thread.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -323,13 +322,7 @@ static bool rest(struct shadow_watch *w)
 {
     int64_t ms = w->config.silent_ms / 10;
     ms = ms > STEP_MS ? STEP_MS : ms < STEP_LEAST ? STEP_LEAST : ms;
-    const struct timespec until = cond_until(ms);
-    pthread_mutex_lock(&w->lock);
-    while (!w->stopping && pthread_cond_timedwait(&w->wake, &w->lock, &until) != ETIMEDOUT)
-        ;
-    bool stopping = w->stopping;
-    pthread_mutex_unlock(&w->lock);
-    return !stopping;
+    return cond_rest(&w->wake, &w->lock, &w->stopping, ms);
 }
 
 static void *watch_main(void *ctx)

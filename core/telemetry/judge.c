@@ -301,18 +301,6 @@ static void forget_told(struct health_judge *j)
     pthread_mutex_unlock(&j->lock);
 }
 
-/* True when it is time to stop. */
-static bool wait_for_next(struct health_judge *j)
-{
-    const struct timespec until = cond_until(HEALTH_EVERY_MS);
-    pthread_mutex_lock(&j->lock);
-    while (!j->stopping && pthread_cond_timedwait(&j->wake, &j->lock, &until) == 0)
-        ;
-    bool stopping = j->stopping;
-    pthread_mutex_unlock(&j->lock);
-    return stopping;
-}
-
 static void *judge_main(void *arg)
 {
     struct health_judge *j = arg;
@@ -321,7 +309,8 @@ static void *judge_main(void *arg)
     arm_init(own);
     arm_init(theirs);
     bool led = false;
-    for (unsigned number = 1; reader && !wait_for_next(j); number++) {
+    for (unsigned number = 1;
+         reader && cond_rest(&j->wake, &j->lock, &j->stopping, HEALTH_EVERY_MS); number++) {
         bool leads = store_decides(j->config.telemetry->config.store);
         if (leads && !led)
             forget_told(j); /* another has told meanwhile, perhaps otherwise */
