@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -15,10 +16,14 @@
  * empty writes the eventfd: a busy owner costs its senders no system call. */
 
 #define CLOSED ((uintptr_t)1)
+/* A mail can be taken, and answered, and the mailbox be of no more use, before its sender has woken
+ * the owner: senders are counted, in the upper half of `count`, and a mailbox outlives them. */
+#define SENDER ((size_t)1 << 40)
+#define MAILS  (SENDER - 1)
 
 struct mailbox {
     _Alignas(64) atomic_uintptr_t top; /* struct mail *, and the bit CLOSED */
-    atomic_size_t count;
+    atomic_size_t count; /* mails inside, and SENDER for each call that is under way */
     _Alignas(64) atomic_uint_fast64_t unread; /* writes to `fd` begun and not yet read */
     size_t limit;
     int fd;
@@ -49,6 +54,8 @@ void mailbox_free(struct mailbox *m)
 {
     if (!m)
         return;
+    while (atomic_load(&m->count) >= SENDER)
+        sched_yield();
     close(m->fd);
     free(m);
 }
@@ -79,17 +86,17 @@ static bool push(struct mailbox *m, struct mail *mail, bool answer)
 
 bool mailbox_post(struct mailbox *m, struct mail *mail)
 {
-    if (atomic_fetch_add(&m->count, 1) >= m->limit || !push(m, mail, false)) {
-        atomic_fetch_sub(&m->count, 1);
-        return false;
-    }
-    return true;
+    bool fits = (atomic_fetch_add(&m->count, SENDER + 1) & MAILS) < m->limit;
+    bool done = fits && push(m, mail, false);
+    atomic_fetch_sub(&m->count, done ? SENDER : SENDER + 1);
+    return done;
 }
 
 void mailbox_post_answer(struct mailbox *m, struct mail *mail)
 {
-    atomic_fetch_add(&m->count, 1);
+    atomic_fetch_add(&m->count, SENDER + 1);
     push(m, mail, true);
+    atomic_fetch_sub(&m->count, SENDER);
 }
 
 struct mail *mailbox_take(struct mailbox *m)
@@ -142,8 +149,10 @@ struct mail *mailbox_wait(struct mailbox *m, int timeout_ms)
 
 void mailbox_close(struct mailbox *m)
 {
+    atomic_fetch_add(&m->count, SENDER);
     atomic_fetch_or(&m->top, CLOSED);
     wake(m);
+    atomic_fetch_sub(&m->count, SENDER);
 }
 
 bool mailbox_closed(const struct mailbox *m)
@@ -158,5 +167,5 @@ int mailbox_fd(const struct mailbox *m)
 
 size_t mailbox_count(const struct mailbox *m)
 {
-    return atomic_load(&m->count);
+    return atomic_load(&m->count) & MAILS;
 }

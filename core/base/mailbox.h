@@ -19,7 +19,9 @@ struct mailbox;
 
 /* A mailbox that holds at most `limit` mails; more are refused. */
 struct mailbox *mailbox_new(size_t limit, struct err *e) MUST_CHECK;
-/* The owner frees it; what is still inside is the caller's to drain first. NULL is allowed. */
+/* The owner frees it; what is still inside is the caller's to drain first. Waits for posts that are
+ * under way (a sender is done with its mail before it is done here), and none may begin any more.
+ * NULL is allowed. */
 void mailbox_free(struct mailbox *m);
 /* Put one in. False when full or closed: the caller still owns `mail`. */
 bool mailbox_post(struct mailbox *m, struct mail *mail) MUST_CHECK;

@@ -132,6 +132,32 @@ static void many_senders(void **state)
     mailbox_free(m);
 }
 
+static void *send_one(void *arg)
+{
+    struct sender *s = arg;
+    struct letter *letter = malloc(sizeof *letter);
+    mailbox_post_answer(s->to, &letter->mail);
+    return NULL;
+}
+
+/* The owner frees the mailbox once it has what it waited for: the sender may not be done with it.
+ */
+static void outlives_its_senders(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 500; round++) {
+        struct sender s = {mailbox_new(1, NULL), 0, 0};
+        pthread_t thread;
+        pthread_create(&thread, NULL, send_one, &s);
+        struct mail *mail;
+        while (!(mail = mailbox_take(s.to)))
+            ;
+        mailbox_free(s.to);
+        free(mail);
+        pthread_join(thread, NULL);
+    }
+}
+
 static void *send_until_closed(void *arg)
 {
     struct sender *s = arg;
@@ -185,9 +211,9 @@ static void close_loses_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_in_first_out),  cmocka_unit_test(close_refuses_and_wakes),
-        cmocka_unit_test(wait_gives_up),       cmocka_unit_test(many_senders),
-        cmocka_unit_test(close_loses_nothing),
+        cmocka_unit_test(first_in_first_out),   cmocka_unit_test(close_refuses_and_wakes),
+        cmocka_unit_test(wait_gives_up),        cmocka_unit_test(many_senders),
+        cmocka_unit_test(outlives_its_senders), cmocka_unit_test(close_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
