@@ -47,6 +47,7 @@ struct memory_job {
     void *data;
     size_t len;
     int64_t claimed_until;
+    uint64_t number;
     unsigned attempts;
 };
 
@@ -68,6 +69,7 @@ struct memory {
     struct map *leases;      /* name -> struct memory_lease */
     struct memory_job *jobs; /* of all queues, oldest first */
     size_t n_jobs, cap_jobs;
+    uint64_t pushed; /* jobs, ever */
     struct store_stats stats;
 };
 

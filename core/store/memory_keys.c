@@ -146,6 +146,22 @@ static struct memory_job *job_find(struct memory *m, const char *queue, const ch
     return NULL;
 }
 
+static void job_add(struct memory *m, const char *queue, const char *id, const void *data,
+                    size_t len)
+{
+    if (m->n_jobs == m->cap_jobs) {
+        m->cap_jobs = m->cap_jobs ? m->cap_jobs * 2 : 16;
+        m->jobs = mem_resize(m->jobs, m->cap_jobs, sizeof *m->jobs);
+    }
+    m->jobs[m->n_jobs++] = (struct memory_job){
+        .queue = mem_text(queue),
+        .id = mem_text(id),
+        .data = mem_copy(data ? data : "", len),
+        .len = len,
+        .number = ++m->pushed,
+    };
+}
+
 static bool push(struct memory *m, struct queue_request *q, struct err *e)
 {
     size_t waiting = 0, bound = q->bound ? q->bound : BOUND;
@@ -156,25 +172,22 @@ static bool push(struct memory *m, struct queue_request *q, struct err *e)
         waiting += strcmp(m->jobs[i].queue, q->queue) == 0;
     if (waiting >= bound)
         return fail(e, &ERR_BUSY, "%zu jobs wait in the queue '%s' already", waiting, q->queue);
-    if (m->n_jobs == m->cap_jobs) {
-        m->cap_jobs = m->cap_jobs ? m->cap_jobs * 2 : 16;
-        m->jobs = mem_resize(m->jobs, m->cap_jobs, sizeof *m->jobs);
-    }
-    m->jobs[m->n_jobs++] = (struct memory_job){
-        .queue = mem_text(q->queue),
-        .id = mem_text(q->id),
-        .data = mem_copy(q->data ? q->data : "", q->len),
-        .len = q->len,
-    };
+    job_add(m, q->queue, q->id, q->data, q->len);
     return true;
+}
+
+static struct memory_job *job_free_for(struct memory *m, const struct queue_request *q, int64_t now)
+{
+    for (size_t i = 0; i < m->n_jobs; i++)
+        if (strcmp(m->jobs[i].queue, q->queue) == 0 && m->jobs[i].claimed_until <= now &&
+            m->jobs[i].number > q->after)
+            return &m->jobs[i];
+    return NULL;
 }
 
 static bool claim(struct memory *m, struct queue_request *q, int64_t now, struct err *e)
 {
-    struct memory_job *job = NULL;
-    for (size_t i = 0; !job && i < m->n_jobs; i++)
-        if (strcmp(m->jobs[i].queue, q->queue) == 0 && m->jobs[i].claimed_until <= now)
-            job = &m->jobs[i];
+    struct memory_job *job = q->id ? job_find(m, q->queue, q->id) : job_free_for(m, q, now);
     q->found = job != NULL;
     if (!job)
         return true;
@@ -187,6 +200,7 @@ static bool claim(struct memory *m, struct queue_request *q, int64_t now, struct
     q->id = memcpy(id, job->id, strlen(job->id) + 1);
     q->data = data;
     q->len = job->len;
+    q->number = job->number;
     q->attempts = ++job->attempts;
     free(job->worker);
     job->worker = mem_text(q->worker);
@@ -202,6 +216,13 @@ static void job_free(struct memory_job *job)
     free(job->data);
 }
 
+static void job_remove(struct memory *m, struct memory_job *job)
+{
+    job_free(job);
+    memmove(job, job + 1, (size_t)(&m->jobs[m->n_jobs] - (job + 1)) * sizeof *job);
+    m->n_jobs--;
+}
+
 /* Whoever claimed last has the job, also past the end of its claim as long as nobody else took it.
  */
 static struct memory_job *job_mine(struct memory *m, struct queue_request *q)
@@ -209,6 +230,27 @@ static struct memory_job *job_mine(struct memory *m, struct queue_request *q)
     struct memory_job *job = job_find(m, q->queue, q->id);
     q->found = job && job->worker && strcmp(job->worker, q->worker) == 0;
     return q->found ? job : NULL;
+}
+
+static void move(struct memory *m, const struct queue_request *q, struct memory_job *job,
+                 int64_t now)
+{
+    if (strcmp(q->to, q->queue) != 0) {
+        job_remove(m, job);
+        struct memory_job *there = job_find(m, q->to, q->id);
+        if (there)
+            job_remove(m, there);
+        job_add(m, q->to, q->id, q->data, q->len);
+        return;
+    }
+    free(job->data);
+    job->data = mem_copy(q->data, q->len);
+    job->len = q->len;
+    job->claimed_until = q->claim_ms ? now + q->claim_ms : 0;
+    if (!q->claim_ms) {
+        free(job->worker);
+        job->worker = NULL;
+    }
 }
 
 bool memory_queue(struct memory *m, struct queue_request *q, struct err *e)
@@ -225,11 +267,13 @@ bool memory_queue(struct memory *m, struct queue_request *q, struct err *e)
         return true;
     case QUEUE_FINISH:
         job = job_mine(m, q);
-        if (job) {
-            job_free(job);
-            memmove(job, job + 1, (size_t)(&m->jobs[m->n_jobs] - (job + 1)) * sizeof *job);
-            m->n_jobs--;
-        }
+        if (job)
+            job_remove(m, job);
+        return true;
+    case QUEUE_MOVE:
+        job = job_mine(m, q);
+        if (job)
+            move(m, q, job, now);
         return true;
     }
     return fail(e, &ERR_INTERNAL, "unknown queue operation %d", (int)q->op);

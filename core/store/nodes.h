@@ -27,17 +27,27 @@ bool store_decides(struct store *s);
 #define STORE_SPACE_SIZE 16
 void store_space(struct store *s, char out[STORE_SPACE_SIZE]);
 
+#define NODE_DOING_SIZE 2048
+/* Names of workers begin so: they keep no records and decide nothing. */
+#define NODE_WORKS "worker-"
+
 /* One of the nodes, as it told of itself last. */
 struct node_report {
     char node_id[64], version[64], address[80], host[80];
     int64_t started_ms, heartbeat_ms;
     uint64_t seq, lag; /* the journal as far as it had it, and what it lacked of it at that time */
     bool alive, self, decides;
+    bool works;                  /* a worker: it carries out runs, and serves nobody */
+    char doing[NODE_DOING_SIZE]; /* JSON object, as it told by store_tell_doing(); "": nothing */
 };
 /* Each that lives, or has died within a day; none for an embedded store. Sorted by node_id. False
  * from `each` ends it. */
 void store_nodes(struct store *s, bool (*each)(void *ctx, const struct node_report *r), void *ctx);
 /* What others may reach this one by. */
 void store_tell_address(struct store *s, const char *address);
+/* What it does, a JSON object of less than NODE_DOING_SIZE bytes (else nothing is told). */
+void store_tell_doing(struct store *s, const char *json);
+/* Its name among them; "" for an embedded store. */
+void store_node_name(struct store *s, char out[64]);
 
 #endif

@@ -83,7 +83,7 @@ struct redis {
     pthread_mutex_t nodes_lock;     /* what is below */
     struct node_report *nodes;      /* as of the last renewal */
     size_t n_nodes;
-    char address[80];
+    char address[80], doing[NODE_DOING_SIZE];
     void (*moved)(void *ctx, uint64_t seq);
     void *moved_ctx;
     uint64_t told; /* the newest that others wrote */

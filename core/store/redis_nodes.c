@@ -23,7 +23,7 @@
 
 #define LEASE_MARGIN_MS 3000
 #define MS              1000000LL
-#define REPORT_SIZE     512
+#define REPORT_SIZE     (512 + NODE_DOING_SIZE)
 #define FIXED           5 /* of the reply, before the nodes */
 #define PER_NODE        3
 
@@ -34,7 +34,7 @@ void node_reached(struct redis *s, uint64_t seq)
         ;
 }
 
-/* --- what a node tells: time, start, sequence, version, address, host --- */
+/* --- what a node tells: time, start, sequence, version, address, host, what it does --- */
 
 static const char *or_dash(const char *text)
 {
@@ -47,9 +47,9 @@ static void make_report(struct redis *s, char out[REPORT_SIZE])
     gethostname(host, sizeof host - 1);
     host[strcspn(host, " ")] = '\0';
     pthread_mutex_lock(&s->nodes_lock);
-    snprintf(out, REPORT_SIZE, "%lld %lld %llu %s %s %s", (long long)clock_wall_ms(s->clock),
+    snprintf(out, REPORT_SIZE, "%lld %lld %llu %s %s %s %s", (long long)clock_wall_ms(s->clock),
              (long long)s->started_ms, (unsigned long long)atomic_load(&s->reached),
-             or_dash(s->version), or_dash(s->address), or_dash(host));
+             or_dash(s->version), or_dash(s->address), or_dash(host), s->doing);
     pthread_mutex_unlock(&s->nodes_lock);
 }
 
@@ -58,9 +58,11 @@ static bool read_report(const char *text, struct node_report *out)
 {
     long long heartbeat, started;
     unsigned long long head, seq;
-    if (sscanf(text, "%llu %lld %lld %llu %63s %79s %79s", &head, &heartbeat, &started, &seq,
-               out->version, out->address, out->host) != 7)
+    int end = 0;
+    if (sscanf(text, "%llu %lld %lld %llu %63s %79s %79s %n", &head, &heartbeat, &started, &seq,
+               out->version, out->address, out->host, &end) != 7)
         return false;
+    snprintf(out->doing, sizeof out->doing, "%s", end ? text + end : "");
     char *const texts[] = {out->version, out->address, out->host};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(texts[i], "-") == 0)
@@ -95,6 +97,7 @@ static void take_nodes(struct redis *s, const redisReply *r)
         if (!read_report(r->element[i + 1]->str, one))
             continue;
         one->alive = strcmp(r->element[i + 2]->str, "1") == 0;
+        one->works = strncmp(one->node_id, NODE_WORKS, sizeof NODE_WORKS - 1) == 0;
         one->self = same_node(one->node_id, s->me);
         one->decides = same_node(one->node_id, r->element[2]->str);
         n++;
@@ -231,6 +234,22 @@ void store_tell_address(struct store *store, const char *address)
     pthread_mutex_lock(&s->nodes_lock);
     snprintf(s->address, sizeof s->address, "%.79s", address);
     pthread_mutex_unlock(&s->nodes_lock);
+}
+
+void store_tell_doing(struct store *store, const char *json)
+{
+    if (!is_redis(store))
+        return;
+    struct redis *s = redis_of(store);
+    pthread_mutex_lock(&s->nodes_lock);
+    snprintf(s->doing, sizeof s->doing, "%s", strlen(json) < sizeof s->doing ? json : "");
+    pthread_mutex_unlock(&s->nodes_lock);
+}
+
+void store_node_name(struct store *store, char out[64])
+{
+    const char *me = is_redis(store) ? redis_of(store)->me : "";
+    snprintf(out, 64, "%.*s", (int)strcspn(me, "/"), me);
 }
 
 /* --- what others write --- */

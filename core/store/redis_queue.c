@@ -5,17 +5,16 @@
 #define BOUND 100000
 
 static const char *const OPERATIONS[] = {
-    [QUEUE_PUSH] = "push",
-    [QUEUE_CLAIM] = "claim",
-    [QUEUE_HEARTBEAT] = "heartbeat",
-    [QUEUE_FINISH] = "finish",
+    [QUEUE_PUSH] = "push",     [QUEUE_CLAIM] = "claim", [QUEUE_HEARTBEAT] = "heartbeat",
+    [QUEUE_FINISH] = "finish", [QUEUE_MOVE] = "move",
 };
 
 static enum ask_result claimed(struct queue_request *q, const redisReply *r, struct err *e)
 {
-    int64_t attempts;
-    if (r->elements != 4 || r->element[1]->type != REDIS_REPLY_STRING ||
-        r->element[2]->type != REDIS_REPLY_STRING || !redis_number(r->element[3], &attempts))
+    int64_t attempts, number;
+    if (r->elements != 5 || r->element[1]->type != REDIS_REPLY_STRING ||
+        r->element[2]->type != REDIS_REPLY_STRING || !redis_number(r->element[3], &attempts) ||
+        !redis_number(r->element[4], &number))
         return redis_strange(e), ASK_FAILED;
     size_t id_len = (size_t)r->element[1]->len, len = (size_t)r->element[2]->len;
     char *id = arena_alloc(q->arena, id_len + 1), *data = arena_alloc(q->arena, len + 1);
@@ -25,6 +24,7 @@ static enum ask_result claimed(struct queue_request *q, const redisReply *r, str
     q->data = memcpy(data, r->element[2]->str, len + 1);
     q->len = len;
     q->attempts = (unsigned)attempts;
+    q->number = (uint64_t)number;
     return ASK_DONE;
 }
 
@@ -42,19 +42,32 @@ static enum ask_result answered(struct ask *c, const redisReply *r, struct err *
     return q->op == QUEUE_CLAIM && q->found ? claimed(q, r, e) : ASK_DONE;
 }
 
+/* Claims are held against Redis' own clock, so that machines need not agree on the time; where time
+ * is a test's, against that. */
+static void add_time(struct ask *c)
+{
+    const struct clock *clock = c->link->store->clock;
+    if (clock == &CLOCK_SYSTEM)
+        ask_text(c, "");
+    else
+        ask_int(c, clock_wall_ms(clock));
+}
+
 void redis_queue(struct ask *c)
 {
     const struct queue_request *q = c->job->queue;
-    int64_t now = clock_wall_ms(c->link->store->clock);
+    bool brings = q->op == QUEUE_PUSH || q->op == QUEUE_MOVE;
     ask_begin(c, SCRIPT_QUEUE);
     ask_text(c, OPERATIONS[q->op]);
     ask_text(c, q->queue);
-    ask_int(c, now);
-    ask_text(c, q->op == QUEUE_CLAIM ? "" : q->id);
+    add_time(c);
+    ask_text(c, q->id);
     ask_text(c, q->worker);
-    ask_int(c, now + q->claim_ms);
+    ask_int(c, q->claim_ms);
     ask_uint(c, q->bound ? q->bound : BOUND);
-    ask_add(c, q->op == QUEUE_PUSH ? q->data : NULL, q->op == QUEUE_PUSH ? q->len : 0);
+    ask_add(c, brings ? q->data : NULL, brings ? q->len : 0);
+    ask_uint(c, q->after);
+    ask_text(c, q->to);
     c->reply = answered;
     ask_send(c);
 }

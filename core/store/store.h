@@ -206,18 +206,25 @@ struct key_request {
 enum queue_op {
     QUEUE_PUSH,      /* add a job (`id` makes it exactly once; found = true: it was there, nothing
                         changed) */
-    QUEUE_CLAIM,     /* take the oldest job that is free or whose claim ran out, also one's own: its
-                        `id` and     `data` go to the arena; found = false: none */
+    QUEUE_CLAIM,     /* take the oldest job that is free or whose claim ran out, also one's own, of
+                        those that came `after`: its `id` and `data` go to the arena; found = false:
+                        none. With `id`: that job, whoever has it */
     QUEUE_HEARTBEAT, /* extend the claim; found = false: somebody else has it by now */
     QUEUE_FINISH,    /* remove; found = false: somebody else has it by now */
+    QUEUE_MOVE, /* put it, with new `data`, into the queue `to`, where it comes last and is free
+                   (one of that id gives way); into the same queue it keeps its place. found =
+                   false: somebody else has it by now, and nothing has changed */
 };
 struct queue_request {
     struct mail mail;
     enum queue_op op;
     const char *queue, *id, *worker;
-    const void *data; /* PUSH in, CLAIM out */
+    const char *to;   /* MOVE */
+    const void *data; /* PUSH, MOVE in, CLAIM out */
     size_t len;
-    int64_t claim_ms;
+    int64_t claim_ms;  /* MOVE into the same queue: it stays claimed for so long, if at all */
+    uint64_t after;    /* CLAIM: only jobs with a greater number */
+    uint64_t number;   /* CLAIM out: of the job; grows in the order they came */
     unsigned attempts; /* CLAIM out: how often it was claimed, this one included */
     size_t bound;      /* PUSH: refuse with ERR_BUSY when so many wait; 0: 100,000 */
     struct arena *arena;
