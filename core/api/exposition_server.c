@@ -1,6 +1,7 @@
 #include "api/exposition.h"
 
 #include "base/mem.h"
+#include "store/nodes.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -125,6 +126,13 @@ static void put_store(struct text_format *t, struct store *store)
     struct store_stats s = {0};
     store->ops->stats(store, &s);
     metric_gauge(t, "paddock_store_up", "1 while the store takes writes.", s.available);
+    metric_gauge(t, "paddock_store_down_since_seconds",
+                 "When the store stopped taking writes, 0 while it takes them.",
+                 (double)s.unavailable_since / 1000.0);
+    metric_gauge(t, "paddock_store_epoch", "Grows when the store lost acknowledged changes.",
+                 (double)store_epoch(store));
+    metric_counter(t, "paddock_store_losses", "Losses of those that this process saw.",
+                   (double)s.losses);
     metric_counter(t, "paddock_store_commits", "Commits.", (double)s.commits);
     metric_counter(t, "paddock_store_commit_failures", "Commits that failed.",
                    (double)s.commit_failures);

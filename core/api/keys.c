@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/ids.h"
+#include "store/nodes.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -95,7 +96,8 @@ static void replay_sequence(struct call *c, const struct kept_answer *kept)
     if (!change || kept->status >= 400 || strstr(kept->headers, "Paddock-Seq:"))
         return;
     request_add_header(c->rq, "Paddock-Seq", arena_printf(c->arena, "%" PRIu64, call_seq(c)));
-    request_add_header(c->rq, "Paddock-Epoch", "1");
+    request_add_header(c->rq, "Paddock-Epoch",
+                       arena_printf(c->arena, "%" PRIu64, store_epoch(c->api->store)));
 }
 
 void keys_replay(struct request *rq, const struct kept_answer *kept)

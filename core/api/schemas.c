@@ -300,7 +300,8 @@ const struct schema SCHEMAS[] = {
      "One server. lag: changes that it did not have yet when its heart beat; decides: begins "
      "nights, judges, delivers.",
      NULL,
-     "{node_id:s version:s address:s? started_at:t heartbeat_at:t seq:i lag:i host:s alive:b "
+     "{node_id:s version:s address:s? started_at:t heartbeat_at:t seq:i lag:i epoch:i host:s "
+     "alive:b "
      "self:b decides:b}",
      NULL},
     {"NodeList", NULL, NULL, NULL, "Node"},

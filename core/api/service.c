@@ -25,6 +25,7 @@ static void report_this(struct call *c, struct node_report *out)
     *out = (struct node_report){.started_ms = c->api->started_ms,
                                 .heartbeat_ms = clock_wall_ms(c->api->clock),
                                 .seq = call_seq(c),
+                                .epoch = store_epoch(c->api->store),
                                 .alive = true,
                                 .self = true,
                                 .decides = true};
@@ -50,6 +51,7 @@ static void put_node(struct bytes *b, const void *of, void *ctx)
     json_kv_time(&text, "heartbeat_at", r->heartbeat_ms);
     json_kv_int(&text, "seq", (int64_t)r->seq);
     json_kv_int(&text, "lag", (int64_t)r->lag);
+    json_kv_int(&text, "epoch", (int64_t)r->epoch);
     json_kv_bool(&text, "alive", r->alive);
     json_kv_bool(&text, "self", r->self);
     json_kv_bool(&text, "decides", r->decides);
@@ -119,8 +121,11 @@ static const char *unready(struct call *c)
     engine_stats(c->api->engine, &engine);
     telemetry_stats(c->api->telemetry, &records);
     char since[TIME_TEXT_SIZE];
-    time_format(engine.unavailable_since, since);
-    if (!engine.available)
+    int64_t away = store_away_since(c->api->store);
+    if (!away || (!engine.available && engine.unavailable_since < away))
+        away = engine.unavailable_since;
+    time_format(away, since);
+    if (away)
         return arena_printf(c->arena, "the store has refused changes since %s; reads are served",
                             since);
     if (!records.available)

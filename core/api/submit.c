@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,8 +71,8 @@ static void answer_headers(struct submission *s, uint64_t seq)
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, seq);
     request_add_header(s->rq, "Paddock-Seq", text);
-    request_add_header(s->rq, "Paddock-Epoch",
-                       "1"); /* a single node never loses what it acknowledged */
+    snprintf(text, sizeof text, "%" PRIu64, store_epoch(s->api->store));
+    request_add_header(s->rq, "Paddock-Epoch", text);
     if (s->command.answer.location)
         request_add_header(s->rq, "Location", s->command.answer.location);
 }

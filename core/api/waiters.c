@@ -38,18 +38,28 @@ static void wake(struct place *p)
         loop_post_answer(p->loop, &p->wake);
 }
 
-static void published(void *self, const struct journal_entry *entries, size_t n,
-                      const struct view *v)
+static void wake_all(struct waiters *w)
 {
-    struct waiters *w = self;
-    (void)entries, (void)n, (void)v;
     for (size_t i = 0; i < LOOPS_MAX; i++)
         wake(atomic_load_explicit(&w->places[i], memory_order_acquire));
 }
 
+static void published(void *self, const struct journal_entry *entries, size_t n,
+                      const struct view *v)
+{
+    (void)entries, (void)n, (void)v;
+    wake_all(self);
+}
+
+static void anew(void *self, uint64_t seq, const struct view *v)
+{
+    (void)seq, (void)v;
+    wake_all(self);
+}
+
 struct publish_listener waiters_listener(struct waiters *w)
 {
-    return (struct publish_listener){published, w};
+    return (struct publish_listener){.published = published, .anew = anew, .self = w};
 }
 
 /* [loop] */

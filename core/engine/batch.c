@@ -127,11 +127,12 @@ static bool put_change(struct engine *en, const struct command *c, const struct 
     return true;
 }
 
-static void put_key(struct batch *b, const struct command *c, struct store_group *g)
+static void put_key(struct engine *en, const struct command *c, struct store_group *g)
 {
+    struct batch *b = &en->batch;
     struct kept_answer kept;
     struct bytes form = BYTES_INIT(SIZE_MAX);
-    kept_answer_of(&c->answer, b->seq, b->arena, &kept);
+    kept_answer_of(&c->answer, b->seq, en->data_epoch, b->arena, &kept);
     kept_answer_encode(&kept, c->key_body_hash, &form);
     struct store_key *key = arena_zero(b->arena, sizeof *key);
     key->key = arena_printf(b->arena, KEPT_PREFIX "%s", c->key);
@@ -171,7 +172,7 @@ static bool put_group(struct engine *en, struct slot *slot, const struct changes
     g->n_rows = b->n_rows - rows;
     g->n_entries = b->n_entries - entries;
     if (c->key)
-        put_key(b, c, g);
+        put_key(en, c, g);
     if (changes->n)
         c->seq = b->seq;
     return true;
@@ -283,6 +284,7 @@ static bool commit(struct engine *en, bool check)
         .groups = b->groups,
         .n_groups = b->n_groups,
         .head_seq = en->seq,
+        .head_hash = en->hash,
         .next_uid = b->next_uid,
         .check_only = check,
         .duty = b->duty,
@@ -306,18 +308,23 @@ void engine_tell(struct engine *en, const struct journal_entry *entries, size_t 
 {
     for (size_t i = 0; i < en->n_listeners; i++)
         en->listeners[i].published(en->listeners[i].self, entries, n, atomic_load(&en->view));
+    if (n)
+        en->told = entries[n - 1].seq;
 }
 
 static void publish(struct engine *en)
 {
     struct batch *b = &en->batch;
+    bool all_told = en->told == en->seq; /* else these come later, with those before them */
     chains_settle(&en->chains, true);
     en->seq = b->seq;
     en->next_uid = b->next_uid;
     if (b->n_entries == 0)
         return;
+    memcpy(en->hash, b->entries[b->n_entries - 1].hash, sizeof en->hash);
     engine_publish(en);
-    engine_tell(en, b->entries, b->n_entries);
+    if (all_told || !en->shared)
+        engine_tell(en, b->entries, b->n_entries);
 }
 
 static void take_back(struct engine *en)

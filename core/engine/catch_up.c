@@ -1,11 +1,16 @@
 /* What others wrote. The store tells the entries since the last one that is known here, and what
  * the entities are now that they speak of, all of one moment: so the view that is published then is
  * one that the journal had, though it may leave some out. Who is too far behind for one answer
- * loads everything anew; the listeners hear of every entry all the same. */
+ * loads everything anew; the listeners hear of every entry all the same, in order: what could not
+ * be read then is told before anything later is.
+ *
+ * A store that has lost what it had begins a new epoch. Then nothing that was taken in counts any
+ * more: everything is loaded anew, and the listeners hear that, not what happened between. */
 #include "engine/inner.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/nodes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,54 +79,71 @@ static void follow_chains(struct tail *t)
         chains_follow(&t->en->chains, t->list[i].ns, t->list[i].hash);
 }
 
-/* Everything was loaded; now tell what happened from `seq` on. What cannot be told stays in the
- * journal, where followers find it. */
-static void tell_all(struct tail *t, const struct store_tail *from, uint64_t seq)
+/* The state has what the listeners have not heard of yet. */
+static bool tell_rest(struct tail *t, struct err *e)
 {
     struct engine *en = t->en;
-    struct err e = {0};
-    bool whole = false;
+    const struct store_tail from = {take_entry, take_row, t};
+    bool ok = true;
     t->upto = en->seq;
     t->only_told = true;
-    while (!whole && seq < en->seq) {
+    while (ok && en->told < en->seq) {
         struct store_head head;
+        bool whole;
         tail_reset(t);
-        if (!en->store->ops->tail(en->store, seq, from, &head, &whole, &e)) {
-            log_text(LOG_ERROR, "entries_not_told", e.detail);
-            return;
-        }
-        if (t->n == 0)
-            return;
-        seq = t->list[t->n - 1].seq;
-        engine_tell(en, t->list, t->n);
+        ok = en->store->ops->tail(en->store, &(struct store_head){.seq = en->told}, &from, &head,
+                                  &whole, e);
+        if (ok && t->n)
+            engine_tell(en, t->list, t->n);
+        else if (ok)
+            en->told = en->seq; /* numbers that nothing has */
     }
+    t->upto = UINT64_MAX;
+    t->only_told = false;
+    tail_reset(t);
+    return ok;
+}
+
+static bool load_all(struct tail *t, struct err *e)
+{
+    struct err why;
+    atomic_store(&t->en->heard, 0); /* before loading: what is heard from now on may be later */
+    if (!engine_reload(t->en, e))
+        return false;
+    if (!tell_rest(t, &why))
+        log_text(LOG_WARN, "entries_not_told", why.detail); /* it will be tried again */
+    return true;
 }
 
 static bool catch_up(struct tail *t, struct err *e)
 {
     struct engine *en = t->en;
     const struct store_tail from = {take_entry, take_row, t};
-    struct store_head head;
-    uint64_t seq = en->seq;
+    struct store_head known = {.seq = en->seq}, head;
     bool whole = false;
-    if (!en->store->ops->tail(en->store, seq, &from, &head, &whole, e)) {
+    if (store_epoch(en->store) > en->data_epoch)
+        return load_all(t, e);
+    if (!tell_rest(t, e))
+        return false;
+    memcpy(known.hash, en->hash, sizeof known.hash);
+    if (!en->store->ops->tail(en->store, &known, &from, &head, &whole, e)) {
         state_revert(en->state);
         return false;
     }
-    if (!whole) {
+    if (!whole || head.epoch != en->data_epoch) {
         state_revert(en->state);
-        if (!engine_reload(en, e))
-            return false;
-        tell_all(t, &from, seq);
+        return load_all(t, e);
+    }
+    head.next_uid = head.next_uid > en->next_uid ? head.next_uid : en->next_uid;
+    if (head.seq == known.seq) {
+        en->next_uid = head.next_uid;
         return true;
     }
-    en->next_uid = head.next_uid > en->next_uid ? head.next_uid : en->next_uid;
-    if (head.seq == seq)
-        return true;
     follow_chains(t);
-    en->seq = head.seq;
+    engine_loaded(en, &head);
     engine_publish(en);
     engine_tell(en, t->list, t->n);
+    en->told = en->seq;
     return true;
 }
 

@@ -40,7 +40,8 @@ static struct mail *commands_of(struct engine *en, struct mail *list)
 
 static bool is_behind(const struct engine *en)
 {
-    return atomic_load(&en->heard) > en->seq;
+    return en->shared && (atomic_load(&en->heard) > en->seq || en->told < en->seq ||
+                          store_epoch(en->store) > en->data_epoch);
 }
 
 static void follow(struct engine *en)
@@ -99,8 +100,8 @@ static bool begin(struct engine *en, const struct engine_config *config, struct 
     if (!(en->commands = mailbox_new(limit, e)) || !(en->replies = mailbox_new(1, e)) ||
         !(en->state = load_state(en, &head, e)))
         return false;
-    en->seq = head.seq;
-    en->next_uid = head.next_uid;
+    engine_loaded(en, &head);
+    en->told = head.seq;
     engine_publish(en);
     return thread_start(&en->thread, "engine", THREAD_SOON, thread, en, e);
 }

@@ -61,6 +61,9 @@ struct publish_listener {
     void (*published)(void *self, const struct journal_entry *entries, size_t n,
                       const struct view *v);
     void *self;
+    /* Or NULL. The store has lost what it had: what was told is void, the journal ends at `seq`,
+     * and the next entries may have numbers that were told before. */
+    void (*anew)(void *self, uint64_t seq, const struct view *v);
 };
 bool engine_listen(struct engine *en, const struct publish_listener *l) MUST_CHECK;
 
@@ -70,8 +73,9 @@ bool engine_listen(struct engine *en, const struct publish_listener *l) MUST_CHE
 bool engine_restore_keys(struct store *s, struct idempotency *t, int64_t now_ms, struct err *e)
     MUST_CHECK;
 /* The form in which an answer is kept, with the headers that the API gives it the first time too;
- * `seq` is the journal's after it. Points into `a` and into the answer. */
-void kept_answer_of(const struct answer *answer, uint64_t seq, struct arena *a,
+ * `seq` is the journal's after it, `epoch` that of the store. Points into `a` and into the answer.
+ */
+void kept_answer_of(const struct answer *answer, uint64_t seq, uint64_t epoch, struct arena *a,
                     struct kept_answer *out);
 
 struct engine_stats {

@@ -82,6 +82,9 @@ struct engine {
     struct state *state;
     struct chains chains;
     uint64_t seq, next_uid;
+    char hash[SHA256_HEX_SIZE]; /* of the entry `seq`, where others write, too; "": not known */
+    uint64_t data_epoch;        /* of the store's data that were loaded */
+    uint64_t told;              /* the listeners have heard of the entries so far */
     struct batch batch;
     struct publish_listener listeners[LISTENERS_MAX];
     size_t n_listeners;
@@ -103,7 +106,10 @@ struct engine {
 struct entity *load_entity(struct state *state, const struct store_row *r, struct err *e)
     MUST_CHECK;
 struct state *load_state(struct engine *en, struct store_head *head, struct err *e) MUST_CHECK;
-/* Load everything anew and publish it: somebody else wrote. */
+/* What was loaded last: head and epoch. */
+void engine_loaded(struct engine *en, const struct store_head *head);
+/* Load everything anew and publish it: somebody else wrote, or the store lost what it had; of the
+ * latter the listeners are told. */
 bool engine_reload(struct engine *en, struct err *e) MUST_CHECK;
 /* Take in what others wrote, publish it and tell it to the listeners. On failure all is as before.
  */

@@ -6,11 +6,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-void kept_answer_of(const struct answer *answer, uint64_t seq, struct arena *a,
+void kept_answer_of(const struct answer *answer, uint64_t seq, uint64_t epoch, struct arena *a,
                     struct kept_answer *out)
 {
-    /* A single node never loses what it acknowledged: its epoch is 1. */
-    const char *headers = arena_printf(a, "Paddock-Seq: %" PRIu64 "\r\nPaddock-Epoch: 1\r\n", seq);
+    const char *headers =
+        arena_printf(a, "Paddock-Seq: %" PRIu64 "\r\nPaddock-Epoch: %" PRIu64 "\r\n", seq, epoch);
     if (answer->location)
         headers = arena_printf(a, "%sLocation: %s\r\n", headers, answer->location);
     if (answer->revision)

@@ -1,6 +1,7 @@
 #include "engine/inner.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void retire(void *epoch, void *object, void (*destroy)(void *))
 {
@@ -50,6 +51,21 @@ static void free_state(void *state)
     state_free(state);
 }
 
+void engine_loaded(struct engine *en, const struct store_head *head)
+{
+    en->seq = head->seq;
+    en->next_uid = head->next_uid;
+    en->data_epoch = head->epoch;
+    memcpy(en->hash, head->hash, sizeof en->hash);
+}
+
+static void tell_anew(struct engine *en)
+{
+    for (size_t i = 0; i < en->n_listeners; i++)
+        if (en->listeners[i].anew)
+            en->listeners[i].anew(en->listeners[i].self, en->seq, atomic_load(&en->view));
+}
+
 bool engine_reload(struct engine *en, struct err *e)
 {
     struct store_head head;
@@ -57,13 +73,17 @@ bool engine_reload(struct engine *en, struct err *e)
     if (!state)
         return false;
     struct state *old = en->state;
+    bool lost = head.epoch != en->data_epoch;
     en->state = state;
-    en->seq = head.seq;
-    en->next_uid = head.next_uid;
+    engine_loaded(en, &head);
     chains_clear(&en->chains);
     atomic_store(&en->view, state_publish(state, head.seq));
     epoch_retire(en->epoch, old, free_state);
     epoch_advance(en->epoch);
     atomic_store(&en->last_seq, head.seq);
+    if (lost || !en->shared)
+        en->told = head.seq;
+    if (lost)
+        tell_anew(en);
     return true;
 }

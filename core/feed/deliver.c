@@ -149,16 +149,27 @@ static void *deliver_main(void *arg)
 /* --- outside --- */
 
 /* [engine] */
+static void poke(struct deliveries *d, uint64_t seq)
+{
+    atomic_store(&d->published, seq);
+    if (!atomic_exchange(&d->poked, true))
+        mailbox_post_answer(d->box, &d->poke);
+}
+
 static void published(void *self, const struct journal_entry *entries, size_t n,
                       const struct view *v)
 {
+    (void)v;
+    if (n)
+        poke(self, entries[n - 1].seq);
+}
+
+static void anew(void *self, uint64_t seq, const struct view *v)
+{
     struct deliveries *d = self;
     (void)v;
-    if (!n)
-        return;
-    atomic_store(&d->published, entries[n - 1].seq);
-    if (!atomic_exchange(&d->poked, true))
-        mailbox_post_answer(d->box, &d->poke);
+    atomic_store(&d->back_to, seq + 1);
+    poke(d, seq);
 }
 
 struct deliveries *deliver_open(const struct deliver_config *config, struct err *e)
@@ -170,7 +181,7 @@ struct deliveries *deliver_open(const struct deliver_config *config, struct err 
     pthread_mutex_init(&d->lock, NULL);
     d->box = mailbox_new(MAILS, e);
     d->multi = d->box ? http_multi_open(config->allow_private, e) : NULL;
-    const struct publish_listener listener = {.published = published, .self = d};
+    const struct publish_listener listener = {.published = published, .anew = anew, .self = d};
     if (d->multi && engine_listen(config->engine, &listener))
         return d;
     if (d->multi)

@@ -25,7 +25,8 @@ struct deliveries {
     bool started;
     atomic_bool stopping;
     atomic_uint_least64_t published; /* sequence of the newest entry */
-    struct mail poke;                /* posted at most once at a time: `poked` */
+    atomic_uint_least64_t back_to; /* the journal was cut: one more than its last; 0: it was not */
+    struct mail poke;              /* posted at most once at a time: `poked` */
     atomic_bool poked;
     atomic_uint tests; /* under way */
 

@@ -174,8 +174,19 @@ static bool nobody_listens(struct deliveries *d)
     return nobody;
 }
 
+/* What was lost of the journal was looked at; what comes in its place is not. */
+static void go_back(struct deliveries *d)
+{
+    uint64_t to = d->scanning ? 0 : atomic_exchange(&d->back_to, 0);
+    pthread_mutex_lock(&d->lock);
+    if (to && d->cursor >= to)
+        d->cursor = to - 1;
+    pthread_mutex_unlock(&d->lock);
+}
+
 void deliver_scan(struct deliveries *d)
 {
+    go_back(d);
     if (d->scanning || deliver_now(d) < d->scan_ms || atomic_load(&d->published) <= d->cursor ||
         lanes_count(d->lanes) >= LANES_MAX || nobody_listens(d))
         return;

@@ -52,6 +52,7 @@ struct feed {
     struct item **ring;   /* item with seq s is at s % kept */
     uint64_t first, last; /* sequences in the ring: first..last, first > last: none */
     size_t bytes;         /* of their JSON */
+    unsigned losses;      /* how often what was told turned out to be void */
     _Atomic(struct feed_loop *) loops[LOOPS_MAX];
 };
 
@@ -69,6 +70,7 @@ struct follower {
     struct feed_loop *on;
     struct follow what; /* ns and types are ours */
     uint64_t at;
+    unsigned losses;         /* that it knows of */
     struct catchup *catchup; /* a read under way */
     bool delivering, dead;
 };
@@ -168,13 +170,8 @@ static void ring_add(struct feed *f, struct item *it)
     pthread_mutex_unlock(&f->lock);
 }
 
-static void published(void *self, const struct journal_entry *entries, size_t n,
-                      const struct view *v)
+static void wake_all(struct feed *f)
 {
-    (void)v;
-    struct feed *f = self;
-    for (size_t i = 0; i < n; i++)
-        ring_add(f, item_new(&entries[i]));
     for (size_t i = 0; i < LOOPS_MAX; i++) {
         struct feed_loop *on = atomic_load_explicit(&f->loops[i], memory_order_acquire);
         if (on && atomic_load(&on->count) && !atomic_exchange(&on->waking, true))
@@ -182,9 +179,33 @@ static void published(void *self, const struct journal_entry *entries, size_t n,
     }
 }
 
+static void published(void *self, const struct journal_entry *entries, size_t n,
+                      const struct view *v)
+{
+    (void)v;
+    struct feed *f = self;
+    for (size_t i = 0; i < n; i++)
+        ring_add(f, item_new(&entries[i]));
+    wake_all(f);
+}
+
+static void anew(void *self, uint64_t seq, const struct view *v)
+{
+    (void)v;
+    struct feed *f = self;
+    pthread_mutex_lock(&f->lock);
+    while (f->first <= f->last)
+        drop_oldest(f);
+    f->last = seq;
+    f->first = seq + 1;
+    f->losses++;
+    pthread_mutex_unlock(&f->lock);
+    wake_all(f);
+}
+
 struct publish_listener feed_listener(struct feed *f)
 {
-    return (struct publish_listener){.published = published, .self = f};
+    return (struct publish_listener){.published = published, .anew = anew, .self = f};
 }
 
 /* Does `action` match the comma list, whose names may end in '*'? */
@@ -272,6 +293,17 @@ static int ring_take(struct feed *f, uint64_t at, struct item **out, uint64_t *u
     return n;
 }
 
+/* After a loss the journal may end before what the follower has had. */
+static void note_losses(struct follower *fw)
+{
+    struct feed *f = fw->feed;
+    pthread_mutex_lock(&f->lock);
+    if (fw->losses != f->losses && fw->at > f->last)
+        fw->at = f->last;
+    fw->losses = f->losses;
+    pthread_mutex_unlock(&f->lock);
+}
+
 static void follow_on(struct follower *fw)
 {
     struct feed *f = fw->feed;
@@ -280,6 +312,7 @@ static void follow_on(struct follower *fw)
         uint64_t upto;
         if (fw->catchup)
             return;
+        note_losses(fw);
         int n = ring_take(f, fw->at, items, &upto);
         if (n < 0) {
             catch_up(fw, upto);
@@ -403,6 +436,7 @@ struct follower *feed_follow(struct feed *f, struct loop *l, const struct follow
         fw->what.grants = (const void *)mem_copy(what->grants, what->grants->size);
     pthread_mutex_lock(&f->lock);
     fw->at = what->after_seq < f->last ? what->after_seq : f->last;
+    fw->losses = f->losses;
     pthread_mutex_unlock(&f->lock);
     fw->next = fw->on->followers;
     fw->link = &fw->on->followers;

@@ -77,7 +77,13 @@ static void published(void *self, const struct journal_entry *entries, size_t n,
     }
 }
 
+static void anew(void *self, uint64_t seq, const struct view *v)
+{
+    (void)seq;
+    stored_policies_load(self, v);
+}
+
 struct publish_listener stored_policies_listener(struct policies *catalog)
 {
-    return (struct publish_listener){.published = published, .self = catalog};
+    return (struct publish_listener){.published = published, .anew = anew, .self = catalog};
 }

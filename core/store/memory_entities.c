@@ -153,7 +153,7 @@ bool memory_load(struct store *s, bool (*row)(void *ctx, const struct store_row 
     bool ok = true;
     for (size_t i = 0; ok && i < n; i++)
         ok = row(ctx, &rows[i]->row, e);
-    *head = (struct store_head){last_seq(m), m->next_uid};
+    *head = (struct store_head){.seq = last_seq(m), .next_uid = m->next_uid, .epoch = 1};
     pthread_mutex_unlock(&m->lock);
     free(rows);
     return ok;

@@ -31,11 +31,20 @@ void store_space(struct store *s, char out[STORE_SPACE_SIZE]);
 /* Names of workers begin so: they keep no records and decide nothing. */
 #define NODE_WORKS "worker-"
 
+/* Grows when the store was found to have lost what it had: restored from something older, or failed
+ * over to a replica that was behind. A change is told like what others write (watch); then what was
+ * loaded is void, and everything has to be loaded anew. 1 at first, and of an embedded store. */
+uint64_t store_epoch(struct store *s);
+
+/* Since when there has been no connection to it (ms), 0: there is one, or the store is embedded. */
+int64_t store_away_since(struct store *s);
+
 /* One of the nodes, as it told of itself last. */
 struct node_report {
     char node_id[64], version[64], address[80], host[80];
     int64_t started_ms, heartbeat_ms;
     uint64_t seq, lag; /* the journal as far as it had it, and what it lacked of it at that time */
+    uint64_t epoch;    /* of the data that it shows */
     bool alive, self, decides;
     bool works;                  /* a worker: it carries out runs, and serves nobody */
     char doing[NODE_DOING_SIZE]; /* JSON object, as it told by store_tell_doing(); "": nothing */

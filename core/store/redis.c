@@ -39,6 +39,23 @@ static void queue(struct store *s, struct queue_request *q)
     link_post(&redis_of(s)->control, JOB_QUEUE, q);
 }
 
+int64_t store_away_since(struct store *store)
+{
+    if (store->ops->tail != redis_tail)
+        return 0;
+    struct redis *s = redis_of(store);
+    struct link *const links[] = {&s->control, &s->data, &s->watch};
+    int64_t first = 0;
+    for (size_t i = 0; i < LINKS && links[i]->started; i++) {
+        pthread_mutex_lock(&links[i]->lock);
+        int64_t since = links[i]->away_since;
+        pthread_mutex_unlock(&links[i]->lock);
+        if (since && (!first || since < first))
+            first = since;
+    }
+    return first;
+}
+
 static void stats(struct store *store, struct store_stats *out)
 {
     struct redis *s = redis_of(store);
@@ -47,15 +64,13 @@ static void stats(struct store *store, struct store_stats *out)
     s->stats.commit_seconds_max = 0;
     out->unavailable_since = s->failing_since;
     pthread_mutex_unlock(&s->stats_lock);
-    struct link *const links[] = {&s->control, &s->data, &s->watch};
-    for (size_t i = 0; i < LINKS && links[i]->started; i++) {
-        pthread_mutex_lock(&links[i]->lock);
-        int64_t since = links[i]->away_since;
-        pthread_mutex_unlock(&links[i]->lock);
-        if (since && (!out->unavailable_since || since < out->unavailable_since))
-            out->unavailable_since = since;
-    }
+    int64_t away = store_away_since(store);
+    if (away && (!out->unavailable_since || away < out->unavailable_since))
+        out->unavailable_since = away;
     out->available = out->unavailable_since == 0;
+    pthread_mutex_lock(&s->nodes_lock);
+    out->losses = s->losses;
+    pthread_mutex_unlock(&s->nodes_lock);
     out->waiting = atomic_load(&s->control.waiting) + atomic_load(&s->data.waiting);
 }
 

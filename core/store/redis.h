@@ -52,7 +52,6 @@ struct link {
     int64_t greeting_ns, retry_ns, renewed_ns;
     unsigned backoff_ms, greetings; /* replies of the greeting that are still to come */
     bool renewing, closing, leaving, lost;
-    uint64_t known;              /* when the lease was asked for: the journal reached so far */
     uint64_t heard;              /* of the watch: what it told last */
     struct ask *oldest, *newest; /* sent, not answered */
     char digests[SCRIPTS][REDIS_DIGEST_SIZE];
@@ -77,13 +76,15 @@ struct redis {
     char version[64], life[ULID_SIZE];
     unsigned space; /* which place in Redis has this node's own records */
     int64_t started_ms;
-    atomic_uint_fast64_t reached;   /* the journal was seen to reach so far */
+    atomic_uint_fast64_t epoch;     /* of the data in Redis, as of the last renewal */
     atomic_uint_fast64_t own;       /* by commits of this node */
     atomic_int_fast64_t decides_ns; /* monotonic: until then nobody else is the decider */
     pthread_mutex_t nodes_lock;     /* what is below */
     struct node_report *nodes;      /* as of the last renewal */
     size_t n_nodes;
     char address[80], doing[NODE_DOING_SIZE];
+    struct store_head reached; /* the journal was seen to reach so far */
+    uint64_t losses;           /* how often it turned out that Redis had lost some of that */
     void (*moved)(void *ctx, uint64_t seq);
     void *moved_ctx;
     uint64_t told; /* the newest that others wrote */
@@ -122,11 +123,11 @@ void link_lose(struct link *l, const char *reason);
 /* [link] Ask for the lease; the reply is for node_leased(). */
 void node_renew(struct link *l, redisCallbackFn *fn);
 /* False: it is lost, or the reply is none; `e` says why. */
-bool node_leased(struct redis *s, uint64_t known, int64_t asked_ns, const redisReply *r,
-                 struct err *e) MUST_CHECK;
+bool node_leased(struct redis *s, int64_t asked_ns, const redisReply *r, struct err *e) MUST_CHECK;
 void node_leave(struct link *l, redisCallbackFn *fn);
-/* [any] The journal was seen to reach so far. */
-void node_reached(struct redis *s, uint64_t seq);
+/* [any] The journal was seen to reach so far; what is of an earlier epoch than what was seen last
+ * does not count. */
+void node_reached(struct redis *s, const struct store_head *head);
 /* Does anybody else live on it, as of the last renewal? */
 bool node_others(struct redis *s);
 /* [watch] Wait for what others write. */
@@ -198,11 +199,11 @@ struct tail_room {
     uint64_t entries, bytes; /* of them; their entities may be as many again */
 };
 /* As redis_tail(), under the lock. */
-bool direct_tail(struct redis *s, uint64_t seq, const struct tail_room *room,
+bool direct_tail(struct redis *s, const struct store_head *known, const struct tail_room *room,
                  const struct store_tail *t, struct store_head *head, bool *whole, struct err *e)
     MUST_CHECK;
-bool redis_tail(struct store *s, uint64_t seq, const struct store_tail *t, struct store_head *head,
-                bool *whole, struct err *e);
+bool redis_tail(struct store *s, const struct store_head *known, const struct store_tail *t,
+                struct store_head *head, bool *whole, struct err *e);
 bool redis_chain(struct store *s, const char *ns, char hash[SHA256_HEX_SIZE], struct err *e);
 bool redis_keys(struct store *s, const char *prefix,
                 bool (*each)(void *ctx, const struct store_key *k), void *ctx, struct err *e);

@@ -84,14 +84,18 @@ static void add_group(struct ask *c, const struct store_group *g)
 /* The journal reaches as far as this now. */
 static void note_reached(struct redis *s, const struct store_commit *commit)
 {
-    uint64_t last = commit->head_seq;
+    const struct journal_entry *last = NULL;
     for (size_t i = 0; i < commit->n_groups; i++) {
         const struct store_group *g = &commit->groups[i];
         if (!g->refused && g->n_entries)
-            last = g->entries[g->n_entries - 1].seq;
+            last = &g->entries[g->n_entries - 1];
     }
-    node_reached(s, last);
-    atomic_store(&s->own, last);
+    if (!last)
+        return;
+    struct store_head head = {.seq = last->seq, .epoch = atomic_load(&s->epoch)};
+    memcpy(head.hash, last->hash, sizeof head.hash);
+    node_reached(s, &head);
+    atomic_store(&s->own, last->seq);
 }
 
 static enum ask_result committed(struct ask *c, const redisReply *r, struct err *e)
@@ -128,6 +132,7 @@ void redis_commit(struct ask *c)
     commit->moved = commit->deposed = commit->kept = false;
     ask_begin(c, SCRIPT_COMMIT);
     ask_uint(c, commit->head_seq);
+    ask_text(c, commit->head_hash ? commit->head_hash : "");
     ask_uint(c, commit->next_uid);
     ask_int(c, clock_wall_ms(c->link->store->clock));
     ask_text(c, commit->check_only ? "check" : commit->duty ? "duty" : "");

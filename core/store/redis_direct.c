@@ -211,7 +211,7 @@ bool direct_take_lease(struct redis *s, struct err *e)
     redisReply *r =
         direct_command(s, e, "EVAL %s 1 %s %s %d 1 %s %s %lld", REDIS_SCRIPTS[SCRIPT_NODE],
                        REDIS_CONTROL "meta", s->me, REDIS_LEASE_MS, "", report, now);
-    bool ours = r && node_leased(s, 0, asked, r, e);
+    bool ours = r && node_leased(s, asked, r, e);
     if (r)
         freeReplyObject(r);
     return ours;

@@ -127,6 +127,7 @@ static bool greeted_well(const redisAsyncContext *connection, const redisReply *
     l->state = LINK_READY;
     l->backoff_ms = 0;
     l->renewing = false;
+    l->heard = 0; /* other data have other numbers */
     set_ready(l, true, "");
     if (l->watches)
         watch_ask(l);
@@ -161,7 +162,7 @@ static bool lease_answered(const redisAsyncContext *connection, const redisReply
         return false;
     if (r->type == REDIS_REPLY_ERROR)
         return true; /* the greeting says what is wrong; later ones are asked again */
-    if (node_leased(l->store, l->known, l->renewed_ns, r, &e))
+    if (node_leased(l->store, l->renewed_ns, r, &e))
         return true;
     link_lose(l, e.detail);
     return false;

@@ -26,20 +26,40 @@ bool redis_end(struct redis *s, bool ok)
     return ok;
 }
 
-/* Numbers of "meta", 0 where there is none. */
-static bool meta(struct redis *s, int64_t *seq, int64_t *next_uid, int64_t *commits, struct err *e)
+/* What "meta" says of the head, but for its hash; and how many commits there were. */
+static bool meta(struct redis *s, struct store_head *head, int64_t *commits, struct err *e)
 {
-    int64_t *const out[] = {seq, next_uid, commits};
-    redisReply *r = direct_command(s, e, "HMGET %s seq next_uid commits", REDIS_CONTROL "meta");
+    int64_t n[4] = {0};
+    redisReply *r =
+        direct_command(s, e, "HMGET %s seq next_uid epoch commits", REDIS_CONTROL "meta");
     if (!r)
         return false;
-    bool ok = r->type == REDIS_REPLY_ARRAY && r->elements == 3;
-    for (size_t i = 0; ok && i < 3; i++) {
-        *out[i] = 0;
-        ok = r->element[i]->type == REDIS_REPLY_NIL || redis_number(r->element[i], out[i]);
-    }
+    bool ok = r->type == REDIS_REPLY_ARRAY && r->elements == 4;
+    for (size_t i = 0; ok && i < 4; i++)
+        ok = r->element[i]->type == REDIS_REPLY_NIL || redis_number(r->element[i], &n[i]);
+    *head = (struct store_head){.seq = (uint64_t)n[0],
+                                .next_uid = n[1] ? (uint64_t)n[1] : 1,
+                                .epoch = n[2] ? (uint64_t)n[2] : 1};
+    *commits = n[3];
     freeReplyObject(r);
     return ok || redis_strange(e);
+}
+
+/* The hash of the head's entry, which never changes. */
+static bool find_hash(struct redis *s, struct store_head *head, struct err *e)
+{
+    struct journal_entry entry;
+    if (head->seq == 0)
+        return true;
+    redisReply *r = direct_command(s, e, "HGET %s %llu", REDIS_CONTROL "journal",
+                                   (unsigned long long)head->seq);
+    if (!r)
+        return false;
+    bool ok = r->type == REDIS_REPLY_STRING && redis_entry_unpack(r->str, (size_t)r->len, &entry);
+    if (ok)
+        memcpy(head->hash, entry.hash, sizeof head->hash);
+    freeReplyObject(r);
+    return ok || fail(e, &ERR_CORRUPT, "the last entry of the journal in Redis cannot be read");
 }
 
 /* --- entities --- */
@@ -185,17 +205,17 @@ static bool scan(struct redis *s, struct rows *rows, struct store_head *head, st
     static const struct tail_room ROOM = {.entries = 100000, .bytes = 256 << 20};
     const struct store_tail changed = {skip_entry, add_now, rows};
     for (int attempt = 0; attempt < 10; attempt++) {
-        int64_t seq = 0, next_uid = 0, commits = 0, again = 0, ignored;
+        struct store_head before, after;
+        int64_t commits = 0, again = 0;
         bool whole = false;
         rows_release(rows);
-        if (!meta(s, &seq, &next_uid, &commits, e) || !scan_all(s, rows, e))
+        if (!meta(s, &before, &commits, e) || !find_hash(s, &before, e) || !scan_all(s, rows, e) ||
+            !meta(s, &after, &again, e))
             return false;
-        *head = (struct store_head){(uint64_t)seq, next_uid ? (uint64_t)next_uid : 1};
-        if (!meta(s, &ignored, &next_uid, &again, e))
-            return false;
+        *head = before;
         if (commits == again)
             return true;
-        if (!direct_tail(s, (uint64_t)seq, &ROOM, &changed, head, &whole, e))
+        if (!direct_tail(s, &before, &ROOM, &changed, head, &whole, e))
             return false;
         if (whole)
             return true;
@@ -219,7 +239,7 @@ bool redis_load(struct store *store,
             (i == 0 || row_compare(&rows.list[i - 1], &rows.list[i]) != 0))
             ok = row(ctx, &rows.list[i].row, e);
     if (ok)
-        node_reached(s, head->seq);
+        node_reached(s, head);
     rows_release(&rows);
     return ok;
 }

@@ -6,8 +6,15 @@
  * decider if nobody is. Redis' own clock ends both leases, so nodes need not agree on the time.
  *
  * A node that comes back after its lease has ended takes it again: what others wrote meanwhile is
- * in the journal. Unless Redis has other data by now, or less than it had: what this process shows
- * may be wrong then, and it stays away until it is started again.
+ * in the journal. Unless Redis has other data by now, which were never this node's: then it stays
+ * away until it is started again.
+ *
+ * Redis may come back with less than it had, restored from something older or failed over to a
+ * replica that was behind; and others may have written since, so that the journal is as long as
+ * before. So with each renewal, the first of a connection before all requests, goes the newest
+ * entry that this node has seen, by number and hash. If it is not there, the data of a new epoch
+ * begin: all nodes hear of it at their next renewal, and load everything anew. Until then none
+ * writes on what was lost: a commit names the hash of its head, too.
  *
  * What others write is heard of on a connection of its own, by a read that blocks until the stream
  * "moved" has something newer. That stream holds one entry, whose id is the journal's head. */
@@ -24,17 +31,27 @@
 #define LEASE_MARGIN_MS 3000
 #define MS              1000000LL
 #define REPORT_SIZE     (512 + NODE_DOING_SIZE)
-#define FIXED           5 /* of the reply, before the nodes */
+#define FIXED           6 /* of the reply, before the nodes */
 #define PER_NODE        3
 
-void node_reached(struct redis *s, uint64_t seq)
+void node_reached(struct redis *s, const struct store_head *head)
 {
-    uint64_t is = atomic_load(&s->reached);
-    while (is < seq && !atomic_compare_exchange_weak(&s->reached, &is, seq))
-        ;
+    pthread_mutex_lock(&s->nodes_lock);
+    const struct store_head *is = &s->reached;
+    if (head->epoch > is->epoch || (head->epoch == is->epoch && head->seq >= is->seq))
+        s->reached = *head;
+    pthread_mutex_unlock(&s->nodes_lock);
 }
 
-/* --- what a node tells: time, start, sequence, version, address, host, what it does --- */
+static struct store_head reached(struct redis *s)
+{
+    pthread_mutex_lock(&s->nodes_lock);
+    struct store_head head = s->reached;
+    pthread_mutex_unlock(&s->nodes_lock);
+    return head;
+}
+
+/* --- what a node tells: time, start, sequence, version, address, host, epoch, what it does --- */
 
 static const char *or_dash(const char *text)
 {
@@ -47,22 +64,26 @@ static void make_report(struct redis *s, char out[REPORT_SIZE])
     gethostname(host, sizeof host - 1);
     host[strcspn(host, " ")] = '\0';
     pthread_mutex_lock(&s->nodes_lock);
-    snprintf(out, REPORT_SIZE, "%lld %lld %llu %s %s %s %s", (long long)clock_wall_ms(s->clock),
-             (long long)s->started_ms, (unsigned long long)atomic_load(&s->reached),
-             or_dash(s->version), or_dash(s->address), or_dash(host), s->doing);
+    snprintf(out, REPORT_SIZE, "%lld %lld %llu %s %s %s %llu %s",
+             (long long)clock_wall_ms(s->clock), (long long)s->started_ms,
+             (unsigned long long)s->reached.seq, or_dash(s->version), or_dash(s->address),
+             or_dash(host), (unsigned long long)s->reached.epoch, s->doing);
     pthread_mutex_unlock(&s->nodes_lock);
 }
 
-/* The script has put the journal's head before it. */
+/* The script has put the journal's head before it; older versions do not tell the epoch. */
 static bool read_report(const char *text, struct node_report *out)
 {
     long long heartbeat, started;
-    unsigned long long head, seq;
+    unsigned long long head, seq, epoch = 1;
     int end = 0;
     if (sscanf(text, "%llu %lld %lld %llu %63s %79s %79s %n", &head, &heartbeat, &started, &seq,
                out->version, out->address, out->host, &end) != 7)
         return false;
-    snprintf(out->doing, sizeof out->doing, "%s", end ? text + end : "");
+    const char *rest = end ? text + end : "";
+    if (sscanf(rest, "%llu %n", &epoch, &end) == 1)
+        rest += end;
+    snprintf(out->doing, sizeof out->doing, "%s", rest);
     char *const texts[] = {out->version, out->address, out->host};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(texts[i], "-") == 0)
@@ -70,6 +91,7 @@ static bool read_report(const char *text, struct node_report *out)
     out->heartbeat_ms = heartbeat;
     out->started_ms = started;
     out->seq = seq;
+    out->epoch = epoch;
     out->lag = head > seq ? head - seq : 0;
     return true;
 }
@@ -126,11 +148,13 @@ void node_renew(struct link *l, redisCallbackFn *fn)
 {
     char report[REPORT_SIZE];
     struct redis *s = l->store;
-    l->known = atomic_load(&s->reached);
+    const struct store_head has = reached(s);
     make_report(s, report);
-    redisAsyncCommand(l->connection, fn, NULL, "EVAL %s 1 %s %s %d 0 %s %s %lld",
+    redisAsyncCommand(l->connection, fn, NULL, "EVAL %s 1 %s %s %d 0 %s %s %lld %llu %llu %s %u",
                       REDIS_SCRIPTS[SCRIPT_NODE], REDIS_CONTROL "meta", s->me, REDIS_LEASE_MS,
-                      s->life, report, (long long)clock_wall_ms(s->clock));
+                      s->life, report, (long long)clock_wall_ms(s->clock),
+                      (unsigned long long)has.epoch, (unsigned long long)has.seq, has.hash,
+                      s->space);
 }
 
 void node_leave(struct link *l, redisCallbackFn *fn)
@@ -154,8 +178,8 @@ static bool refused(const struct redis *s, const redisReply *r, struct err *e)
                     "at %s: start it with a new directory",
                     who, s->place);
     return fail(e, &ERR_IO,
-                "another start of this directory (%.64s) has taken over, or Redis has lost its "
-                "data: start this server again",
+                "another start of this directory (%.64s) has taken over, or Redis has other data: "
+                "start this server again",
                 who);
 }
 
@@ -169,18 +193,33 @@ static bool well_formed(const redisReply *r)
                     (r->elements >= FIXED && (r->elements - FIXED) % PER_NODE == 0));
 }
 
-bool node_leased(struct redis *s, uint64_t known, int64_t asked_ns, const redisReply *r,
-                 struct err *e)
+/* Data of another epoch than those that were loaded: void is what was, whatever is told next. */
+static void note_epoch(struct redis *s, uint64_t epoch, uint64_t head)
 {
-    int64_t head;
+    uint64_t before = atomic_exchange(&s->epoch, epoch);
+    if (epoch == before || !*s->life)
+        return;
+    atomic_store(&s->own, 0);
+    pthread_mutex_lock(&s->nodes_lock);
+    uint64_t had = s->reached.seq;
+    s->losses++;
+    if (s->moved)
+        s->moved(s->moved_ctx, head);
+    pthread_mutex_unlock(&s->nodes_lock);
+    log_event(LOG_ERROR, "redis_lost_data", "\"epoch\":%llu,\"had_seq\":%llu,\"has_seq\":%llu",
+              (unsigned long long)epoch, (unsigned long long)had, (unsigned long long)head);
+}
+
+bool node_leased(struct redis *s, int64_t asked_ns, const redisReply *r, struct err *e)
+{
+    int64_t head, epoch;
     if (!well_formed(r))
         return redis_strange(e);
     if (strcmp(r->element[0]->str, "ok") != 0)
         return refused(s, r, e);
-    if (!redis_number(r->element[1], &head))
+    if (!redis_number(r->element[1], &head) || !redis_number(r->element[5], &epoch))
         return redis_strange(e);
-    if ((uint64_t)head < known)
-        return fail(e, &ERR_IO, "Redis has lost what it had: start this server again");
+    note_epoch(s, (uint64_t)epoch, (uint64_t)head);
     bool decides = strcmp(r->element[2]->str, s->me) == 0;
     int64_t until = asked_ns + (REDIS_LEASE_MS - LEASE_MARGIN_MS) * MS;
     bool before = atomic_exchange(&s->decides_ns, decides ? until : 0) != 0;
@@ -199,6 +238,11 @@ bool node_leased(struct redis *s, uint64_t known, int64_t asked_ns, const redisR
 static bool is_redis(const struct store *s)
 {
     return s->ops->tail == redis_tail;
+}
+
+uint64_t store_epoch(struct store *store)
+{
+    return is_redis(store) ? atomic_load(&redis_of(store)->epoch) : 1;
 }
 
 bool store_decides(struct store *store)

@@ -28,6 +28,24 @@
     "  end\n"                                                                                 \
     "end\n"
 
+/* The first texts of an entry as it lies in the journal (redis_entry.c); the ninth is its hash. */
+#define ENTRY_LIB                                                     \
+    "local function texts(entry, n)\n"                                \
+    "  local _, p = string.find(entry, '^%d+\\n%-?%d+\\n')\n"         \
+    "  local all = {}\n"                                              \
+    "  for i = 1, n do\n"                                             \
+    "    local _, e, l = string.find(entry, '^(%-?%d+)\\n', p + 1)\n" \
+    "    l = tonumber(l)\n"                                           \
+    "    all[i] = string.sub(entry, e + 1, e + l)\n"                  \
+    "    p = l < 0 and e or e + l + 1\n"                              \
+    "  end\n"                                                         \
+    "  return all\n"                                                  \
+    "end\n"                                                           \
+    "local function is_entry(seq, hash)\n"                            \
+    "  local entry = redis.call('hget', P..'journal', seq)\n"         \
+    "  return entry and (hash == '' or texts(entry, 9)[9] == hash)\n" \
+    "end\n"
+
 /* Where records of a series lie: the last part of its name (the model) is the hash tag. */
 #define SERIES_LIB                                                            \
     "local function places(key)\n"                                            \
@@ -36,70 +54,92 @@
     "end\n"
 
 /* me, ttl, '1': this is a start, the life of the data as this node knows it, what it tells of
- * itself, the time. A start takes the lease of its directory over from an earlier one, and gets the
+ * itself, the time; then what it has: the epoch, the journal's head and its hash, the place of its
+ * records. A start takes the lease of its directory over from an earlier one, and gets the
  * place of the node's own records: its own; or the only one there is, when nobody else is alive; or
- * a new one. Else the lease is kept, and must not have been another start's meanwhile, nor the data
- * another. Whoever comes while nobody decides is the decider from then on. Answers 'old' (a node of
+ * a new one. Else the lease is kept, and must not have been a later start's meanwhile, nor the data
+ * another. If the data lack what the node has (a start, an entry, an epoch) they are older than
+ * that: the first one to see it begins a new epoch, leaving room to what incarnations were lost.
+ * Whoever comes while nobody decides is the decider from then on. Answers 'old' (a node of
  * an older version), 'displaced', 'lost', each with who is meant; or 'ok', the journal's head, who
- * decides, the life, the place, and all nodes: name, what they tell with the head at that
- * time, and '1': alive. A worker (its name says so) has no place and never decides. */
-static const char NODE[] =
-    PREFIX "local call, me, ttl, starts = redis.call, ARGV[1], ARGV[2], ARGV[3] == '1'\n"
-           "local who = string.match(me, '^[^/]*')\n"
-           "local M, L, S, D = P..'meta', P..'starts', P..'spaces', P..'decider'\n"
-           "local is = call('get', P..'node:'..who)\n"
-           "local function works(node) return string.sub(node, 1, 7) == 'worker-' end\n"
-           "local function alive(node) return call('exists', P..'node:'..node) == 1 end\n"
-           "if not starts then\n"
-           "  local last = call('hget', L, who)\n"
-           "  if (is and is ~= me) or last ~= me or call('hget', M, 'life') ~= ARGV[4] then\n"
-           "    return {'lost', is or last or 'nobody'} end\n"
-           "end\n"
-           "local space = call('hget', S, who)\n"
-           "if starts and works(who) then\n"
-           "  local old = call('get', P..'node')\n"
-           "  if old then return {'old', old} end\n"
-           "  call('hset', L, who, me)\n"
-           "elseif starts then\n"
-           "  local others = false\n"
-           "  for _, node in ipairs(call('hkeys', L)) do\n"
-           "    if node ~= who and alive(node) and not works(node) then others = true end\n"
-           "  end\n"
-           "  local old = call('get', P..'node')\n"
-           "  if old then return {'old', old} end\n"
-           "  local has = space and call('hget', S, '#'..space)\n"
-           "  if space and has ~= who then return {'displaced', has} end\n"
-           "  if not space then\n"
-           "    local n = tonumber(call('hget', S, 'count') or '0')\n"
-           "    space = n\n"
-           "    if n == 1 and not others then space = 0 end\n"
-           "    call('hset', S, who, space, '#'..space, who, 'count', math.max(n, space + 1))\n"
-           "  end\n"
-           "  call('hset', L, who, me)\n"
-           "end\n"
-           "call('set', P..'node:'..who, me, 'px', ttl)\n"
-           "local head = call('hget', M, 'seq') or '0'\n"
-           "local decides = call('get', D)\n"
-           "local own = decides and string.sub(decides, 1, #who + 1) == who..'/'\n"
-           "if not works(who) and (not decides or decides == me or (starts and own)) then\n"
-           "  if decides ~= me then call('hincrby', M, 'terms', 1) end\n"
-           "  call('set', D, me, 'px', ttl)\n"
-           "  decides = me\n"
-           "end\n"
-           "call('hset', P..'nodes', who, head..' '..ARGV[5])\n"
-           "local all = {'ok', head, decides or '', call('hget', M, 'life'),\n"
-           "  tostring(space or 0)}\n"
-           "local list = call('hgetall', P..'nodes')\n"
-           "for i = 1, #list, 2 do\n"
-           "  local seen = tonumber(string.match(list[i + 1], '^%S+ (%d+)') or '0')\n"
-           "  if alive(list[i]) then\n"
-           "    for _, v in ipairs({list[i], list[i + 1], '1'}) do all[#all + 1] = v end\n"
-           "  elseif tonumber(ARGV[6]) - seen > 86400000 then\n"
-           "    call('hdel', P..'nodes', list[i])\n"
-           "    if works(list[i]) then call('hdel', L, list[i]) end\n"
-           "  else for _, v in ipairs({list[i], list[i + 1], '0'}) do all[#all + 1] = v end end\n"
-           "end\n"
-           "return all\n";
+ * decides, the life, the place, the epoch, and all nodes: name, what they tell with the head at
+ * that time, and '1': alive. A worker (its name says so) has no place and never decides. */
+static const char NODE[] = PREFIX ENTRY_LIB
+    "local call, me, ttl, starts = redis.call, ARGV[1], ARGV[2], ARGV[3] == '1'\n"
+    "local who = string.match(me, '^[^/]*')\n"
+    "local M, L, S, D = P..'meta', P..'starts', P..'spaces', P..'decider'\n"
+    "local is = call('get', P..'node:'..who)\n"
+    "local function works(node) return string.sub(node, 1, 7) == 'worker-' end\n"
+    "local function alive(node) return call('exists', P..'node:'..node) == 1 end\n"
+    "local space = call('hget', S, who)\n"
+    "local epoch = tonumber(call('hget', M, 'epoch') or '1')\n"
+    "if not starts then\n"
+    "  local last = call('hget', L, who)\n"
+    "  local function later(start) return start and start > me end\n"
+    "  if later(is) or later(last) or call('hget', M, 'life') ~= ARGV[4] then\n"
+    "    return {'lost', is or last or 'nobody'} end\n"
+    "  local had, mine = tonumber(ARGV[7]), ARGV[10]\n"
+    "  if last ~= me and works(who) then call('hset', L, who, me)\n"
+    "  elseif last ~= me then\n"
+    "    local has = call('hget', S, '#'..mine)\n"
+    "    if has and has ~= who then return {'displaced', has} end\n"
+    "    local n = tonumber(call('hget', S, 'count') or '0')\n"
+    "    call('hset', S, who, mine, '#'..mine, who, 'count', math.max(n, mine + 1))\n"
+    "    call('hset', L, who, me)\n"
+    "    space = mine\n"
+    "  end\n"
+    "  if had >= epoch and (had > epoch or last ~= me or\n"
+    "      (ARGV[8] ~= '0' and not is_entry(ARGV[8], ARGV[9]))) then\n"
+    "    epoch = had + 1\n"
+    "    call('hset', M, 'epoch', epoch)\n"
+    "    call('hset', M, 'next_uid', string.format('%.0f',\n"
+    "      tonumber(call('hget', M, 'next_uid') or '1') + 1000000))\n"
+    "  end\n"
+    "end\n"
+    "if starts and works(who) then\n"
+    "  local old = call('get', P..'node')\n"
+    "  if old then return {'old', old} end\n"
+    "  call('hset', L, who, me)\n"
+    "elseif starts then\n"
+    "  local others = false\n"
+    "  for _, node in ipairs(call('hkeys', L)) do\n"
+    "    if node ~= who and alive(node) and not works(node) then others = true end\n"
+    "  end\n"
+    "  local old = call('get', P..'node')\n"
+    "  if old then return {'old', old} end\n"
+    "  local has = space and call('hget', S, '#'..space)\n"
+    "  if space and has ~= who then return {'displaced', has} end\n"
+    "  if not space then\n"
+    "    local n = tonumber(call('hget', S, 'count') or '0')\n"
+    "    space = n\n"
+    "    if n == 1 and not others then space = 0 end\n"
+    "    call('hset', S, who, space, '#'..space, who, 'count', math.max(n, space + 1))\n"
+    "  end\n"
+    "  call('hset', L, who, me)\n"
+    "end\n"
+    "call('set', P..'node:'..who, me, 'px', ttl)\n"
+    "local head = call('hget', M, 'seq') or '0'\n"
+    "local decides = call('get', D)\n"
+    "local own = decides and string.sub(decides, 1, #who + 1) == who..'/'\n"
+    "if not works(who) and (not decides or decides == me or (starts and own)) then\n"
+    "  if decides ~= me then call('hincrby', M, 'terms', 1) end\n"
+    "  call('set', D, me, 'px', ttl)\n"
+    "  decides = me\n"
+    "end\n"
+    "call('hset', P..'nodes', who, head..' '..ARGV[5])\n"
+    "local all = {'ok', head, decides or '', call('hget', M, 'life'),\n"
+    "  tostring(space or 0), string.format('%.0f', epoch)}\n"
+    "local list = call('hgetall', P..'nodes')\n"
+    "for i = 1, #list, 2 do\n"
+    "  local seen = tonumber(string.match(list[i + 1], '^%S+ (%d+)') or '0')\n"
+    "  if alive(list[i]) then\n"
+    "    for _, v in ipairs({list[i], list[i + 1], '1'}) do all[#all + 1] = v end\n"
+    "  elseif tonumber(ARGV[6]) - seen > 86400000 then\n"
+    "    call('hdel', P..'nodes', list[i])\n"
+    "    if works(list[i]) then call('hdel', L, list[i]) end\n"
+    "  else for _, v in ipairs({list[i], list[i + 1], '0'}) do all[#all + 1] = v end end\n"
+    "end\n"
+    "return all\n";
 
 static const char LEAVE[] =
     FENCE "local who = string.match(ARGV[1], '^[^/]*')\n"
@@ -109,13 +149,17 @@ static const char LEAVE[] =
           "if redis.call('get', P..'decider') == ARGV[1] then redis.call('del', P..'decider') end\n"
           "return 1\n";
 
-/* me, head, next uid, now, how ('check': nothing is written, 'duty': only the decider may, or ''),
- * how many keys of kept answers, and these; then each group: numbers of expectations, rows,
- * entries, keys, and these. Answers 'moved', 'deposed', 'kept' and a place among the keys (from 0):
- * that one is there already; or a digit for each group: 1 if it was refused. */
+/* me, head and its hash ('': not compared), next uid, now, how ('check': nothing is written,
+ * 'duty': only the decider may, or ''), how many keys of kept answers, and these; then each group:
+ * numbers of expectations, rows, entries, keys, and these. Answers 'moved', 'deposed', 'kept' and a
+ * place among the keys (from 0): that one is there already; or a digit for each group: 1 if it was
+ * refused. */
 static const char COMMIT[] = FENCE TAKE KEYS_LIB
     "local call, E, M = redis.call, P..'entities', P..'meta'\n"
-    "if (call('hget', M, 'seq') or '0') ~= take() then return 'moved' end\n"
+    "local seq, hash = take(), take()\n"
+    "if (call('hget', M, 'seq') or '0') ~= seq then return 'moved' end\n"
+    "local at_seq, is = string.match(call('hget', M, 'head') or '', '^(%d+) (.*)$')\n"
+    "if hash ~= '' and at_seq == seq and is ~= hash then return 'moved' end\n"
     "local uid, now, how = take(), take(), take()\n"
     "if how == 'duty' and call('get', P..'decider') ~= ARGV[1] then return 'deposed' end\n"
     "for i = 1, tonumber(take()) do\n"
@@ -143,7 +187,7 @@ static const char COMMIT[] = FENCE TAKE KEYS_LIB
     "    if good then\n"
     "      call('hset', P..'journal', seq, text)\n"
     "      call('hset', P..'chain', ns, hash)\n"
-    "      call('hset', M, 'seq', seq)\n"
+    "      call('hset', M, 'seq', seq, 'head', seq..' '..hash)\n"
     "      last = seq\n"
     "    end\n"
     "    for _ = 1, tonumber(take()) do\n"
@@ -164,23 +208,21 @@ static const char COMMIT[] = FENCE TAKE KEYS_LIB
     "if last then call('xadd', P..'moved', 'maxlen', 1, last..'-0', 's', '') end\n"
     "return table.concat(refused)\n";
 
-/* me, sequence, how many entries and how many bytes of them at most. Answers the journal's head,
- * the next uid, how many entries, and these, oldest first; then, if they reach the head, each
- * entity that they are about and what it is now ('': gone). Everything is of one moment. */
-static const char TAIL[] = PREFIX TAKE
+/* me, sequence and hash of an entry, how many later ones and how many bytes of them at most.
+ * Answers the journal's head, the next uid, how many entries, the epoch, the head's hash, and
+ * these, oldest first; then, if they reach the head, each entity that they are about and what it is
+ * now ('': gone). Everything is of one moment. */
+static const char TAIL[] = PREFIX TAKE ENTRY_LIB
     "local call, J, M = redis.call, P..'journal', P..'meta'\n"
-    "local seq, most, room = tonumber(take()), tonumber(take()), tonumber(take())\n"
-    "local head = tonumber(call('hget', M, 'seq') or '0')\n"
-    "local all, ids, seen = {string.format('%.0f', head), call('hget', M, 'next_uid') or '1', 0},\n"
-    "  {}, {}\n"
+    "local known, hash, most, room = take(), take(), tonumber(take()), tonumber(take())\n"
+    "local seq, head = tonumber(known), tonumber(call('hget', M, 'seq') or '0')\n"
+    "if seq > head or (seq > 0 and hash ~= '' and not is_entry(known, hash)) then\n"
+    "  return redis.error_reply('LOST the journal has no such entry any more') end\n"
+    "local last = head > 0 and call('hget', J, string.format('%.0f', head))\n"
+    "local all, ids, seen = {string.format('%.0f', head), call('hget', M, 'next_uid') or '1', 0,\n"
+    "  call('hget', M, 'epoch') or '1', last and texts(last, 9)[9] or ''}, {}, {}\n"
     "local function about(text)\n"
-    "  local _, p = string.find(text, '^%d+\\n%-?%d+\\n')\n"
-    "  local parts = {}\n"
-    "  for i = 1, 4 do\n"
-    "    local _, e, n = string.find(text, '^(%d+)\\n', p + 1)\n"
-    "    parts[i] = string.sub(text, e + 1, e + n)\n"
-    "    p = e + n + 1\n"
-    "  end\n"
+    "  local parts = texts(text, 4)\n"
     "  return parts[3]..'\\0'..parts[1]..'\\0'..parts[4]\n"
     "end\n"
     "while seq < head and all[3] < most and room > 0 do\n"

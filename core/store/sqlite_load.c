@@ -40,7 +40,7 @@ static bool load_head(struct db *db, struct store_head *head, struct err *e)
         !db_number(db, "SELECT coalesce(max(value), 1) FROM meta WHERE name='next_uid'", &next_uid,
                    e))
         return false;
-    *head = (struct store_head){(uint64_t)seq, (uint64_t)next_uid};
+    *head = (struct store_head){.seq = (uint64_t)seq, .next_uid = (uint64_t)next_uid, .epoch = 1};
     return true;
 }
 

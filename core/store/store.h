@@ -63,6 +63,9 @@ struct store_commit {
     struct store_group *groups;
     size_t n_groups;
     uint64_t head_seq; /* the journal's last sequence these groups were numbered after */
+    /* Hash of that entry, where several nodes share a store: another history with as many entries
+     * is another head. NULL or "": not compared. */
+    const char *head_hash;
     uint64_t next_uid; /* kept, so that incarnations are never reused */
     bool check_only;   /* there are no groups, and nothing is written: is `head_seq` the last? */
     bool duty;         /* only the decider may write this (nodes.h) */
@@ -72,7 +75,7 @@ struct store_commit {
     size_t n_new_keys;
     bool ok; /* out: false: nothing at all was written (`err`) */
     /* Out, with ok = false; the last two only where several nodes share a store. */
-    bool moved;     /* `head_seq` is not the journal's last: take in what came, decide anew */
+    bool moved;     /* the head is not the journal's last: take in what came, decide anew */
     bool deposed;   /* `duty`, and another node is the decider */
     bool kept;      /* of the new keys there is ... */
     size_t kept_at; /* ... this one */
@@ -81,10 +84,12 @@ struct store_commit {
     void *owner;
 };
 
-/* What a start needs to know. */
+/* What a start needs to know. The hash only where several nodes share a store. */
 struct store_head {
-    uint64_t seq;      /* last journal sequence, 0: empty */
-    uint64_t next_uid; /* at least 1 */
+    uint64_t seq;               /* last journal sequence, 0: empty */
+    uint64_t next_uid;          /* at least 1 */
+    uint64_t epoch;             /* store_epoch() of what is loaded (nodes.h) */
+    char hash[SHA256_HEX_SIZE]; /* of that entry; "": not known */
 };
 
 struct journal_query {
@@ -266,6 +271,7 @@ struct store_stats {
     uint64_t size_bytes, log_bytes;                /* on disk */
     bool available;                                /* false: the last write failed */
     int64_t unavailable_since;                     /* ms, 0: available */
+    uint64_t losses; /* how often it was seen to have lost what it had; Redis only */
 };
 
 struct store;
@@ -290,12 +296,13 @@ struct store_ops {
                  bool (*each)(void *ctx, const struct store_rest *r, struct err *e), void *ctx,
                  struct err *e);
 
-    /* Where several nodes share the store, else NULL. What was written after `seq`, by whomever, as
-     * of one moment, blocking, by the one who commits, between two commits: entries oldest first,
-     * then each entity that they are about as it is now (value NULL: gone). `*whole` false: there
-     * is too much for one answer; then it is the oldest entries, and no entities. */
-    bool (*tail)(struct store *s, uint64_t seq, const struct store_tail *t, struct store_head *head,
-                 bool *whole, struct err *e);
+    /* Where several nodes share the store, else NULL. What was written after the entry `known`, by
+     * whomever, as of one moment, blocking, by the one who commits, between two commits: entries
+     * oldest first, then each entity that they are about as it is now (value NULL: gone). `*whole`
+     * false: there is too much for one answer; then it is the oldest entries, and no entities.
+     * Fails if the store does not have `known` any more (see store_epoch in nodes.h). */
+    bool (*tail)(struct store *s, const struct store_head *known, const struct store_tail *t,
+                 struct store_head *head, bool *whole, struct err *e);
     /* Goes with it. `moved` is called on a thread of the store, soon after somebody has written,
      * with the journal's last sequence; before the first commit. NULL: not any more, and when this
      * returns it is not being called. */

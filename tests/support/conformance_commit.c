@@ -7,7 +7,7 @@
 static void an_empty_store_is_empty(void **state)
 {
     struct fixture *f = *state;
-    struct store_head head = {9, 9};
+    struct store_head head = {.seq = 9, .next_uid = 9};
     struct err e;
     char hash[SHA256_HEX_SIZE];
     assert_int_equal(stored_revision(f, "model", "a", "m"), 0);

@@ -117,7 +117,7 @@ static void listeners_hear_each_entry_once_in_order(void **state)
 {
     struct fixture *f = *state;
     struct heard heard = {.n = 0};
-    struct publish_listener listener = {hear, &heard};
+    struct publish_listener listener = {.published = hear, .self = &heard};
     for (int i = 0; i < 8; i++)
         assert_true(engine_listen(f->engine, &listener));
     assert_false(engine_listen(f->engine, &listener));

@@ -53,7 +53,7 @@ static void start_node(struct node *n, const char *name)
     n->engine = engine_start(&config, &e);
     if (!n->engine)
         fail_msg("no engine: %s", e.detail);
-    const struct publish_listener listener = {published, n};
+    const struct publish_listener listener = {.published = published, .self = n};
     assert_true(engine_listen(n->engine, &listener));
     n->reader = engine_join(n->engine);
     assert_non_null(n->reader);

@@ -123,7 +123,8 @@ static bool catch_up(struct node *n, struct seen *s)
     bool whole = false;
     *s = (struct seen){0};
     const struct store_tail tail = {see_entry, see_row, s};
-    if (!n->store->ops->tail(n->store, n->seq, &tail, &head, &whole, &e))
+    if (!n->store->ops->tail(n->store, &(struct store_head){.seq = n->seq}, &tail, &head, &whole,
+                             &e))
         fail_msg("cannot tail: %s", e.detail);
     n->seq = whole ? head.seq : n->seq;
     n->next_uid = head.next_uid;
@@ -244,6 +245,89 @@ static void what_others_write_is_heard_of(void **state)
     part(&one);
 }
 
+/* --- losing --- */
+
+static void redis_does(const char *lua)
+{
+    char line[512];
+    snprintf(line, sizeof line, "EVAL \"redis.call('select',3) %s return {ok='OK'}\" 0", lua);
+    assert_true(test_redis_say(&server, line, "+OK"));
+}
+
+static void wait_for_epoch(struct node *n, uint64_t epoch)
+{
+    for (int i = 0; i < PATIENCE && store_epoch(n->store) != epoch; i++)
+        nanosleep(&(const struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_int_equal(store_epoch(n->store), epoch);
+}
+
+/* As long as before, but not what was there: as if restored, and written to by others since. */
+static void another_history_of_the_same_length_is_a_new_epoch(void **state)
+{
+    (void)state;
+    struct node one = join("one"), two = join("two");
+    struct store_commit c;
+    struct store_stats stats;
+    struct seen seen;
+    struct store_head head;
+    struct err e = {0};
+    const struct store_tail tail = {see_entry, see_row, &seen};
+    bool whole;
+    atomic_uint_fast64_t heard = 99;
+    for (int i = 1; i <= 2; i++)
+        assert_true(commit(&one, &(struct wish){.id = "m", .revision = i}, &c));
+    one.store->ops->watch(one.store, moved, &heard);
+    redis_does("local t=redis.call('hget','paddock:{c}:journal','2') "
+               "redis.call('hset','paddock:{c}:journal','2',(string.gsub(t,'aaaa','bbbb'))) "
+               "redis.call('hset','paddock:{c}:meta','head','2 '..string.rep('b',64))");
+    struct store_head known = {.seq = 2};
+    memset(known.hash, 'a', sizeof known.hash - 1);
+    assert_false(one.store->ops->tail(one.store, &known, &tail, &head, &whole, &e));
+    assert_ptr_equal(e.kind, &ERR_IO);
+    c = (struct store_commit){.check_only = true, .head_seq = 2, .head_hash = known.hash};
+    assert_false(wait_commit(one.store, &c));
+    assert_true(c.moved);
+    wait_for_epoch(&one, 2);
+    wait_for_epoch(&two, 2); /* one loss is one epoch, whoever notices */
+    assert_int_equal(atomic_load(&heard), 2);
+    one.store->ops->stats(one.store, &stats);
+    assert_int_equal(stats.losses, 1);
+    memset(known.hash, 'b', sizeof known.hash - 1);
+    c = (struct store_commit){.check_only = true, .head_seq = 2, .head_hash = known.hash};
+    assert_true(wait_commit(one.store, &c));
+    assert_true(one.store->ops->tail(one.store, &known, &tail, &head, &whole, &e));
+    assert_int_equal(head.epoch, 2);
+    assert_string_equal(head.hash, known.hash);
+    assert_true(head.next_uid > 1000000); /* no incarnation of what was lost is used again */
+    one.store->ops->watch(one.store, NULL, NULL);
+    part(&two);
+    part(&one);
+}
+
+/* Restored from before this node came, and shorter. */
+static void who_came_after_what_was_restored_goes_on(void **state)
+{
+    (void)state;
+    struct node one = join("one"), two = join("two");
+    struct store_commit c;
+    for (int i = 1; i <= 3; i++)
+        assert_true(commit(&two, &(struct wish){.id = "m", .revision = i}, &c));
+    redis_does("redis.call('hdel','paddock:{c}:journal','3') "
+               "redis.call('hset','paddock:{c}:meta','seq','2') "
+               "redis.call('hdel','paddock:{c}:starts','two') "
+               "redis.call('hdel','paddock:{c}:spaces','two') "
+               "redis.call('del','paddock:{c}:node:two','paddock:{c}:moved')");
+    wait_for_epoch(&two, 2);
+    wait_for_epoch(&one, 2);
+    two.seq = 2;
+    assert_true(commit(&two, &(struct wish){.id = "m", .revision = 3}, &c));
+    char space[STORE_SPACE_SIZE];
+    store_space(two.store, space);
+    assert_string_equal(space, ".1");
+    part(&two);
+    part(&one);
+}
+
 /* --- deciding --- */
 
 static void wait_until_it_decides(struct node *n)
@@ -358,6 +442,8 @@ int main(void)
         NODES(a_key_that_another_used_is_found),
         NODES(far_behind_is_told_in_pages),
         NODES(what_others_write_is_heard_of),
+        NODES(another_history_of_the_same_length_is_a_new_epoch),
+        NODES(who_came_after_what_was_restored_goes_on),
         NODES(one_decides_and_is_replaced_when_it_goes),
         NODES(each_has_a_place_of_its_own),
         NODES(each_knows_the_others),
