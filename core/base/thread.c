@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct attributes) == 48, "the first version of the struct
 
 /* Since Linux 6.12 a thread that asks for a short slice need not wait, when it wakes, for the end
  * of the milliseconds that threads with long work are given; older kernels take no notice. */
-enum { LOOP_SLICE_NS = 200 * 1000, SOON_NICE = 5, LATER_NICE = 10 };
+enum { LOOP_SLICE_NS = 200 * 1000, SOON_NICE = 5, LATER_NICE = 15 };
 
 struct start {
     void *(*run)(void *);
