@@ -182,6 +182,16 @@ static void put_records(struct text_format *t, struct telemetry *telemetry)
     metric_gauge(t, "paddock_rolled_up_to_seconds",
                  "Time up to which records are rolled up, since 1970.",
                  (double)s.rolled_up_to / 1000);
+    if (!s.fleet)
+        return;
+    metric_counter(t, "paddock_fleet_told", "Times this node told the others what it had counted.",
+                   (double)s.deltas_told);
+    metric_counter(t, "paddock_fleet_told_bytes", "What that took.", (double)s.delta_bytes_told);
+    metric_counter(t, "paddock_fleet_heard_bytes", "What others told.",
+                   (double)s.delta_bytes_heard);
+    metric_counter(t, "paddock_fleet_missed",
+                   "Deltas that are damaged, or gone: the figures lack something.",
+                   (double)s.deltas_missed);
 }
 
 /* --- webhooks --- */

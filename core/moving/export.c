@@ -1,3 +1,4 @@
+#include "moving/figures.h"
 #include "moving/line.h"
 #include "moving/moving.h"
 #include "telemetry/series.h"
@@ -17,6 +18,8 @@ struct exporting {
     struct line_writer line;
     struct moved *moved;
     struct err *e; /* of a callback that cannot return one */
+    struct figures figures;
+    struct arena *arena; /* of the line under way */
 };
 
 static bool put_head(struct exporting *x, struct err *e)
@@ -75,11 +78,15 @@ static bool put_record(void *ctx, const char *key, int64_t at, const char *id, c
 {
     struct exporting *x = ctx;
     struct bytes *b = &x->line.text;
+    struct series_record r = {key, at, id, data, len};
+    arena_reset(x->arena);
+    if (!figures_record(&x->figures, x->arena, &r))
+        return true;
     line_begin(&x->line, "record");
-    json_kv_string(b, "key", key);
+    json_kv_string(b, "key", r.key);
     json_kv_int(b, "at", at);
     json_kv_string(b, "id", id);
-    line_put_data(&x->line, "data", data, len);
+    line_put_data(&x->line, "data", r.data, r.len);
     x->moved->records++;
     return line_end(&x->line, x->e);
 }
@@ -100,6 +107,7 @@ static bool put_rest(void *ctx, const struct store_rest *r, struct err *e)
 {
     struct exporting *x = ctx;
     struct bytes *b = &x->line.text;
+    struct series_mark mark = {r->name, r->number};
     switch (r->kind) {
     case REST_SERIES: return put_series(x, r->name, e);
     case REST_KEY:
@@ -118,9 +126,12 @@ static bool put_rest(void *ctx, const struct store_rest *r, struct err *e)
         x->moved->jobs++;
         break;
     case REST_MARK:
+        arena_reset(x->arena);
+        if (!figures_mark(&x->figures, x->arena, &mark))
+            return true;
         line_begin(&x->line, "mark");
-        json_kv_string(b, "name", r->name);
-        json_kv_int(b, "value", r->number);
+        json_kv_string(b, "name", mark.name);
+        json_kv_int(b, "value", mark.value);
         x->moved->marks++;
         break;
     }
@@ -192,10 +203,13 @@ bool store_export(struct store *s, const char *dir, FILE *to, struct moved *out,
     if (!s->ops->rest)
         return fail(e, &ERR_INTERNAL, "a store of this kind cannot be exported");
     line_writer_init(&x.line, to);
-    bool ok = put_head(&x, e) && store_each_entry(s, put_entry, &x, e) &&
-              s->ops->load(s, put_entity, &x, &head, e) && s->ops->rest(s, put_rest, &x, e) &&
-              data_dir_files(dir, put_file, &x, e) && put_end(&x, &head, e);
+    x.arena = arena_new((size_t)16 << 20);
+    bool ok = figures_choose(&x.figures, s, e) && put_head(&x, e) &&
+              store_each_entry(s, put_entry, &x, e) && s->ops->load(s, put_entity, &x, &head, e) &&
+              s->ops->rest(s, put_rest, &x, e) && data_dir_files(dir, put_file, &x, e) &&
+              put_end(&x, &head, e);
     out->lines = x.line.count;
     line_writer_release(&x.line);
+    arena_free(x.arena);
     return ok;
 }

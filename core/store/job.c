@@ -26,8 +26,8 @@ void job_post(struct mailbox *m, enum job_kind kind, void *request)
 
 bool job_writes(const struct job *j)
 {
-    return !(j->kind == JOB_JOURNAL || j->kind == JOB_READ ||
-             (j->kind == JOB_KEY && j->key->op == KEY_GET));
+    return !(j->kind == JOB_JOURNAL || j->kind == JOB_READ || j->kind == JOB_SHIP ||
+             j->kind == JOB_DELTAS || (j->kind == JOB_KEY && j->key->op == KEY_GET));
 }
 
 void job_fault(struct job *j, const struct err *why)
@@ -62,6 +62,8 @@ void job_end(struct job *j, const struct err *why)
     case JOB_LEASE: END(was.lease); break;
     case JOB_KEY: END(was.key); break;
     case JOB_QUEUE: END(was.queue); break;
+    case JOB_SHIP: END(was.ship); break;
+    case JOB_DELTAS: END(was.deltas); break;
     }
     free(was.why);
 }

@@ -10,7 +10,17 @@
 
 #include <stdbool.h>
 
-enum job_kind { JOB_COMMIT, JOB_JOURNAL, JOB_APPEND, JOB_READ, JOB_LEASE, JOB_KEY, JOB_QUEUE };
+enum job_kind {
+    JOB_COMMIT,
+    JOB_JOURNAL,
+    JOB_APPEND,
+    JOB_READ,
+    JOB_LEASE,
+    JOB_KEY,
+    JOB_QUEUE,
+    JOB_SHIP,
+    JOB_DELTAS,
+};
 
 struct job {
     struct mail mail; /* first */
@@ -24,6 +34,8 @@ struct job {
         struct lease_request *lease;
         struct key_request *key;
         struct queue_request *queue;
+        struct delta_ship *ship;
+        struct delta_read *deltas;
         void *request;
     };
 };
@@ -41,7 +53,8 @@ void job_post(struct mailbox *m, enum job_kind kind, void *request);
 void job_end(struct job *j, const struct err *why);
 /* Remember that it failed although its transaction may go on, or forget that. */
 void job_fault(struct job *j, const struct err *why);
-/* Does it change anything on disk? */
+/* Does it change anything on disk, and is it told so if it cannot? Deltas are sent until they
+ * arrive. */
 bool job_writes(const struct job *j);
 
 #endif

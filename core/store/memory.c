@@ -18,6 +18,8 @@ static bool run(struct memory *m, struct job *j, struct err *e)
     case JOB_LEASE: return memory_lease(m, j->lease, e);
     case JOB_KEY: return memory_key(m, j->key, e);
     case JOB_QUEUE: return memory_queue(m, j->queue, e);
+    case JOB_SHIP:
+    case JOB_DELTAS: break; /* it has one node */
     }
     return fail(e, &ERR_INTERNAL, "unknown job %d", (int)j->kind);
 }

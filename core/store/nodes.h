@@ -39,6 +39,14 @@ uint64_t store_epoch(struct store *s);
 /* Since when there has been no connection to it (ms), 0: there is one, or the store is embedded. */
 int64_t store_away_since(struct store *s);
 
+/* The number of the place of this node's own records, and the other way round. */
+unsigned store_place(struct store *s);
+void place_space(size_t place, char out[STORE_SPACE_SIZE]);
+/* The mark (of series) of the node with rows in `space` that says how far they have the deltas of a
+ * place. */
+#define DELTA_MARK_SIZE 64
+void delta_mark_name(const char *space, size_t place, char out[DELTA_MARK_SIZE]);
+
 /* One of the nodes, as it told of itself last. */
 struct node_report {
     char node_id[64], version[64], address[80], host[80];

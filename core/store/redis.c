@@ -56,6 +56,15 @@ int64_t store_away_since(struct store *store)
     return first;
 }
 
+static void ship(struct store *s, struct delta_ship *d)
+{
+    link_post(&redis_of(s)->data, JOB_SHIP, d);
+}
+static void deltas(struct store *s, struct delta_read *d)
+{
+    link_post(&redis_of(s)->data, JOB_DELTAS, d);
+}
+
 static void stats(struct store *store, struct store_stats *out)
 {
     struct redis *s = redis_of(store);
@@ -111,6 +120,8 @@ static const struct store_ops REDIS_OPS = {
     .lease = lease,
     .key = key,
     .queue = queue,
+    .ship = ship,
+    .deltas = deltas,
     .stats = stats,
     .close = close_store,
 };

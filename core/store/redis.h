@@ -179,6 +179,8 @@ void redis_queue(struct ask *c);
 void redis_append(struct ask *c);
 void redis_read(struct ask *c);
 void redis_journal(struct ask *c);
+void redis_ship(struct ask *c);
+void redis_deltas(struct ask *c);
 
 /* An entry as it lies in the journal, both ways. Unpacked texts point into `data`. */
 void redis_entry_pack(const struct journal_entry *entry, struct bytes *out);

@@ -279,6 +279,8 @@ static void run(struct link *l, struct job *j)
     case JOB_LEASE: redis_lease(c); break;
     case JOB_KEY: redis_key(c); break;
     case JOB_QUEUE: redis_queue(c); break;
+    case JOB_SHIP: redis_ship(c); break;
+    case JOB_DELTAS: redis_deltas(c); break;
     }
 }
 

@@ -253,9 +253,24 @@ bool store_decides(struct store *store)
 
 void store_space(struct store *store, char out[STORE_SPACE_SIZE])
 {
+    place_space(store_place(store), out);
+}
+
+void place_space(size_t place, char out[STORE_SPACE_SIZE])
+{
     *out = '\0';
-    if (is_redis(store) && redis_of(store)->space)
-        snprintf(out, STORE_SPACE_SIZE, ".%u", redis_of(store)->space);
+    if (place)
+        snprintf(out, STORE_SPACE_SIZE, ".%u", (unsigned)place);
+}
+
+unsigned store_place(struct store *store)
+{
+    return is_redis(store) ? redis_of(store)->space : 0;
+}
+
+void delta_mark_name(const char *space, size_t place, char out[DELTA_MARK_SIZE])
+{
+    snprintf(out, DELTA_MARK_SIZE, "telemetry%s/taken.%zu", space, place);
 }
 
 void store_nodes(struct store *store, bool (*each)(void *ctx, const struct node_report *r),

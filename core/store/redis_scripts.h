@@ -21,6 +21,9 @@ enum redis_script {
     SCRIPT_READ,
     SCRIPT_JOURNAL,
     SCRIPT_TAIL,
+    SCRIPT_SHIP,
+    SCRIPT_TIDY,
+    SCRIPT_DELTAS,
     SCRIPTS,
     PLAIN = SCRIPTS, /* no script: a command of Redis */
 };

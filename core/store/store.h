@@ -240,6 +240,43 @@ struct queue_request {
     void *owner;
 };
 
+/* --- deltas: what each node has counted, for the others; where several nodes share a store ---
+ *
+ * Each place (store_space()) has a stream. An entry says what was counted from one position of that
+ * node's log to another, in parts that come and stay together. So an entry that is sent again is
+ * known by its position, and refused. */
+struct delta_at { /* how far a stream was read */
+    uint64_t position, part;
+};
+struct delta_ship {
+    struct mail mail;
+    uint64_t from, until; /* it is added only if the stream reaches `from` */
+    const void *const *parts;
+    const size_t *lens;
+    size_t n;         /* 0: nothing is added */
+    bool tidy;        /* drop what every node's rows have, by the marks delta_mark_name() */
+    uint64_t reaches; /* out: position the stream reaches; `until`: it is there, now or before */
+    bool ok;
+    struct err err;
+    void (*done)(struct delta_ship *d);
+    void *owner;
+};
+struct delta_read {
+    struct mail mail;
+    const struct delta_at *after; /* of each place; of those past `n`: from the beginning */
+    size_t n;
+    /* On the store's thread: how far the stream of each place reaches, then each part, in order
+     * within a place, whose data are valid during the call. False stops. */
+    void (*reaches)(void *ctx, size_t place, uint64_t position);
+    bool (*each)(void *ctx, size_t place, struct delta_at at, const void *data, size_t len);
+    void *ctx;
+    bool more; /* out: there is more than fits one answer */
+    bool ok;
+    struct err err;
+    void (*done)(struct delta_read *d);
+    void *owner;
+};
+
 /* --- the rest: what a whole store is made of beside entities, entries and records --- */
 enum rest_kind {
     REST_KEY,    /* one that has not expired: value, number, expiry */
@@ -315,6 +352,9 @@ struct store_ops {
     void (*lease)(struct store *s, struct lease_request *l);
     void (*key)(struct store *s, struct key_request *k);
     void (*queue)(struct store *s, struct queue_request *q);
+    /* Where several nodes share the store, else NULL. */
+    void (*ship)(struct store *s, struct delta_ship *d);
+    void (*deltas)(struct store *s, struct delta_read *d);
 
     void (*stats)(struct store *s, struct store_stats *out);
     /* Finish what is queued, close files, free. */

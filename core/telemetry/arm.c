@@ -26,6 +26,27 @@ static int place_of(int64_t ms, int64_t first)
     return ms >= first && i <= HEALTH_MINUTES ? (int)i : -1;
 }
 
+struct gathering {
+    struct arm *arm;
+    int64_t first;
+};
+
+/* Tallies finer than a quarter of an hour are in no minute's slot yet. */
+static bool gather_pending(void *ctx, const struct pending *p)
+{
+    struct gathering *g = ctx;
+    struct err e;
+    const int at = place_of(p->start, g->first);
+    if (at < 0 || TIERS[p->tier].scale != SKETCH_SCALE)
+        return true;
+    struct tally *minute = &g->arm->minutes[at];
+    if (p->tally)
+        tally_merge(minute, p->tally);
+    else if (!tally_merge_bytes(minute, p->bytes, p->len, &e))
+        tally_clear(minute);
+    return true;
+}
+
 static void gather(struct arm *a, struct live *l, int64_t first)
 {
     struct err e;
@@ -36,13 +57,8 @@ static void gather(struct arm *a, struct live *l, int64_t first)
             !tally_merge_bytes(&a->minutes[at], slots->list[i].bytes, slots->list[i].len, &e))
             tally_clear(&a->minutes[at]);
     }
-    /* Open tallies finer than a quarter of an hour are in no minute's slot yet. */
-    for (int i = 0; i < OPEN_COUNT; i++) {
-        const struct open_tally *o = &l->open[i];
-        int at = o->tally ? place_of(o->start, first) : -1;
-        if (at >= 0 && o->tally->latency.scale == SKETCH_SCALE)
-            tally_merge(&a->minutes[at], o->tally);
-    }
+    struct gathering g = {a, first};
+    live_each_pending(l, gather_pending, &g);
 }
 
 void arm_read(struct arm *a, struct live *l, int64_t now_ms)

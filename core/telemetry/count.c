@@ -1,3 +1,4 @@
+#include "telemetry/fleet.h"
 #include "telemetry/internal.h"
 
 #define AHEAD   16 /* models that are locked and brought into the cache together */
@@ -20,8 +21,7 @@ static bool is_dead(const struct telemetry *t, uint64_t uid)
     return false;
 }
 
-/* The model of a group; NULL if it was forgotten while its records were under way. */
-static struct live *live_of(struct telemetry *t, uint64_t uid)
+struct live *count_model_of(struct telemetry *t, uint64_t uid)
 {
     struct live *l = models_peek(&t->models, uid);
     return l || is_dead(t, uid) ? l : models_get_or_add(&t->models, uid);
@@ -86,7 +86,7 @@ static void count_group(struct stretch *s, struct live *l, uint32_t n, bool repl
     const struct payload *p = s->payload;
     struct live_records r = {p, s->record, n, s->score};
     if (l) {
-        bool windows = !replay || s->position > l->stored_position;
+        bool windows = !replay || (s->position > l->stored_position && s->position > c->shipped);
         bool ring = !replay || s->position > l->ring_position;
         if (windows)
             live_count_windows(l, &r, c);
@@ -116,15 +116,18 @@ void count_block(struct telemetry *t, const struct payload *p, uint64_t position
         for (uint32_t i = s.n; i < 2 * AHEAD && from + i < p->head.groups; i++)
             models_prefetch(&t->models, s.groups[i].uid);
         for (uint32_t i = 0; i < s.n; i++) {
-            s.lives[i] = live_of(t, s.groups[i].uid);
+            s.lives[i] = count_model_of(t, s.groups[i].uid);
             if (s.lives[i])
                 live_prefetch(s.lives[i]);
         }
         if (!replay)
             lock_models(&s);
         touch_counters(&s);
-        for (uint32_t i = 0; i < s.n; i++)
+        for (uint32_t i = 0; i < s.n; i++) {
             count_group(&s, s.lives[i], (uint32_t)s.groups[i].records, replay, c);
+            if (t->fleet && s.lives[i])
+                fleet_list(t->fleet, s.lives[i]);
+        }
         if (!replay)
             unlock_models(&s);
     }

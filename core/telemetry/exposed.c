@@ -34,7 +34,7 @@ void telemetry_each(struct telemetry *t, void (*fn)(void *ctx, const struct expo
         struct exposed x;
         struct err e;
         snapshot_init(&s);
-        if (snapshot_take(&s, lives[i], TIER_5S, 0, 0, WANT_LIFETIME, &e)) {
+        if (snapshot_take(&s, lives[i], TIER_5S, 0, 0, WANT_LIFETIME | WANT_OWN, &e)) {
             expose(lives[i], &s.lifetime, &x);
             fn(ctx, &x);
         }

@@ -17,6 +17,8 @@
 #define CHUNK_PAUSE_MS    100
 #define RINGS_SAVED_MS    (5 * 60 * 1000)
 
+struct fleet;
+
 struct telemetry {
     struct telemetry_config config;
     const struct files *files;
@@ -27,6 +29,8 @@ struct telemetry {
     struct models models;
     struct ring_budget rings;
     struct segment_log *log;
+
+    struct fleet *fleet; /* NULL: no other node shares the store */
 
     /* The log writer. */
     pthread_t writer;
@@ -62,6 +66,8 @@ struct counting counting_now(const struct telemetry *t, struct workshop *w);
 
 /* [writer] */
 void *writer_main(void *telemetry);
+/* The model, made if it is new; NULL if it was forgotten while its records were under way. */
+struct live *count_model_of(struct telemetry *t, uint64_t uid);
 /* Count one block in its models; `replay`: only where the store does not have it yet. */
 void count_block(struct telemetry *t, const struct payload *p, uint64_t position, bool replay,
                  const struct counting *c);

@@ -50,6 +50,7 @@ struct round {
     struct live **live; /* ascending by uid */
     bool *found;        /* by place in `live`: a model of the view */
     size_t n_live;
+    uint64_t newest; /* greatest uid of a model in the view */
 };
 
 static double set_or(double value, double fallback)
@@ -204,6 +205,8 @@ static bool take_subject(const struct entity *entity, void *ctx)
     struct round *r = ctx;
     const struct model *m = model_of(entity), *baseline;
     size_t place = live_place(r, entity->uid);
+    if (entity->uid > r->newest)
+        r->newest = entity->uid;
     if (place == r->n_live)
         return true;
     r->found[place] = true;
@@ -251,13 +254,14 @@ static void judge_one(struct round *r, const struct subject *s, struct arm *own,
 
 /* Models that are no more: telemetry forgets their windows, the judge their standing. The live ones
  * were listed before the view was taken, so one that is not in the view was deleted, not registered
- * meanwhile. */
+ * meanwhile; unless another node has registered it, and its figures were faster than the journal:
+ * then its uid is greater than all that are known here. */
 static void forget_gone(struct round *r, unsigned number)
 {
     struct health_judge *j = r->judge;
     size_t kept = 0;
     for (size_t i = 0; i < r->n_live; i++)
-        if (!r->found[i])
+        if (!r->found[i] && r->live[i]->uid <= r->newest)
             telemetry_forget(j->config.telemetry, r->live[i]->uid);
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; i < j->n; i++)

@@ -28,9 +28,10 @@ static void *aligned_zero(size_t size)
     return memset(memory, 0, size);
 }
 
-struct live *live_new(uint64_t uid)
+struct live *live_new(uint64_t uid, bool fleet)
 {
     struct live *l = aligned_zero(sizeof *l);
+    l->fleet = fleet ? mem_zero(1, sizeof *l->fleet) : NULL;
     pthread_mutex_init(&l->lock, NULL);
     l->uid = uid;
     words_init(&l->errors, KINDS_MAX);
@@ -46,15 +47,22 @@ void live_retain(struct live *l)
     atomic_fetch_add(&l->references, 1);
 }
 
+void live_drop_open(struct open_tally set[OPEN_COUNT])
+{
+    for (int i = 0; i < OPEN_COUNT; i++)
+        if (set[i].tally) {
+            tally_release(set[i].tally);
+            free(set[i].tally);
+            set[i].tally = NULL;
+        }
+}
+
 void live_release(struct live *l, struct ring_budget *rings)
 {
     if (atomic_fetch_sub(&l->references, 1) != 1)
         return;
-    for (int i = 0; i < OPEN_COUNT; i++)
-        if (l->open[i].tally) {
-            tally_release(l->open[i].tally);
-            free(l->open[i].tally);
-        }
+    live_drop_open(l->open);
+    live_fleet_free(l->fleet);
     ring_release(&l->ring, rings);
     for (int t = 0; t < TIER_COUNT; t++)
         slots_release(&l->tiers[t]);
@@ -86,19 +94,39 @@ static void absorb(struct slot *s, const struct tally *t, int scale, struct work
         log_text(LOG_ERROR, "slot_damaged", e.detail);
 }
 
-static struct tally *open_tally(struct live *l, enum tier tier, int64_t start,
-                                const struct counting *c);
+/* Of a tier that has too many the older half becomes one tier coarser. Others have no finer slots
+ * of that time any more; so the margin is for clocks that differ. */
+static void coarsen(struct slots waiting[TIER_COUNT], const struct counting *c)
+{
+    struct err e;
+    for (enum tier t = TIER_5S; t < TIER_6H; t++) {
+        struct slots *s = &waiting[t];
+        const uint32_t kept = (uint32_t)TIERS[t].slots;
+        if (s->n <= 2 * kept)
+            continue;
+        for (uint32_t i = 0; i < s->n - kept; i++)
+            if (!slot_absorb_bytes(slots_at(&waiting[t + 1], slot_start(t + 1, s->list[i].start)),
+                                   s->list[i].bytes, s->list[i].len, TIERS[t + 1].scale,
+                                   c->workshop, &e))
+                log_text(LOG_ERROR, "slot_damaged", e.detail);
+        slots_expire(s, s->list[s->n - kept].start);
+    }
+}
 
-static void close_tally(struct live *l, enum tier tier, struct open_tally *o,
-                        const struct counting *c)
+static void close_tally(struct live *l, struct open_tally *set, enum tier tier,
+                        struct open_tally *o, const struct counting *c)
 {
     struct open_tally closed = *o;
     o->tally = NULL;
-    if (tier == TIER_5S) {
+    if (l->fleet && set == l->open) {
+        absorb(slots_at(&l->fleet->waiting[tier], closed.start), closed.tally, TIERS[tier].scale,
+               c->workshop);
+        coarsen(l->fleet->waiting, c);
+    } else if (tier == TIER_5S) {
         absorb(slots_at(&l->tiers[TIER_5S], closed.start), closed.tally, TIERS[TIER_5S].scale,
                c->workshop);
         slots_expire(&l->tiers[TIER_5S], tier_oldest(TIER_5S, c->now, 0));
-        tally_merge(open_tally(l, TIER_MINUTE, slot_start(TIER_MINUTE, closed.start), c),
+        tally_merge(live_open(l, set, TIER_MINUTE, slot_start(TIER_MINUTE, closed.start), c),
                     closed.tally);
     } else {
         for (enum tier t = tier; t < TIER_COUNT; t++)
@@ -110,11 +138,10 @@ static void close_tally(struct live *l, enum tier tier, struct open_tally *o,
     free(closed.tally);
 }
 
-/* The open tally of a slot; a place is made for it by closing the tier's oldest. */
-static struct tally *open_tally(struct live *l, enum tier tier, int64_t start,
-                                const struct counting *c)
+struct tally *live_open(struct live *l, struct open_tally set[OPEN_COUNT], enum tier tier,
+                        int64_t start, const struct counting *c)
 {
-    struct open_tally *places_of = &l->open[places[tier].first], *use = places_of;
+    struct open_tally *places_of = &set[places[tier].first], *use = places_of;
     for (int i = 0; i < places[tier].count; i++) {
         struct open_tally *o = &places_of[i];
         if (o->tally && o->start == start)
@@ -123,7 +150,7 @@ static struct tally *open_tally(struct live *l, enum tier tier, int64_t start,
             use = o;
     }
     if (use->tally)
-        close_tally(l, tier, use, c);
+        close_tally(l, set, tier, use, c);
     use->start = start;
     use->tally = aligned_zero((sizeof *use->tally + 63) / 64 * 64);
     tally_init(use->tally, TIERS[tier].scale);
@@ -132,10 +159,11 @@ static struct tally *open_tally(struct live *l, enum tier tier, int64_t start,
 
 void live_settle(struct live *l, const struct counting *c)
 {
+    struct open_tally *set = l->fleet ? l->fleet->shared : l->open;
     for (enum tier t = 0; t < TIER_COUNT; t++)
         for (int i = 0; i < places[t].count; i++)
-            if (l->open[places[t].first + i].tally)
-                close_tally(l, t, &l->open[places[t].first + i], c);
+            if (set[places[t].first + i].tally)
+                close_tally(l, set, t, &set[places[t].first + i], c);
 }
 
 /* --- counting --- */
@@ -220,7 +248,7 @@ static struct tally *tally_for(struct live *l, int64_t ms, const struct counting
         else if (o->start > start)
             newer = false;
     }
-    return newer || free_place ? open_tally(l, tier, start, c) : NULL;
+    return newer || free_place ? live_open(l, l->open, tier, start, c) : NULL;
 }
 
 /* A record that waits until the others are counted, so that each slot of the past is opened once a
@@ -244,7 +272,7 @@ static void count_late(struct group *g, struct late *late, size_t n)
     qsort(late, n, sizeof *late, by_time);
     for (size_t i = 0; i < n; i++) {
         enum tier tier = live_tier_of(late[i].ms, c);
-        struct tally *t = open_tally(g->live, tier, slot_start(tier, late[i].ms), c);
+        struct tally *t = live_open(g->live, g->live->open, tier, slot_start(tier, late[i].ms), c);
         count_record(g, t, late[i].record, late[i].score);
     }
 }
@@ -294,22 +322,38 @@ enum tier live_tier_of_place(int i)
     return t;
 }
 
+struct sum {
+    uint64_t own;
+    size_t bytes;
+    struct workshop *workshop;
+};
+
+static bool add_pending(void *ctx, const struct pending *p)
+{
+    struct sum *s = ctx;
+    s->bytes += p->tally ? tally_memory(p->tally) : sizeof(struct slot) + p->len;
+    if (p->own && s->workshop) {
+        const struct slot slot = {.bytes = (char *)(uintptr_t)p->bytes, .len = (uint32_t)p->len};
+        s->own += p->tally ? sketch_count(&p->tally->latency) : slot_count(&slot, s->workshop);
+    }
+    return true;
+}
+
 uint64_t live_total(const struct live *l, struct workshop *w)
 {
-    uint64_t total = slot_count(&l->lifetime, w);
-    for (int i = 0; i < OPEN_COUNT; i++)
-        if (l->open[i].tally)
-            total += sketch_count(&l->open[i].tally->latency);
-    return total;
+    struct sum sum = {.workshop = w};
+    live_each_pending(l, add_pending, &sum);
+    return slot_count(l->fleet ? &l->fleet->own : &l->lifetime, w) + sum.own;
 }
 
 size_t live_memory(const struct live *l)
 {
-    size_t bytes = sizeof *l + l->lifetime.len + words_memory(&l->errors) + words_memory(&l->names);
-    for (int i = 0; i < OPEN_COUNT; i++)
-        if (l->open[i].tally)
-            bytes += tally_memory(l->open[i].tally);
+    struct sum sum = {.bytes = sizeof *l + l->lifetime.len + words_memory(&l->errors) +
+                               words_memory(&l->names)};
+    if (l->fleet)
+        sum.bytes += sizeof *l->fleet + l->fleet->own.len;
+    live_each_pending(l, add_pending, &sum);
     for (int t = 0; t < TIER_COUNT; t++)
-        bytes += slots_memory(&l->tiers[t]);
-    return bytes + slots_memory(&l->leaving);
+        sum.bytes += slots_memory(&l->tiers[t]);
+    return sum.bytes + slots_memory(&l->leaving);
 }

@@ -23,9 +23,9 @@ void rwlock_init_writers_first(pthread_rwlock_t *lock)
     pthread_rwlockattr_destroy(&kind);
 }
 
-void models_init(struct models *m)
+void models_init(struct models *m, bool fleet)
 {
-    *m = (struct models){0};
+    *m = (struct models){.fleet = fleet};
     rwlock_init_writers_first(&m->lock);
 }
 
@@ -60,7 +60,7 @@ struct live *models_get_or_add(struct models *m, uint64_t uid)
     struct live *l = models_peek(m, uid);
     if (l)
         return l;
-    l = live_new(uid);
+    l = live_new(uid, m->fleet);
     pthread_rwlock_wrlock(&m->lock);
     if (!m->table || m->n * 2 > m->mask)
         grow(m);

@@ -20,13 +20,14 @@ struct models {
     pthread_rwlock_t lock;
     struct model_place *table; /* open addressing, a power of two of places */
     size_t mask, n;
+    bool fleet; /* several nodes share the store */
 };
 
 /* A lock whose readers come all the time: its writer must not wait for a moment without any. No
  * thread may hold it twice. */
 void rwlock_init_writers_first(pthread_rwlock_t *lock);
 
-void models_init(struct models *m);
+void models_init(struct models *m, bool fleet);
 /* Gives up the table's references. */
 void models_release(struct models *m, struct ring_budget *rings);
 

@@ -1,4 +1,5 @@
 /* A start: rows of the store, then the log, then the rings (see live.c for why that is exact). */
+#include "telemetry/fleet.h"
 #include "telemetry/internal.h"
 #include "telemetry/series.h"
 
@@ -23,7 +24,6 @@ static bool load_model(void *ctx, const char *key, int64_t at, const char *id, c
     (void)at, (void)id;
     struct live *l = models_get_or_add(&g->t->models, series_key_uid(key));
     g->ok = model_row_open(l, data, len, &g->err);
-    l->stored_total = slot_count(&l->lifetime, &g->t->workshop);
     if (l->stored_position > g->newest)
         g->newest = l->stored_position;
     return g->ok;
@@ -114,7 +114,8 @@ static bool replay_block(void *ctx, const struct block_read *b, struct err *e)
     if (!payload_open(&p, b->payload, b->payload_len, e))
         return false;
     count_block(t, &p, b->position, true, &r->counting);
-    atomic_store(&t->counted, b->position);
+    if (b->position > atomic_load(&t->counted))
+        atomic_store(&t->counted, b->position);
     if (r->blocks++ == 0)
         r->first = b->position;
     if (b->key.key && b->position > t->keys.saved_position)
@@ -131,20 +132,41 @@ static void check_ring(struct live *l, uint64_t first)
         ring_keep_newest(&l->ring, l->ring_replayed);
 }
 
+/* Of this node's records, before the log: what check_ring() goes by. */
+static void note_totals(struct telemetry *t)
+{
+    for (size_t i = 0; t->models.table && i <= t->models.mask; i++)
+        if (t->models.table[i].live)
+            t->models.table[i].live->stored_total =
+                live_total(t->models.table[i].live, &t->workshop);
+}
+
 bool restore(struct telemetry *t, struct err *e)
 {
     int64_t mark = 0;
     bool found = false;
     uint64_t newest = 0;
-    if (!t->config.store->ops->mark(t->config.store, t->mark, &mark, &found, e))
+    if ((t->fleet && !fleet_prepare(t->fleet, e)) ||
+        !t->config.store->ops->mark(t->config.store, t->mark, &mark, &found, e) ||
+        !load_rows(t, &newest, e))
         return false;
-    if (!load_rows(t, &newest, e))
+    if (t->fleet && !fleet_restore(t->fleet, e))
         return false;
     rings_load(t);
     keys_load(t);
+    note_totals(t);
     struct replay r = {.t = t, .counting = counting_now(t, &t->workshop), .first = UINT64_MAX};
     struct log_reader reader = {replay_block, &r, (uint64_t)mark};
     r.counting.since = INT64_MAX;
+    if (t->fleet) {
+        r.counting.shipped = fleet_shipped(t->fleet);
+        if (r.counting.shipped > newest)
+            newest = r.counting.shipped;
+        /* What is in the stream is not needed of the log. */
+        if (reader.needed_after < r.counting.shipped)
+            reader.needed_after = r.counting.shipped;
+        atomic_store(&t->counted, r.counting.shipped);
+    }
     if (!segment_log_read(t->log, &reader, e))
         return false;
     segment_log_continue_after(t->log, newest > (uint64_t)mark ? newest : (uint64_t)mark);

@@ -1,11 +1,15 @@
 #include "telemetry/rollup.h"
 
+#include "telemetry/fleet.h"
+
 #include "base/cond.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+
+#define MARKS_MAX ((size_t)1 << 20)
 
 /* Delete the rows of models that were forgotten. */
 static bool delete_forgotten(struct telemetry *t, struct err *e)
@@ -48,10 +52,32 @@ static void pause_for(struct telemetry *t, int64_t ms)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* What the rows have when all models were written: of the log, and of the streams. */
+struct marks {
+    struct arena *arena;
+    uint64_t position;
+    struct series_mark *list;
+    size_t n;
+};
+
+/* Before the models are listed: so these are all in it. */
+static struct marks take_marks(struct telemetry *t)
+{
+    struct marks m = {.arena = arena_new(MARKS_MAX)};
+    m.position = t->fleet ? fleet_shipped(t->fleet) : atomic_load(&t->counted);
+    if (t->fleet)
+        m.list = fleet_marks(t->fleet, t->space, m.arena, &m.n);
+    else
+        m.list = arena_zero(m.arena, sizeof *m.list);
+    if (m.position != t->rolled_up_to)
+        m.list[m.n++] = (struct series_mark){t->mark, (int64_t)m.position};
+    return m;
+}
+
 /* Write all models in chunks, `pause_ms` apart so that the store has time for others, then the
  * mark. */
-static bool write_models(struct telemetry *t, struct live **lives, size_t n, uint64_t mark,
-                         int64_t pause_ms, struct err *e)
+static bool write_models(struct telemetry *t, struct live **lives, size_t n,
+                         const struct marks *marks, int64_t pause_ms, struct err *e)
 {
     struct chunk c = {0};
     bool ok = true;
@@ -59,13 +85,12 @@ static bool write_models(struct telemetry *t, struct live **lives, size_t n, uin
         struct counting now = counting_now(t, &t->round_workshop);
         ok = chunk_add(&c, t, lives[i], &now, e);
         if (ok && c.n >= CHUNK_ROWS) {
-            ok = chunk_write(&c, t, NULL, e);
+            ok = chunk_write(&c, t, NULL, 0, e);
             if (pause_ms)
                 pause_for(t, pause_ms);
         }
     }
-    struct series_mark position = {t->mark, (int64_t)mark};
-    ok = ok && chunk_write(&c, t, mark != t->rolled_up_to ? &position : NULL, e);
+    ok = ok && chunk_write(&c, t, marks->list, marks->n, e);
     chunk_release(&c, t);
     return ok;
 }
@@ -73,22 +98,25 @@ static bool write_models(struct telemetry *t, struct live **lives, size_t n, uin
 static bool round_of(struct telemetry *t, int64_t pause_ms, struct err *e)
 {
     pthread_mutex_lock(&t->round);
-    uint64_t mark = atomic_load(&t->counted); /* before the list: its models are all in it */
+    struct marks marks = take_marks(t);
     size_t n;
     struct live **lives = models_all(&t->models, &n);
     bool ok =
-        delete_forgotten(t, e) && write_models(t, lives, n, mark, pause_ms, e) && keys_save(t, e);
+        delete_forgotten(t, e) && write_models(t, lives, n, &marks, pause_ms, e) && keys_save(t, e);
     for (size_t i = 0; i < n; i++)
         live_release(lives[i], &t->rings);
     free(lives);
     if (ok) {
-        t->rolled_up_to = mark;
-        segment_log_release(t->log, mark);
+        t->rolled_up_to = marks.position;
+        segment_log_release(t->log, marks.position);
         atomic_store(&t->log_bytes, segment_log_bytes(t->log));
         pthread_mutex_lock(&t->lock);
         t->rolled_up_at = clock_wall_ms(t->config.clock);
         pthread_mutex_unlock(&t->lock);
+        if (t->fleet)
+            fleet_tidy(t->fleet);
     }
+    arena_free(marks.arena);
     pthread_mutex_unlock(&t->round);
     return ok;
 }

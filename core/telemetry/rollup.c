@@ -11,6 +11,8 @@
  * Deletion by age goes with the same transactions. */
 #include "telemetry/rollup.h"
 
+#include "telemetry/fleet.h"
+
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -63,7 +65,7 @@ static bool wants_writing(const struct live *l, enum tier t, int64_t before)
 /* Is there anything to do? Moves the marks of the coarser tiers on. */
 static bool has_changed(struct live *l, const struct counting *now)
 {
-    bool changed = l->position != l->stored_position;
+    bool changed = l->fleet ? l->fleet->changed : l->position != l->stored_position;
     for (enum tier t = TIER_QUARTER; t < TIER_COUNT; t++)
         if (l->written_until[t] < slot_start(t, now->now))
             l->written_until[t] = slot_start(t, now->now);
@@ -185,18 +187,33 @@ static void expire_memory(struct live *l, const struct counting *now)
         slots_expire(&l->tiers[t], tier_oldest(t, now->now, now->retention_ms));
 }
 
+/* Where several nodes share the store the rows say which deltas they have: whole ones. */
+static void hold(struct telemetry *t, struct live *l)
+{
+    if (t->fleet)
+        fleet_hold(t->fleet);
+    pthread_mutex_lock(&l->lock);
+}
+
+static void let_go(struct telemetry *t, struct live *l)
+{
+    pthread_mutex_unlock(&l->lock);
+    if (t->fleet)
+        fleet_let_go(t->fleet);
+}
+
 bool chunk_add(struct chunk *c, struct telemetry *t, struct live *l, const struct counting *now,
                struct err *e)
 {
     if (!c->arena)
         c->arena = arena_new(ARENA_MAX);
     c->space = t->space;
-    pthread_mutex_lock(&l->lock);
+    hold(t, l);
     int64_t until = l->written_until[TIER_6H];
     live_settle(l, now);
     if (l->forgotten || !has_changed(l, now)) {
         expire_memory(l, now);
-        pthread_mutex_unlock(&l->lock);
+        let_go(t, l);
         return true;
     }
     for (enum tier tier = TIER_MINUTE; tier < TIER_6H; tier++)
@@ -205,10 +222,12 @@ bool chunk_add(struct chunk *c, struct telemetry *t, struct live *l, const struc
     add_trims(c, l, now);
     expire_memory(l, now);
     size_t len;
-    const void *row = model_row_make(c->arena, l, &len);
+    const void *row = model_row_make(c->arena, l, t->fleet, &len);
     put_record(c, -1, l->uid, 0, row, len);
     uint64_t position = l->position;
-    pthread_mutex_unlock(&l->lock);
+    if (l->fleet)
+        l->fleet->changed = false;
+    let_go(t, l);
 
     live_retain(l);
     c->models = room(c->models, c->n_models, &c->models_cap, sizeof *c->models);
@@ -270,21 +289,23 @@ static void take_back(struct chunk *c, struct telemetry *t)
         slots_release(&l->leaving);
         for (enum tier tier = TIER_MINUTE; tier < TIER_COUNT; tier++)
             l->oldest_stored[tier] = 0; /* delete by age once more */
+        if (l->fleet)
+            l->fleet->changed = true;
         pthread_mutex_unlock(&l->lock);
     }
 }
 
-bool chunk_write(struct chunk *c, struct telemetry *t, const struct series_mark *mark,
+bool chunk_write(struct chunk *c, struct telemetry *t, const struct series_mark *marks, size_t n,
                  struct err *e)
 {
-    if (c->n == 0 && c->n_trims == 0 && !mark)
+    if (c->n == 0 && c->n_trims == 0 && n == 0)
         return true;
     struct series_append append = {.records = c->records,
                                    .n = c->n,
                                    .trims = c->trims,
                                    .n_trims = c->n_trims,
-                                   .marks = mark,
-                                   .n_marks = mark != NULL};
+                                   .marks = marks,
+                                   .n_marks = n};
     /* A query of the 6 h tier reads memory and then the store: neither may see these slots twice.
      */
     bool moves = c->moves_6h;

@@ -33,8 +33,8 @@ struct chunk {
 /* Add what has changed in one model; nothing if nothing has. */
 bool chunk_add(struct chunk *c, struct telemetry *t, struct live *l, const struct counting *now,
                struct err *e) MUST_CHECK;
-/* Write it, with a mark or NULL, and empty it. On failure everything is as before it was added. */
-bool chunk_write(struct chunk *c, struct telemetry *t, const struct series_mark *mark,
+/* Write it, with `n` marks, and empty it. On failure everything is as before it was added. */
+bool chunk_write(struct chunk *c, struct telemetry *t, const struct series_mark *marks, size_t n,
                  struct err *e) MUST_CHECK;
 void chunk_release(struct chunk *c, struct telemetry *t);
 

@@ -32,8 +32,15 @@ const void *slot_row_make(struct arena *a, const void *bytes, size_t len, size_t
 /* The bytes of a slot's row, or NULL if it is damaged. */
 const void *slot_row_open(const void *row, size_t row_len, size_t *len);
 
-/* The model row, in the arena. [lock] The model must be settled. */
-const void *model_row_make(struct arena *a, const struct live *l, size_t *len);
+/* The model row, in the arena. [lock] The model must be settled. `fleet` NULL: this node is alone;
+ * else held. */
+struct fleet;
+const void *model_row_make(struct arena *a, const struct live *l, const struct fleet *fleet,
+                           size_t *len);
+/* The same row for another node: without what the one it is of has sent alone; or (`alone`: its
+ * place) for a node that shares its store with no other. In the arena; NULL: it is damaged. */
+const void *model_row_recast(struct arena *a, const void *row, size_t len, const size_t *alone,
+                             size_t *out_len);
 /* Fill a fresh model from its row. False (ERR_CORRUPT) if it is damaged. */
 bool model_row_open(struct live *l, const void *row, size_t len, struct err *e) MUST_CHECK;
 

@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#define DATA_MAX (64u << 20) /* 500 slots are some 100 kB, 32 MB at the very worst */
+#define DATA_MAX  (64u << 20) /* 500 slots are some 100 kB, 32 MB at the very worst */
+#define TOO_LARGE "the window's data are larger than %u bytes"
 
 void snapshot_init(struct snapshot *s)
 {
@@ -50,23 +51,33 @@ static bool take_slots(struct snapshot *s, const struct slots *slots, int64_t fr
     return true;
 }
 
-/* Open tallies of the tier and of finer ones are not in its slots yet. */
-static bool take_open(struct snapshot *s, const struct live *l, enum tier tier, int64_t from,
-                      int64_t to, bool lifetime)
+/* What is in no slot yet. */
+struct taking {
+    struct snapshot *snapshot;
+    enum tier tier;
+    int64_t from, to;
+    unsigned want;
+    bool ok;
+    struct err *err;
+};
+
+static bool take_pending(void *ctx, const struct pending *p)
 {
-    for (int i = 0; i < OPEN_COUNT; i++) {
-        const struct open_tally *o = &l->open[i];
-        if (!o->tally)
-            continue;
-        if (lifetime)
-            tally_merge(&s->lifetime, o->tally);
-        if (live_tier_of_place(i) > tier || o->start < from || o->start >= to)
-            continue;
-        size_t at = s->data.len;
-        if (!tally_encode(o->tally, &s->data))
-            return false;
-        add_piece(s, o->start, at);
-    }
+    struct taking *g = ctx;
+    struct snapshot *s = g->snapshot;
+    if ((g->want & WANT_OWN) && !p->own)
+        return true;
+    if ((g->want & WANT_LIFETIME) && p->tally)
+        tally_merge(&s->lifetime, p->tally);
+    else if (g->want & WANT_LIFETIME)
+        g->ok = tally_merge_bytes(&s->lifetime, p->bytes, p->len, g->err);
+    if (!g->ok || p->tier > g->tier || p->start < g->from || p->start >= g->to)
+        return g->ok;
+    size_t at = s->data.len;
+    g->ok = p->tally ? tally_encode(p->tally, &s->data) : bytes_add(&s->data, p->bytes, p->len);
+    if (!g->ok)
+        return fail(g->err, &ERR_MEMORY, TOO_LARGE, DATA_MAX);
+    add_piece(s, p->start, at);
     return true;
 }
 
@@ -82,8 +93,10 @@ static void copy_words(struct words *to, const struct words *from)
 static bool take_locked(struct snapshot *s, const struct live *l, enum tier tier, int64_t from,
                         int64_t to, unsigned want, struct err *e)
 {
-    if ((want & WANT_LIFETIME) && l->lifetime.bytes &&
-        !tally_merge_bytes(&s->lifetime, l->lifetime.bytes, l->lifetime.len, e))
+    const struct slot *lifetime = (want & WANT_OWN) && l->fleet ? &l->fleet->own : &l->lifetime;
+    struct taking pending = {s, tier, from, to, want, true, e};
+    if ((want & WANT_LIFETIME) && lifetime->bytes &&
+        !tally_merge_bytes(&s->lifetime, lifetime->bytes, lifetime->len, e))
         return false;
     if (want & WANT_WORDS) {
         copy_words(&s->errors, &l->errors);
@@ -96,10 +109,9 @@ static bool take_locked(struct snapshot *s, const struct live *l, enum tier tier
         ring_copy(&l->ring, s->samples);
     }
     if (!take_slots(s, &l->tiers[tier], from, to) ||
-        (tier == TIER_6H && !take_slots(s, &l->leaving, from, to)) ||
-        !take_open(s, l, tier, from, to, want & WANT_LIFETIME))
-        return fail(e, &ERR_MEMORY, "the window's data are larger than %u bytes", DATA_MAX);
-    return true;
+        (tier == TIER_6H && !take_slots(s, &l->leaving, from, to)))
+        return fail(e, &ERR_MEMORY, TOO_LARGE, DATA_MAX);
+    return live_each_pending(l, take_pending, &pending);
 }
 
 bool snapshot_take(struct snapshot *s, struct live *l, enum tier tier, int64_t from, int64_t to,

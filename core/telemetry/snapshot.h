@@ -27,6 +27,7 @@ enum snapshot_want {
     WANT_LIFETIME = 1,
     WANT_RING = 2,
     WANT_WORDS = 4,
+    WANT_OWN = 8, /* the lifetime is what this node counted; no slots (from = to) */
 };
 
 void snapshot_init(struct snapshot *s);

@@ -145,7 +145,8 @@ bool tally_encode(const struct tally *t, struct bytes *out)
     return false;
 }
 
-static const uint8_t *merge_errors(struct tally *dst, const uint8_t *p, const uint8_t *end)
+static const uint8_t *merge_errors(struct tally *dst, const uint8_t *p, const uint8_t *end,
+                                   const uint8_t *kinds)
 {
     uint64_t n, kind, count;
     p = get_varint(p, end, &n);
@@ -154,12 +155,13 @@ static const uint8_t *merge_errors(struct tally *dst, const uint8_t *p, const ui
         p = get_varint(p, end, &count);
         if (!p || kind > KIND_OTHER)
             return NULL;
-        *error_count(dst, (uint32_t)kind) += count;
+        *error_count(dst, kinds ? kinds[kind] : (uint32_t)kind) += count;
     }
     return p;
 }
 
-static const uint8_t *merge_scores(struct tally *dst, const uint8_t *p, const uint8_t *end)
+static const uint8_t *merge_scores(struct tally *dst, const uint8_t *p, const uint8_t *end,
+                                   const uint8_t *kinds)
 {
     uint64_t n, name, count;
     p = get_varint(p, end, &n);
@@ -172,24 +174,30 @@ static const uint8_t *merge_scores(struct tally *dst, const uint8_t *p, const ui
         memcpy(values, p, sizeof values);
         p += sizeof values;
         struct moments m = {count, values[0], values[1], values[2], values[3]};
-        moments_merge(score_of(dst, (uint32_t)name), &m);
+        moments_merge(score_of(dst, kinds ? kinds[name] : (uint32_t)name), &m);
     }
     return p;
 }
 
 bool tally_merge_bytes(struct tally *dst, const void *data, size_t len, struct err *e)
 {
-    const uint8_t *p = data, *end = p + len;
+    const struct tally_bytes b = {data, len, NULL};
+    return tally_merge_kinds(dst, &b, e);
+}
+
+bool tally_merge_kinds(struct tally *dst, const struct tally_bytes *b, struct err *e)
+{
+    const uint8_t *p = b->data, *end = p + b->len;
     uint64_t failure, skewed, mismatched = 0;
-    const uint8_t version = len ? *p++ : 0;
+    const uint8_t version = b->len ? *p++ : 0;
     if (version < 1 || version > VERSION)
         return fail(e, &ERR_CORRUPT, "a stored slot is of no version we know");
     p = get_varint(p, end, &failure);
     p = get_varint(p, end, &skewed);
     if (version >= 2)
         p = get_varint(p, end, &mismatched);
-    p = merge_errors(dst, p, end);
-    p = merge_scores(dst, p, end);
+    p = merge_errors(dst, p, end, b->kinds ? b->kinds->errors : NULL);
+    p = merge_scores(dst, p, end, b->kinds ? b->kinds->names : NULL);
     if (!p)
         return fail(e, &ERR_CORRUPT, "a stored slot is cut short");
     if (!sketch_merge_bytes(&dst->latency, p, (size_t)(end - p), e))

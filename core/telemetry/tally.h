@@ -41,6 +41,16 @@ void tally_merge(struct tally *dst, const struct tally *src);
 /* Append the compact form: version, varints of the counts, the scores, then the sketch
  * (stats/codec.h). */
 bool tally_encode(const struct tally *t, struct bytes *out) MUST_CHECK;
+/* An encoded tally, with what its kinds are in the dictionary it is added to; NULL: the same. */
+struct tally_kinds {
+    uint8_t errors[KINDS_MAX + 1], names[KINDS_MAX + 1];
+};
+struct tally_bytes {
+    const void *data;
+    size_t len;
+    const struct tally_kinds *kinds;
+};
+bool tally_merge_kinds(struct tally *dst, const struct tally_bytes *b, struct err *e) MUST_CHECK;
 /* Add an encoded tally of the same or a finer scale. ERR_CORRUPT if it is none; `dst` may then hold
  * part of it. */
 bool tally_merge_bytes(struct tally *dst, const void *data, size_t len, struct err *e) MUST_CHECK;

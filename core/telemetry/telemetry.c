@@ -1,3 +1,4 @@
+#include "telemetry/fleet.h"
 #include "telemetry/internal.h"
 
 #include "base/cond.h"
@@ -16,6 +17,7 @@
 
 static void free_all(struct telemetry *t)
 {
+    fleet_free(t->fleet);
     mailbox_free(t->mailbox);
     models_release(&t->models, &t->rings);
     segment_log_close(t->log);
@@ -48,13 +50,14 @@ static struct telemetry *prepare(const struct telemetry_config *config)
     t->rings.places_max = (uint32_t)config->sample_size;
     t->rings.bytes_max = config->ring_budget_bytes;
     t->stats.available = true;
-    models_init(&t->models);
+    models_init(&t->models, config->store->ops->ship != NULL);
     workshop_init(&t->workshop);
     workshop_init(&t->round_workshop);
     pthread_mutex_init(&t->round, NULL);
     pthread_mutex_init(&t->lock, NULL);
     cond_init(&t->wake);
     rwlock_init_writers_first(&t->history);
+    t->fleet = t->models.fleet ? fleet_new(t) : NULL;
     return t;
 }
 
@@ -63,11 +66,15 @@ static bool start_threads(struct telemetry *t, struct err *e)
     t->writer_runs = thread_start(&t->writer, "records", THREAD_LATER, writer_main, t, e);
     t->roller_runs = t->writer_runs && !t->config.no_roll_up_thread &&
                      thread_start(&t->roller, "roll-up", THREAD_LATER, roller_main, t, e);
-    return t->writer_runs && (t->roller_runs || t->config.no_roll_up_thread);
+    if (!t->writer_runs || t->config.no_roll_up_thread)
+        return t->writer_runs;
+    return t->roller_runs && (!t->fleet || fleet_start(t->fleet, e));
 }
 
 static void stop_threads(struct telemetry *t)
 {
+    if (t->fleet)
+        fleet_stop(t->fleet); /* while the writer still cuts off for it */
     if (t->mailbox)
         mailbox_close(t->mailbox);
     if (t->writer_runs)
@@ -110,6 +117,8 @@ void telemetry_close(struct telemetry *t)
         return;
     struct err e = {0};
     stop_threads(t);
+    if (t->fleet && !fleet_round(t->fleet, &e))
+        log_text(LOG_WARN, "fleet_figures_away", e.detail); /* the log keeps them */
     if (!telemetry_roll_up(t, &e))
         log_text(LOG_WARN, "roll_up_failed", e.detail);
     if (!rings_save(t, &e))
@@ -155,6 +164,13 @@ void telemetry_stats(struct telemetry *t, struct telemetry_stats *out)
     out->log_max_bytes = t->config.log_max_bytes;
     out->segments = segment_log_segments(t->log);
     out->ring_bytes = atomic_load(&t->rings.bytes);
+    out->fleet = t->fleet != NULL;
+    if (t->fleet) {
+        out->deltas_told = atomic_load(&t->fleet->shipped_entries);
+        out->delta_bytes_told = atomic_load(&t->fleet->shipped_bytes);
+        out->delta_bytes_heard = atomic_load(&t->fleet->taken_bytes);
+        out->deltas_missed = atomic_load(&t->fleet->missed);
+    }
     size_t n;
     struct live **lives = models_all(&t->models, &n);
     out->models_live = n;

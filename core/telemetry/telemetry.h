@@ -154,6 +154,9 @@ struct telemetry_stats {
     uint64_t models_live, window_bytes, ring_bytes;
     int64_t rolled_up_to; /* ms of the last roll-up */
     bool available;
+    /* Where several nodes share the store: what was told and heard, and what never will be. */
+    bool fleet;
+    uint64_t deltas_told, delta_bytes_told, delta_bytes_heard, deltas_missed;
 };
 void telemetry_stats(struct telemetry *t, struct telemetry_stats *out);
 

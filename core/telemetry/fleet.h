@@ -1,0 +1,107 @@
+/* fleet: figures of all nodes that share a store, on each of them. Room: telemetry, private.
+ *
+ * Threads: one of its own ("fleet"), which may wait for the store; [main] before it starts and
+ * after it ended. See the essay in fleet.c. */
+#ifndef PADDOCK_TELEMETRY_FLEET_H
+#define PADDOCK_TELEMETRY_FLEET_H
+
+#include "telemetry/delta.h"
+#include "telemetry/internal.h"
+
+#include "base/latch.h"
+
+#define PLACES_MAX 4096 /* nodes that ever shared the store */
+
+/* How far the stream of a place is in the windows here. */
+struct taken {
+    struct delta_at at; /* the last part */
+    uint64_t whole;     /* all parts of the entries up to this position */
+    uint64_t reaches;   /* as the store said last */
+    bool gap;           /* what comes next has left the stream; only another start brings it */
+};
+
+struct fleet {
+    struct telemetry *telemetry;
+    struct workshop workshop;
+    size_t place; /* of this node */
+
+    pthread_t thread;
+    bool runs;
+    pthread_mutex_t lock; /* of the two after it */
+    pthread_cond_t wake;
+    bool stopping;
+
+    /* [writer] Models with records that are not cut off yet, retained. */
+    struct live **listed;
+    size_t n_listed, listed_cap;
+
+    /* What is on its way: the same from the cut until the store has said that it is there. */
+    bool under_way;
+    struct live **cut; /* retained */
+    size_t n_cut, cut_cap;
+    uint64_t until;
+    struct delta_writer delta;
+
+    /* Held while a delta is counted, and while a model's rows are made: so rows have whole deltas
+     * and `taken` says which. */
+    pthread_mutex_t taking;
+    struct taken *taken; /* by place */
+    size_t n_taken;
+
+    struct bytes came; /* parts, one after the other */
+    struct came {
+        size_t place, at, len;
+        struct delta_at id;
+    } * parts;
+    size_t n_parts, parts_cap;
+    uint64_t *reaches; /* by place, as the same answer said */
+    size_t n_reaches, reaches_cap;
+    bool well; /* the last round went well: to tell a failure once */
+
+    atomic_uint_fast64_t shipped_bytes, shipped_entries, taken_bytes, missed;
+};
+
+struct fleet *fleet_new(struct telemetry *t) __attribute__((returns_nonnull));
+/* After fleet_stop(). NULL is allowed. */
+void fleet_free(struct fleet *f);
+bool fleet_start(struct fleet *f, struct err *e) MUST_CHECK;
+void fleet_stop(struct fleet *f);
+
+/* [main] Before the rows: if the streams have no longer all that is not in them (or there are none,
+ * and others have), take those of another node. */
+bool fleet_prepare(struct fleet *f, struct err *e) MUST_CHECK;
+/* [main] After the rows, before the log: count what the streams have beyond the rows, also of this
+ * node. */
+bool fleet_restore(struct fleet *f, struct err *e) MUST_CHECK;
+/* Blocks of the log up to here are in the stream. */
+uint64_t fleet_shipped(struct fleet *f);
+
+/* [writer] A model's records were counted: the next cut takes it. */
+void fleet_list(struct fleet *f, struct live *l);
+/* Tell what was counted, hear what others tell. Blocking. What failed is done in the next. */
+bool fleet_round(struct fleet *f, struct err *e) MUST_CHECK;
+/* Make what was cut off known in this node's stream; nothing if it is. */
+bool fleet_ship(struct fleet *f, struct err *e) MUST_CHECK;
+/* Count what came since. */
+bool fleet_take(struct fleet *f, bool own_too, struct err *e) MUST_CHECK;
+
+/* For the other parts of it. Where a place stands; [fleet], and under `taking` once it runs. */
+struct taken *fleet_taken(struct fleet *f, size_t place);
+/* Have something done on the log writer's thread, or here if there is none. */
+void fleet_on_writer(struct fleet *f, struct mail *m, struct latch *done);
+bool fleet_ask(struct fleet *f, struct delta_ship *d, struct err *e) MUST_CHECK;
+/* The next parts of all streams, copied. */
+bool fleet_read(struct fleet *f, bool *more, struct err *e) MUST_CHECK;
+/* Does a part go on where the last one of its stream ended? It may say that it does so earlier, if
+ * Redis has lost what came between; what it counts comes after that all the same. */
+bool fleet_goes_on(const struct taken *t, const struct came *p, const struct delta_head *h);
+
+/* For roll-ups: rows of a model are made between these. */
+void fleet_hold(struct fleet *f);
+void fleet_let_go(struct fleet *f);
+/* All streams as far as every model has them, as marks in the arena. */
+struct series_mark *fleet_marks(struct fleet *f, const char *space, struct arena *a, size_t *n);
+/* The marks are in the store: what nobody needs any more may leave the streams. */
+void fleet_tidy(struct fleet *f);
+
+#endif
