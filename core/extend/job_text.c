@@ -75,6 +75,19 @@ static bool put_datasets(struct bytes *out, const struct test_job *job, struct e
     return bytes_char(out, ']');
 }
 
+static void put_terms(const struct worker_settings *settings, const struct test_job *job,
+                      const char *nonce, struct bytes *out)
+{
+    bytes_char(out, '{');
+    json_kv_string(out, "nonce", nonce);
+    json_kv_int(out, "timeout_ms", job->timeout_ms);
+    json_kv_int(out, "nice", job->nice);
+    json_kv_string(out, "user", settings->user);
+    json_kv_string(out, "scratch_dir", settings->scratch_dir ? settings->scratch_dir : "/tmp");
+    put_limits(out, job);
+    bytes_char(out, '}');
+}
+
 bool job_text_write(const struct worker_settings *settings, const struct test_job *job,
                     const char *nonce, struct bytes *out, struct err *e)
 {
@@ -82,18 +95,13 @@ bool job_text_write(const struct worker_settings *settings, const struct test_jo
         return fail(e, &ERR_INVALID, "a test job needs a plugin and a timeout of 1 ms to a day");
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)job->seed);
-    bytes_char(out, '{');
-    json_kv_string(out, "nonce", nonce);
+    put_terms(settings, job, nonce, out);
+    bytes_text(out, "\n{");
     json_kv_string(out, "plugin_file", job->plugin_file);
     json_kv_string(out, "plugin_sha256", job->plugin_sha256);
     json_kv_string(out, "test_id", job->test_id ? job->test_id : "");
     json_kv_string(out, "name", job->name ? job->name : "");
     json_kv_string(out, "seed", seed);
-    json_kv_int(out, "timeout_ms", job->timeout_ms);
-    json_kv_int(out, "nice", job->nice);
-    json_kv_string(out, "user", settings->user);
-    json_kv_string(out, "scratch_dir", settings->scratch_dir ? settings->scratch_dir : "/tmp");
-    put_limits(out, job);
     if (!put_object(out, "config", job->config ? job->config : "{}", e) ||
         !put_datasets(out, job, e) || !put_model(out, "subject", &job->subject, e) ||
         !put_model(out, "baseline", job->baseline, e))

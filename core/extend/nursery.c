@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sanitizer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,18 +15,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ANSWER_MS  5000 /* a nursery that is silent for so long is given up */
-#define AGAIN_MS   1000 /* before the next is tried; twice as long each time */
+#define ANSWER_MS  30000 /* one that is not ready then is given up */
+#define AGAIN_MS   1000  /* before the next is tried; twice as long each time */
 #define FUTILE_MAX 9
 #define NS_PER_MS  INT64_C(1000000)
 
 struct nursery {
     const char *program, *kind;
     pthread_mutex_t lock;
-    pid_t pid; /* 0: none */
-    int fd;    /* our end of the socket; -1: none */
+    struct kept idle[NURSERY_IDLE]; /* the last is the next: what it needs is still in the caches */
+    size_t n_idle;
     int64_t not_before_ns;
-    unsigned futile; /* how often in a row it ended without having been of use */
+    unsigned futile; /* how often in a row one could not be started */
 };
 
 static int64_t now(void)
@@ -40,55 +39,34 @@ struct nursery *nursery_new(const char *program, const char *kind)
     struct nursery *n = mem_zero(1, sizeof *n);
     n->program = program;
     n->kind = kind;
-    n->fd = -1;
-    /* Under ThreadSanitizer the program has none (worker/nursery.c): nobody asks in vain. */
-    n->not_before_ns = BUILT_WITH_TSAN ? INT64_MAX : 0;
     pthread_mutex_init(&n->lock, NULL);
     return n;
 }
 
-/* ---- its end ---- */
+/* ---- their end ---- */
 
-static bool reap(pid_t which, int options)
+static int reap(pid_t pid)
 {
-    pid_t pid;
-    while ((pid = waitpid(which, NULL, options)) < 0 && errno == EINTR)
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    return pid > 0;
+    return status;
 }
 
-/* Workers whose answer nobody took: nobody reads their reports either. */
-static void end_strays(int fd)
+/* One that does nothing, or is none. */
+static void end(const struct kept *k)
 {
-    int32_t pid;
-    while (recv(fd, &pid, sizeof pid, MSG_DONTWAIT) == (ssize_t)sizeof pid)
-        if (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
-            kill(pid, SIGKILL);
-            (void)reap(pid, 0);
-        }
+    close(k->fd);
+    kill(k->pid, SIGKILL);
+    (void)reap(k->pid);
 }
 
-/* A worker says its number before it leaves the nursery's group. So whoever is in the group has not
- * been of use yet and goes with it, and whoever is not has told. */
-static void end(struct nursery *n)
+static void give_up(struct nursery *n)
 {
-    if (!n->pid)
-        return;
-    kill(-n->pid, SIGKILL);
-    while (reap(-n->pid, 0))
-        ;
-    end_strays(n->fd);
-    close(n->fd);
-    n->fd = -1;
-    n->pid = 0;
-}
-
-static void give_up(struct nursery *n, const char *why)
-{
-    end(n);
     n->not_before_ns = now() + ((int64_t)AGAIN_MS << n->futile) * NS_PER_MS;
     if (n->futile == 0)
-        log_text(LOG_WARN, "nursery_lost", why);
+        log_text(LOG_WARN, "nursery_lost",
+                 "no worker can be kept: tests start the program until one can");
     if (n->futile < FUTILE_MAX)
         n->futile++;
 }
@@ -97,7 +75,8 @@ void nursery_free(struct nursery *n)
 {
     if (!n)
         return;
-    end(n);
+    while (n->n_idle)
+        end(&n->idle[--n->n_idle]);
     pthread_mutex_destroy(&n->lock);
     free(n);
 }
@@ -113,28 +92,56 @@ static int raised(int fd)
     return high;
 }
 
-static bool start(struct nursery *n)
+static bool await(int fd, int32_t *answer)
+{
+    int64_t until = now() + ANSWER_MS * NS_PER_MS;
+    for (;;) {
+        int64_t left_ms = (until - now()) / NS_PER_MS;
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int rc = left_ms <= 0 ? 0 : poll(&p, 1, (int)left_ms);
+        if (rc == 0)
+            return false;
+        if (rc > 0)
+            return recv(fd, answer, sizeof *answer, MSG_DONTWAIT) == (ssize_t)sizeof *answer;
+        if (errno != EINTR)
+            return false;
+    }
+}
+
+static bool start_program(const struct nursery *n, struct kept *k)
 {
     const char *argv[] = {n->program, n->kind, NULL};
     int pair[2] = {-1, -1};
-    bool ok = false;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return false;
     int null = raised(open("/dev/null", O_RDWR | O_CLOEXEC));
     pair[1] = raised(pair[1]);
     const struct worker_ends ends = {.input = pair[1], .log = null, .report = null};
-    ok = null >= 0 && pair[1] >= 0 && worker_exec(argv, &ends, &n->pid) == 0;
-    if (ok) {
-        n->fd = pair[0];
-    } else {
-        n->pid = 0;
+    bool ok = null >= 0 && pair[1] >= 0 && worker_exec(argv, &ends, &k->pid) == 0;
+    k->fd = pair[0];
+    if (!ok)
         close(pair[0]);
-    }
     if (null >= 0)
         close(null);
     if (pair[1] >= 0)
         close(pair[1]);
     return ok;
+}
+
+static bool start(struct nursery *n, struct kept *k)
+{
+    int32_t ready;
+    if (now() < n->not_before_ns)
+        return false;
+    if (start_program(n, k)) {
+        if (await(k->fd, &ready)) {
+            n->futile = 0;
+            return true;
+        }
+        end(k);
+    }
+    give_up(n);
+    return false;
 }
 
 /* ---- asking ---- */
@@ -160,50 +167,73 @@ static bool send_ends(int fd, const struct worker_ends *ends)
     return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 }
 
-static bool await(int fd, int32_t *answer)
+static bool take(struct nursery *n, const struct worker_ends *ends, struct kept *out)
 {
-    int64_t until = now() + ANSWER_MS * NS_PER_MS;
-    for (;;) {
-        int64_t left_ms = (until - now()) / NS_PER_MS;
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int rc = left_ms <= 0 ? 0 : poll(&p, 1, (int)left_ms);
-        if (rc == 0)
-            return false;
-        if (rc > 0)
-            return recv(fd, answer, sizeof *answer, MSG_DONTWAIT) == (ssize_t)sizeof *answer;
-        if (errno != EINTR)
-            return false;
+    while (n->n_idle) {
+        *out = n->idle[--n->n_idle];
+        if (send_ends(out->fd, ends))
+            return true;
+        end(out); /* it has died */
     }
+    if (!start(n, out))
+        return false;
+    if (send_ends(out->fd, ends))
+        return true;
+    end(out);
+    return false;
 }
 
-static bool ask(struct nursery *n, const struct worker_ends *ends, pid_t *pid)
-{
-    int32_t answer = 0;
-    if (!n->pid && (now() < n->not_before_ns || !start(n)))
-        return false;
-    if (!send_ends(n->fd, ends) || !await(n->fd, &answer)) {
-        give_up(n, "it has died or does not answer: tests start the program until it is back");
-        return false;
-    }
-    if (answer <= 0) /* no more processes, perhaps; the caller will hear it too */
-        return false;
-    n->futile = 0;
-    *pid = answer;
-    return true;
-}
-
-bool nursery_fork(struct nursery *n, const struct worker_ends *ends, pid_t *pid)
+bool nursery_take(struct nursery *n, const struct worker_ends *ends, struct kept *out)
 {
     pthread_mutex_lock(&n->lock);
-    bool ok = ask(n, ends, pid);
+    bool ok = take(n, ends, out);
     pthread_mutex_unlock(&n->lock);
+    if (!ok)
+        *out = (struct kept){.fd = -1};
     return ok;
 }
 
-pid_t nursery_pid(struct nursery *n)
+static bool keep(struct nursery *n, const struct kept *k)
 {
     pthread_mutex_lock(&n->lock);
-    pid_t pid = n->pid;
+    bool room = n->n_idle < NURSERY_IDLE;
+    if (room)
+        n->idle[n->n_idle++] = *k;
+    pthread_mutex_unlock(&n->lock);
+    return room;
+}
+
+int nursery_give_back(struct nursery *n, struct kept *kept, bool again)
+{
+    int32_t code;
+    int status;
+    bool told = recv(kept->fd, &code, sizeof code, MSG_DONTWAIT) == (ssize_t)sizeof code;
+    if (!told) { /* it has died, or is about to */
+        close(kept->fd);
+        status = reap(kept->pid);
+    } else {
+        status = W_EXITCODE(code & 0xff, 0);
+        if (!again || !keep(n, kept))
+            end(kept);
+    }
+    *kept = (struct kept){.fd = -1};
+    return status;
+}
+
+pid_t nursery_next(struct nursery *n)
+{
+    pthread_mutex_lock(&n->lock);
+    pid_t pid = n->n_idle ? n->idle[n->n_idle - 1].pid : 0;
     pthread_mutex_unlock(&n->lock);
     return pid;
+}
+
+bool nursery_has(struct nursery *n, pid_t pid)
+{
+    bool found = false;
+    pthread_mutex_lock(&n->lock);
+    for (size_t i = 0; i < n->n_idle; i++)
+        found = found || n->idle[i].pid == pid;
+    pthread_mutex_unlock(&n->lock);
+    return found;
 }

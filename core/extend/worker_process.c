@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "extend/job_text.h"
 #include "extend/log_tail.h"
+#include "extend/nursery.h"
 #include "extend/worker_report.h"
 #include "extend/worker_spawn.h"
 
@@ -25,6 +26,9 @@
 
 struct worker {
     pid_t pid;
+    struct nursery *nursery; /* where it may come from */
+    struct kept kept;        /* it does */
+    bool signalled;
     int report_fd, log_fd;
     int ended[2], n_ended; /* pipes at their end: others may still have events for their numbers */
     bool cancelled;
@@ -51,13 +55,16 @@ struct worker *worker_start(const struct worker_settings *settings, const struct
     int64_t start_ns = now();
     struct worker *w = NULL;
     bool runtime = job->subject.runtime_file || (job->baseline && job->baseline->runtime_file);
+    struct nursery *nursery = runtime ? settings->nursery_http : settings->nursery;
     random_bytes(random, sizeof random);
     hex_encode(random, sizeof random, nonce);
     if (!job_text_write(settings, job, nonce, &text, e) ||
-        !worker_spawn_test(settings, runtime, text.data, text.len, &spawned, e))
+        !worker_spawn_test(settings, nursery, text.data, text.len, &spawned, e))
         goto out;
     w = mem_zero(1, sizeof *w);
     w->pid = spawned.pid;
+    w->nursery = nursery;
+    w->kept = spawned.kept;
     w->report_fd = spawned.report_fd;
     w->log_fd = spawned.log_fd;
     w->start_ns = start_ns;
@@ -115,12 +122,26 @@ static void drain(struct worker *w, int *fd, void (*take)(struct worker *, const
     }
 }
 
+static int wait_for_end(struct worker *w)
+{
+    int status = 0;
+    if (w->kept.pid)
+        return nursery_give_back(w->nursery, &w->kept, !w->signalled);
+    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+static void send_signal(struct worker *w, int number)
+{
+    kill(w->pid, number);
+    w->signalled = true;
+}
+
 /* Its pipes are closed, so it has ended or is about to. */
 static void finish(struct worker *w)
 {
-    int status = 0;
-    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    int status = wait_for_end(w);
     char *log = mem_alloc(REPORT_LOG + 1);
     size_t len = log_tail_clean(log, log_tail_copy(&w->log, log));
     log[len] = '\0';
@@ -141,7 +162,7 @@ void worker_feed(struct worker *w, int64_t now_ns)
     if (w->waited)
         return;
     if (now_ns >= w->wake_ns) { /* it does not answer any more */
-        kill(w->pid, SIGKILL);
+        send_signal(w, SIGKILL);
         w->wake_ns = now_ns + 100 * NS_PER_MS;
     }
     drain(w, &w->report_fd, take_report);
@@ -155,7 +176,7 @@ void worker_cancel(struct worker *w)
     if (w->waited)
         return;
     w->cancelled = true;
-    kill(w->pid, SIGTERM);
+    send_signal(w, SIGTERM);
     int64_t latest = now() + CANCEL_MS * NS_PER_MS;
     if (latest < w->wake_ns)
         w->wake_ns = latest;

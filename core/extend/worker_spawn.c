@@ -19,7 +19,7 @@ static const char *const PASSED_ON[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS",    "TSA
                                         "LSAN_OPTIONS", "LD_LIBRARY_PATH",  "SSL_CERT_FILE",
                                         "SSL_CERT_DIR", "LLVM_PROFILE_FILE"};
 #define N_PASSED_ON (sizeof PASSED_ON / sizeof *PASSED_ON)
-#define N_FIXED     3
+#define N_FIXED     4
 
 static void close_fd(int *fd)
 {
@@ -66,12 +66,14 @@ static bool make_input(const void *input, size_t len, int *fd, struct err *e)
 
 static void make_environment(char *env[N_FIXED + N_PASSED_ON + 1], char texts[N_PASSED_ON][1024])
 {
+    /* LD_BIND_NOW: what is forked from a worker finds the symbols of libc itself bound too. */
     static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lang[] = "LANG=C.UTF-8",
-                home[] = "HOME=/nonexistent";
+                home[] = "HOME=/nonexistent", bind[] = "LD_BIND_NOW=1";
     size_t n = 0;
     env[n++] = path;
     env[n++] = lang;
     env[n++] = home;
+    env[n++] = bind;
     for (size_t i = 0; i < N_PASSED_ON; i++) {
         const char *value = getenv(PASSED_ON[i]);
         if (!value)
@@ -128,7 +130,10 @@ static bool spawn_with(const char *const *argv, struct nursery *nursery, int inp
     if (!make_pipe(log, e) || !make_pipe(report, e))
         goto out;
     const struct worker_ends ends = {.input = input, .log = log[1], .report = report[1]};
-    if (!nursery || !nursery_fork(nursery, &ends, &out->pid)) {
+    out->kept = (struct kept){.fd = -1};
+    if (nursery && nursery_take(nursery, &ends, &out->kept)) {
+        out->pid = out->kept.pid;
+    } else {
         rc = worker_exec(argv, &ends, &out->pid);
         errno = rc;
         if (rc) {
@@ -166,11 +171,10 @@ bool worker_spawn(const char *const *argv, const void *input, size_t len, struct
     return spawn_told(argv, NULL, input, len, out, e);
 }
 
-bool worker_spawn_test(const struct worker_settings *settings, bool runtime, const void *job,
-                       size_t len, struct spawned *out, struct err *e)
+bool worker_spawn_test(const struct worker_settings *settings, struct nursery *nursery,
+                       const void *job, size_t len, struct spawned *out, struct err *e)
 {
     const char *argv[] = {settings->program, "--run", NULL};
-    struct nursery *nursery = runtime ? settings->nursery_http : settings->nursery;
     return spawn_told(argv, nursery, job, len, out, e);
 }
 

@@ -8,8 +8,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* A first stage of the nursery, doing a test. */
+struct kept {
+    pid_t pid; /* 0: none */
+    int fd;    /* our end of its socket */
+};
+
 struct spawned {
     pid_t pid;
+    struct kept kept;      /* with a pid: goes back to the nursery instead of being waited for */
     int report_fd, log_fd; /* read ends, non-blocking, close-on-exec */
     int input_fd;          /* of worker_spawn_asked(): a socket to send to; else -1 */
 };
@@ -20,10 +27,10 @@ struct spawned {
 bool worker_spawn(const char *const *argv, const void *input, size_t len, struct spawned *out,
                   struct err *e) MUST_CHECK;
 
-/* The same for one test, whose job is the input: from the nursery for tests with or without a
- * runtime if the settings name one and it can, else by starting the program. */
-bool worker_spawn_test(const struct worker_settings *settings, bool runtime, const void *job,
-                       size_t len, struct spawned *out, struct err *e) MUST_CHECK;
+/* The same for one test, whose job is the input: by a first stage of `nursery` if that is not NULL
+ * and has one, else by starting the program. */
+bool worker_spawn_test(const struct worker_settings *settings, struct nursery *nursery,
+                       const void *job, size_t len, struct spawned *out, struct err *e) MUST_CHECK;
 
 /* The same with a descriptor 0 that goes on being written to. */
 bool worker_spawn_asked(const char *const *argv, struct spawned *out, struct err *e) MUST_CHECK;

@@ -21,19 +21,32 @@
 
 /* Shadow memory takes terabytes of address space: there are no limits then. */
 #define SHADOWED (BUILT_WITH_ASAN || BUILT_WITH_TSAN)
-#define OWN_UIDS 0x70000000u /* far from real users; plus a pid, unique while it lives */
+/* Far from real users. Each first stage has so many, one after the other, and nobody else has them
+ * while it lives: there are at most 2^22 processes. */
+#define OWN_UIDS 0x70000000u
+#define UIDS_OF  64u
+#define LAST_UID 0x7fffffffu
 
-/* Does this user namespace have the user? */
-static bool uid_exists(uid_t uid)
+/* Does this user namespace have all of them? */
+static bool have_own_uids(void)
 {
-    FILE *map = fopen("/proc/self/uid_map", "re");
+    static enum { UNKNOWN, YES, NO } known;
+    FILE *map = known == UNKNOWN ? fopen("/proc/self/uid_map", "re") : NULL;
     unsigned inside, outside, count;
     bool found = false;
     while (map && !found && fscanf(map, "%u %u %u", &inside, &outside, &count) == 3)
-        found = uid >= inside && uid - inside < count;
+        found = OWN_UIDS >= inside && LAST_UID - inside < count;
     if (map)
         fclose(map);
-    return found;
+    if (known == UNKNOWN)
+        known = found ? YES : NO;
+    return known == YES;
+}
+
+static uid_t next_uid(pid_t pid)
+{
+    static unsigned turn;
+    return OWN_UIDS + (uid_t)pid % (1u << 22) * UIDS_OF + turn++ % UIDS_OF;
 }
 
 bool confine_user(const char *name, pid_t pid, struct confine *out, struct err *e)
@@ -41,10 +54,9 @@ bool confine_user(const char *name, pid_t pid, struct confine *out, struct err *
     if (geteuid() != 0)
         return true;
     if (!name) {
-        uid_t uid = OWN_UIDS + (uid_t)pid;
-        out->own = uid_exists(uid);
+        out->own = have_own_uids();
         if (out->own)
-            out->uid = out->gid = uid;
+            out->uid = out->gid = next_uid(pid);
         return true;
     }
     const struct passwd *entry = getpwnam(name);

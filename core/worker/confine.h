@@ -25,8 +25,9 @@ struct confine {
     unsigned processes, open_files;
 };
 
-/* Whom to become when we are root: the named user, or a number made of `pid` if the name is NULL.
- * In a container where no such numbers exist, nobody else. */
+/* Whom to become when we are root: the named user, or if the name is NULL a number of those that
+ * belong to the process `pid`, another each time. In a container where no such numbers exist,
+ * nobody else. */
 bool confine_user(const char *name, pid_t pid, struct confine *out, struct err *e) MUST_CHECK;
 
 /* Do it, in this process, for ever. What the kernel does not allow is left out, except the user and

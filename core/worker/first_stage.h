@@ -4,7 +4,8 @@
 #define PADDOCK_WORKER_FIRST_STAGE_H
 
 /* Run the job on standard input; the log goes to descriptor 2, the report to 3. Returns the exit
- * status: 0 if the report is complete. */
-int first_stage(void);
+ * status: 0 if the report is complete. May be called for one job after the other: nothing of one is
+ * where the next can see it. `control`: a descriptor that second stages must not have, or -1. */
+int first_stage(int control);
 
 #endif

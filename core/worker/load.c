@@ -25,7 +25,7 @@ int load_open(const char *path, struct err *e)
 
 static bool read_hash(int fd, size_t size, char out[65], struct err *e)
 {
-    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     if (data == MAP_FAILED)
         return fail_errno(e, &ERR_INVALID, "the file cannot be read");
     sha256_hex(data, size, out);

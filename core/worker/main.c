@@ -81,8 +81,9 @@ static int try_scenario(const char *scenario, const char *file, const char *seed
 
 int main(int argc, char **argv)
 {
+    unsetenv("LD_BIND_NOW"); /* it was for ourselves */
     if (argc == 2 && strcmp(argv[1], "--run") == 0)
-        return first_stage();
+        return first_stage(-1);
     if (argc == 2 && strcmp(argv[1], NURSERY_PLAIN) == 0)
         _exit(nursery_serve(false));
     if (argc == 2 && strcmp(argv[1], NURSERY_HTTP) == 0)

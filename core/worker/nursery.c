@@ -1,21 +1,22 @@
 #include "worker/nursery.h"
 
-#include "base/sanitizer.h"
 #include "extend/nursery.h"
 #include "worker/first_stage.h"
+#include "worker/warm.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#define CURL_ALL 3L /* CURL_GLOBAL_ALL, which it has been since curl had it */
+#define HEAP_KEPT (256 << 10) /* bytes that need not be asked for again */
+#define CURL_ALL  3L          /* CURL_GLOBAL_ALL, which it has been since curl had it */
 
 /* Two dozen libraries and OpenSSL's tables, the same for each test of a model behind HTTP. Where it
  * is absent or another libcurl, tests load what they need themselves. Never unloaded. */
@@ -30,28 +31,28 @@ static void load_curl(void)
     (void)dlopen("libjansson.so.4", RTLD_NOW | RTLD_LOCAL);
 }
 
-static void say(int32_t answer)
+static void say(int control, int32_t answer)
 {
-    /* If nobody hears it, nobody wants the test. */
-    if (send(STDIN_FILENO, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t)sizeof answer)
+    /* If nobody hears it, nobody wants another test. */
+    if (send(control, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t)sizeof answer)
         _exit(1);
 }
 
 /* The three descriptors of one request. False at the end. */
-static bool receive(int fds[3])
+static bool receive(int control, int fds[3])
 {
     char ask = 0;
     struct iovec text = {.iov_base = &ask, .iov_len = 1};
     union {
-        char room[CMSG_SPACE(3 * sizeof(int))];
+        char bytes[CMSG_SPACE(3 * sizeof(int))];
         struct cmsghdr align;
-    } control = {{0}};
+    } room = {{0}};
     struct msghdr message = {.msg_iov = &text,
                              .msg_iovlen = 1,
-                             .msg_control = control.room,
-                             .msg_controllen = sizeof control.room};
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof room.bytes};
     ssize_t n;
-    while ((n = recvmsg(STDIN_FILENO, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+    while ((n = recvmsg(control, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
         ;
     struct cmsghdr *head = n == 1 && ask == NURSERY_ASK ? CMSG_FIRSTHDR(&message) : NULL;
     if (!head || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(3 * sizeof(int)))
@@ -60,44 +61,49 @@ static bool receive(int fds[3])
     return true;
 }
 
-/* As worker_exec() would have left it. It says its number first and leaves the nursery's group
- * then: see end() in extend/nursery.c. */
-static _Noreturn void become_first(const int fds[3])
+/* As worker_exec() would have left them. */
+static bool put_in_place(int fds[3])
 {
-    say((int32_t)getpid());
-    if (setpgid(0, 0) != 0 || dup2(fds[0], 0) < 0 || dup2(fds[1], 1) < 0 || dup2(fds[1], 2) < 0 ||
-        dup2(fds[2], 3) < 0)
-        _exit(1);
-    closefrom(4);
-    _exit(first_stage());
+    bool ok = dup2(fds[0], 0) >= 0 && dup2(fds[1], 1) >= 0 && dup2(fds[1], 2) >= 0 &&
+              dup2(fds[2], 3) >= 0;
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    return ok;
 }
 
-/* The C library knows no fork() to our own parent, so this is the kernel's call, and the child's C
- * library goes on believing in our thread number. The first stage has no use for it: one thread, no
- * lock that asks who holds it. What loads the plugin is forked from there by fork(), which sets it
- * right. */
-static pid_t fork_sibling(void)
+static bool clear_away(int null)
 {
-    return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+    return dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(null, 2) >= 0 &&
+           dup3(null, 3, O_CLOEXEC) >= 0;
 }
 
-int nursery_serve(bool http)
+/* What each test would do anew. */
+static void warm_up(bool http)
 {
-    int fds[3];
-    /* ThreadSanitizer has threads of its own, whose locks such a child could inherit. */
-    if (BUILT_WITH_TSAN || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return 1;
-    (void)setpriority(PRIO_PROCESS, 0, NURSERY_NICE); /* requests go first */
+    warm_up_code();
     if (http)
         load_curl();
-    while (receive(fds)) {
-        pid_t pid = fork_sibling();
-        if (pid == 0)
-            become_first(fds);
-        if (pid < 0)
-            say(-(int32_t)errno);
-        for (int i = 0; i < 3; i++)
-            close(fds[i]);
+    json_object_seed(0);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+    (void)mallopt(M_TOP_PAD, HEAP_KEPT);
+}
+
+/* The answer comes before the test's pipes are closed: whoever sees their end finds it. */
+int nursery_serve(bool http)
+{
+    int fds[3], control = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10),
+                null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (control < 0 || null < 0 || !clear_away(null) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return 1;
+    (void)setpriority(PRIO_PROCESS, 0, NURSERY_NICE); /* requests go first */
+    warm_up(http);
+    say(control, 0);
+    while (receive(control, fds)) {
+        if (!put_in_place(fds))
+            return 1;
+        say(control, first_stage(control));
+        if (!clear_away(null))
+            return 1;
     }
     return 0;
 }

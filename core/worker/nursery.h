@@ -1,4 +1,4 @@
-/* nursery: a worker that forks first stages when it is asked. Room: worker.
+/* nursery: a first stage that is kept, and does one test after the other. Room: worker.
  * Threads: its only one. See extend/nursery.h, the side that asks. */
 #ifndef PADDOCK_WORKER_NURSERY_H
 #define PADDOCK_WORKER_NURSERY_H
@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /* Serve descriptor 0 until it ends, `http`: with what runtimes over HTTP need loaded. Returns the
- * exit status; in what is forked, does not. */
+ * exit status. */
 int nursery_serve(bool http);
 
 #endif

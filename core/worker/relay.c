@@ -5,28 +5,30 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUEUE_MAX (8u << 20)
-#define QUEUE_CHOKE                                                              \
-    (1u << 20) /* from here on nothing more is read until the host has caught up \
-                */
+#define QUEUE_CHOKE (1u << 20) /* nothing more is read until the host has caught up */
+#define QUEUE_FULL  32768u     /* the host need not be woken for less */
 
-void relay_init(struct relay *r, int in, int out, const char *in_nonce, const char *out_nonce)
+void relay_init(struct relay *r, struct relay_room *room, int in, int out, const char *in_nonce,
+                const char *out_nonce)
 {
     *r = (struct relay){
-        .in = in, .out = out, .line = BYTES_INIT(REPORT_LINE), .queue = BYTES_INIT(QUEUE_MAX)};
+        .in = in,
+        .out = out,
+        .chunk = room->chunk,
+        .line = {.data = room->line, .cap = sizeof room->line, .max = sizeof room->line - 1},
+        .queue = {.data = room->queue, .cap = sizeof room->queue, .max = sizeof room->queue - 1}};
     snprintf(r->in_nonce, sizeof r->in_nonce, "%s", in_nonce);
     snprintf(r->out_nonce, sizeof r->out_nonce, "%s", out_nonce);
-}
-
-void relay_release(struct relay *r)
-{
-    bytes_release(&r->line);
-    bytes_release(&r->queue);
 }
 
 bool relay_reads(const struct relay *r)
 {
     return r->in >= 0 && r->queue.len - r->sent < QUEUE_CHOKE;
+}
+
+bool relay_is_full(const struct relay *r)
+{
+    return r->queue.len - r->sent >= QUEUE_FULL;
 }
 
 bool relay_idle(const struct relay *r)
@@ -61,6 +63,7 @@ static void pass_line(struct relay *r, char *line, size_t len)
     memcpy(line + NONCE_AT, r->out_nonce, NONCE_LEN);
     bytes_add(&r->queue, line, len);
     bytes_char(&r->queue, '\n');
+    r->swollen = r->swollen || relay_is_full(r);
 }
 
 static void take(struct relay *r, const char *data, size_t len)
@@ -86,16 +89,15 @@ static void take(struct relay *r, const char *data, size_t len)
 
 bool relay_read(struct relay *r)
 {
-    char chunk[65536];
     while (relay_reads(r)) {
-        ssize_t n = read(r->in, chunk, sizeof chunk);
+        ssize_t n = read(r->in, r->chunk, RELAY_CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return errno == EAGAIN;
         if (n == 0)
             return false;
-        take(r, chunk, (size_t)n);
+        take(r, r->chunk, (size_t)n);
     }
     return true;
 }

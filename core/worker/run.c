@@ -135,18 +135,22 @@ static void report_end(void)
     bytes_release(&line);
 }
 
+void second_stage_fail(const struct err *e)
+{
+    report_text("error", "%s", e->detail);
+    report_end();
+    fflush(NULL);
+    _exit(0);
+}
+
 void second_stage(const struct job *job, const char *scratch)
 {
     struct err e;
     RUN.job = job;
     RUN.deadline_ns = run_now_ns() + WORKER_LOAD_MS * UINT64_C(1000000);
     crash_watch(&RUN.plugin);
-    if (!load_all(job, scratch, &e)) {
-        report_text("error", "%s", e.detail);
-        report_end();
-        fflush(NULL);
-        _exit(0);
-    }
+    if (!load_all(job, scratch, &e))
+        second_stage_fail(&e);
     report_loaded();
     fill_test(job, scratch);
     if (!skipped(job))

@@ -10,6 +10,9 @@
  */
 _Noreturn void second_stage(const struct job *job, const char *scratch);
 
+/* Something before that could not be done: say so, and end. */
+_Noreturn void second_stage_fail(const struct err *e);
+
 /* Has the test case a dataset of that name? */
 bool host_has_dataset(const char *name);
 

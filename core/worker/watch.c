@@ -46,26 +46,26 @@ static uint64_t disk_used(const char *path)
 
 static void look_at_limits(struct watch *w, uint64_t now_ns)
 {
-    const struct job *job = w->job;
-    uint64_t memory = children_memory(w->pid, job->memory_bytes);
+    const struct terms *terms = w->terms;
+    uint64_t memory = children_memory(w->pid, terms->memory_bytes);
     if (memory > w->max_rss)
         w->max_rss = memory;
-    if (memory > job->memory_bytes) {
+    if (memory > terms->memory_bytes) {
         watch_end(w, STAGE_LIMIT, now_ns, "it used %llu MiB of memory, the limit is %llu",
-                  AS_MIB(memory), AS_MIB(job->memory_bytes));
+                  AS_MIB(memory), AS_MIB(terms->memory_bytes));
         w->kill_ns = now_ns; /* memory does not wait */
         return;
     }
     uint64_t disk = disk_used(w->scratch);
-    if (disk > job->scratch_bytes)
+    if (disk > terms->scratch_bytes)
         watch_end(w, STAGE_LIMIT, now_ns, "it wrote %llu MiB to its directory, the limit is %llu",
-                  AS_MIB(disk), AS_MIB(job->scratch_bytes));
+                  AS_MIB(disk), AS_MIB(terms->scratch_bytes));
 }
 
 static uint64_t deadline(const struct watch *w)
 {
     if (w->run_ns)
-        return w->run_ns + (uint64_t)w->job->timeout_ms * MS;
+        return w->run_ns + (uint64_t)w->terms->timeout_ms * MS;
     return w->start_ns + WORKER_LOAD_MS * MS;
 }
 
@@ -75,7 +75,7 @@ static void look_at_clock(struct watch *w, uint64_t now_ns)
         return;
     if (w->run_ns)
         watch_end(w, STAGE_TIMEOUT, now_ns, "it was not over after %lld ms",
-                  (long long)w->job->timeout_ms);
+                  (long long)w->terms->timeout_ms);
     else
         watch_end(w, STAGE_TIMEOUT, now_ns, "it was not loaded after %d ms", WORKER_LOAD_MS);
 }

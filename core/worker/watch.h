@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 struct watch {
-    const struct job *job;
+    const struct terms *terms;
     const char *scratch;
     pid_t pid;
     uint64_t start_ns, run_ns; /* run_ns 0: run() has not begun */

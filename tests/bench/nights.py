@@ -179,10 +179,11 @@ def section_misbehaving(run):
             "timeout_ms": 60000 if name in ("memory", "disk") else 3000})
     paddock.ask("POST", f"{API}/validation/run", {  # whose nursery stays
         "model_id": model_id, "test_ids": ["exit"], "trial": True, "wait_ms": 60000})
-    with Neighbour(run, paddock) as quiet:
-        time.sleep(6)
-    before = processes(program)
+    before, calm = processes(program), []
     for name, (_, status, part) in BAD.items():
+        with Neighbour(run, paddock, seconds=2) as quiet:
+            pass
+        calm.append(quiet.p99())
         with Neighbour(run, paddock) as busy:
             result = None
             for _ in range(2 if run.short else 3):
@@ -191,8 +192,9 @@ def section_misbehaving(run):
                 result = made["results"][0]
         good = (not status or result["status"] == status) and part in result["message"]
         run.say(f"misbehaving, {name}", f"{'' if good else 'WRONG: '}{result['status']}: "
-                f"{result['message'][:60]}; get p99 {busy.p99():.2f} ms, record {busy.p99('record'):.2f} ms",
+                f"{result['message'][:60]}; get p99 {quiet.p99():.2f} before, {busy.p99():.2f} ms during, "
+                f"record {quiet.p99('record'):.2f}, {busy.p99('record'):.2f}",
                 busy.p99() if good else 1e9, at_most=max(10, 2 * quiet.p99()))
-    run.say("misbehaving, others before", quiet.text())
+    run.say("misbehaving, others before", f"get p99 {min(calm):.2f} to {max(calm):.2f} ms")
     left = processes(program) - before
     run.say("misbehaving, left behind", f"{len(left)} processes", len(left), at_most=0)

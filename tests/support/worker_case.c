@@ -18,20 +18,20 @@ struct worker_settings worker_case;
 
 /* ---- is anything left? ---- */
 
-static pid_t pid_of(struct nursery *n)
+static bool has(struct nursery *n, pid_t pid)
 {
-    return n ? nursery_pid(n) : 0;
+    return n && nursery_has(n, pid);
 }
 
 /* This process is a subreaper: whoever escaped from a worker would be our child by now. Whoever
- * needs a wait is none of ours, and the nurseries are the only ones that live. */
+ * needs a wait is none of ours, and those that are kept are the only ones that live. */
 size_t worker_case_children(void)
 {
-    pid_t plain = pid_of(worker_case.nursery), http = pid_of(worker_case.nursery_http), child;
+    pid_t child;
     size_t found = 0;
     FILE *children = fopen("/proc/thread-self/children", "r");
     while (children && fscanf(children, "%d", &child) == 1)
-        found += child != plain && child != http;
+        found += !has(worker_case.nursery, child) && !has(worker_case.nursery_http, child);
     if (children)
         fclose(children);
     return found;

@@ -6,31 +6,29 @@
 #include "base/clock.h"
 
 #include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-/* There is none in builds with ThreadSanitizer. */
-static pid_t need_nursery(void)
-{
-    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
-    pid_t pid = nursery_pid(worker_case.nursery);
-    if (!pid)
-        skip();
-    return pid;
-}
-
-static void tests_come_from_the_nursery(void **state)
+static void one_test_follows_the_other(void **state)
 {
     (void)state;
-    pid_t nursery = need_nursery();
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    pid_t first = nursery_next(worker_case.nursery);
+    assert_int_not_equal(first, 0);
     worker_case_expect("misbehave_segv", 10000, WORKER_CRASHED, "SIGSEGV");
-    assert_int_equal(nursery_pid(worker_case.nursery), nursery);
+    worker_case_expect("misbehave_grandchild", 10000, WORKER_PASSED, "");
+    worker_case_expect("misbehave_rubbish", 10000, WORKER_ERROR, "to descriptor 3");
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    assert_int_equal(nursery_next(worker_case.nursery), first);
 }
 
 /* It has loaded what they need, and costs those that do not more. */
 static void tests_with_a_runtime_come_from_another(void **state)
 {
     (void)state;
-    pid_t nursery = need_nursery();
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    pid_t plain = nursery_next(worker_case.nursery);
     char test[4096], runtime[4096];
     struct test_job job = {
         .plugin_file = test_plugin("good_nothing", test, sizeof test),
@@ -43,9 +41,9 @@ static void tests_with_a_runtime_come_from_another(void **state)
     struct worker *w = worker_case_job(&job);
     assert_int_equal(worker_result(w)->status, WORKER_PASSED);
     worker_free(w);
-    assert_int_not_equal(nursery_pid(worker_case.nursery_http), 0);
-    assert_int_not_equal(nursery_pid(worker_case.nursery_http), nursery);
-    assert_int_equal(nursery_pid(worker_case.nursery), nursery);
+    assert_int_not_equal(nursery_next(worker_case.nursery_http), 0);
+    assert_int_not_equal(nursery_next(worker_case.nursery_http), plain);
+    assert_int_equal(nursery_next(worker_case.nursery), plain);
 }
 
 static struct worker *start_plugin(const char *name, int64_t timeout_ms)
@@ -90,23 +88,32 @@ static void siblings_share_nothing(void **state)
     worker_case_nothing_left();
 }
 
-static void a_nursery_that_dies_harms_nobody(void **state)
+/* It has had a signal, which must not be taken for one of the next test. */
+static void who_was_cancelled_does_no_other(void **state)
 {
     (void)state;
-    pid_t nursery = need_nursery();
-    struct worker *w = start_plugin("misbehave_loop", 500);
-    kill(nursery, SIGKILL);
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    pid_t first = nursery_next(worker_case.nursery);
+    struct worker *w = start_plugin("misbehave_sigterm", 60000);
+    worker_cancel(w);
     finish(w);
-    assert_int_equal(worker_result(w)->status, WORKER_TIMEOUT);
+    assert_true(worker_result(w)->cancelled);
     worker_free(w);
-    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks"); /* without one */
-    assert_int_equal(nursery_pid(worker_case.nursery), 0);
-    for (int i = 0; i < 6000 && !nursery_pid(worker_case.nursery); i++) {
-        usleep(10000);
-        if (i % 20 == 0)
-            worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
-    }
-    assert_int_not_equal(nursery_pid(worker_case.nursery), 0);
+    assert_false(nursery_has(worker_case.nursery, first));
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+}
+
+static void one_that_dies_is_replaced(void **state)
+{
+    (void)state;
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    pid_t first = nursery_next(worker_case.nursery);
+    kill(first, SIGKILL);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    assert_false(nursery_has(worker_case.nursery, first));
+    assert_int_not_equal(nursery_next(worker_case.nursery), 0);
 }
 
 static void from_nowhere_no_nursery_comes(void **state)
@@ -114,13 +121,13 @@ static void from_nowhere_no_nursery_comes(void **state)
     (void)state;
     struct nursery *n = nursery_new("/nonexistent/paddock-worker", NURSERY_PLAIN);
     const struct worker_ends ends = {.input = 10, .log = 11, .report = 12};
-    pid_t pid;
-    assert_false(nursery_fork(n, &ends, &pid));
-    assert_int_equal(nursery_pid(n), 0);
+    struct kept kept;
+    assert_false(nursery_take(n, &ends, &kept));
+    assert_int_equal(nursery_next(n), 0);
     nursery_free(n);
-    n = nursery_new("/bin/true", NURSERY_PLAIN); /* it starts, and does not answer */
-    assert_false(nursery_fork(n, &ends, &pid));
-    assert_int_equal(nursery_pid(n), 0);
+    n = nursery_new("/bin/true", NURSERY_PLAIN); /* it starts, and is never ready */
+    assert_false(nursery_take(n, &ends, &kept));
+    assert_int_equal(nursery_next(n), 0);
     nursery_free(n);
     nursery_free(NULL);
 }
@@ -128,10 +135,11 @@ static void from_nowhere_no_nursery_comes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tests_come_from_the_nursery),
+        cmocka_unit_test(one_test_follows_the_other),
         cmocka_unit_test(tests_with_a_runtime_come_from_another),
         cmocka_unit_test(siblings_share_nothing),
-        cmocka_unit_test(a_nursery_that_dies_harms_nobody),
+        cmocka_unit_test(who_was_cancelled_does_no_other),
+        cmocka_unit_test(one_that_dies_is_replaced),
         cmocka_unit_test(from_nowhere_no_nursery_comes),
     };
     return cmocka_run_group_tests(tests, worker_case_from_nursery, worker_case_end);

@@ -24,7 +24,8 @@ static int setup(void **state)
     assert_true(pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0);
     p.to_relay = in[1];
     p.from_relay = out[0];
-    relay_init(&p.relay, in[0], out[1], IN, OUT);
+    static struct relay_room room;
+    relay_init(&p.relay, &room, in[0], out[1], IN, OUT);
     *state = &p;
     return 0;
 }
@@ -37,7 +38,6 @@ static int teardown(void **state)
     if (p->to_relay >= 0)
         close(p->to_relay);
     close(p->from_relay);
-    relay_release(&p->relay);
     return 0;
 }
 
