@@ -39,8 +39,7 @@ static const struct setting SETTINGS[] = {
     {"redis-url", "MODEL_REGISTRY_REDIS_URL", SETTING_TEXT, AT(redis_url), 0, 0, "", NULL, true,
      "Redis that keeps everything but the record log: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] "
      "or "
-     "redis+unix://[[USER]:PASSWORD@]/PATH[?db=DB]; empty: the embedded store. This version allows "
-     "one node on it."},
+     "redis+unix://[[USER]:PASSWORD@]/PATH[?db=DB]; empty: the embedded store."},
     {"redis-accept-loss", NULL, SETTING_BOOL, AT(redis_accept_loss), 0, 0, "false", NULL, false,
      "Start on a Redis that may lose what was acknowledged: without appendonly yes, appendfsync "
      "always and maxmemory-policy noeviction."},
@@ -178,8 +177,13 @@ static const struct setting SETTINGS[] = {
      "Lua policy that says how bad a regression is, for names without the label severity_policy."},
     {"secrets-file", NULL, SETTING_TEXT, AT(secrets_file), 0, 0, "", NULL, false,
      "JSON object of the secrets that runtimes refer to by name; readable by its owner only."},
-    {"validation-workers", NULL, SETTING_INT, AT(validation_workers), 0, 64, "0", NULL, false,
-     "Tests that run at the same time; 0: one for each processor."},
+    {"validation-workers", NULL, SETTING_INT, AT(validation_workers), -1, 64, "-1", NULL, false,
+     "Tests that run at the same time; -1: one for each processor; 0: none here, so that (on a "
+     "Redis) workers elsewhere carry out all runs, see paddock work."},
+    {"validation-claim-ms", NULL, SETTING_INT, AT(validation_claim_ms), 500, 600000, "15000", NULL,
+     false,
+     "How long a node or a worker that is silent keeps its runs; then others take them. Give all "
+     "of them the same."},
     {"validation-queue-max", NULL, SETTING_INT, AT(validation_queue_max), 1, 100000, "10000", NULL,
      false, "Validation runs that may wait, those of a night apart; past it 503."},
     {"slo-latency-p95-ms", NULL, SETTING_NUMBER, AT(slo_latency_p95_ms), 0, 86400000, "0", NULL,
@@ -215,6 +219,26 @@ static const struct setting *setting_find(const char *name, size_t len)
         if (strlen(SETTINGS[i].name) == len && memcmp(SETTINGS[i].name, name, len) == 0)
             return &SETTINGS[i];
     return NULL;
+}
+
+/* Those that `paddock work` heeds; a file or an environment may hold others, for servers. */
+static const char *const OF_WORKERS[] = {
+    "data-dir",   "plugin-dir",   "redis-url",          "redis-accept-loss",
+    "user",       "core-dumps",   "dataset-dirs",       "exec-dirs",
+    "model-dirs", "secrets-file", "validation-workers", "validation-claim-ms",
+    "log-level",  "log-file",     "shutdown-grace-ms",  NULL};
+
+static const char *fallback_of(const struct loaded_config *c, const struct setting *s)
+{
+    return c->works && s->offset == AT(data_dir) ? "paddock-worker-data" : s->fallback;
+}
+
+static bool is_of_workers(const struct setting *s)
+{
+    for (const char *const *name = OF_WORKERS; *name; name++)
+        if (strcmp(*name, s->name) == 0)
+            return true;
+    return false;
 }
 
 static void setting_env(const struct setting *s, char *out, size_t size)
@@ -394,12 +418,15 @@ static bool load_flags(struct loaded_config *c, int argc, char **argv, struct er
             strcmp(argv[i], "--help") == 0)
             continue;
         if (strncmp(argv[i], "--", 2) != 0)
-            return fail(e, &ERR_CONFIG, "'%s' is not a setting; see paddock serve --help", argv[i]);
+            return fail(e, &ERR_CONFIG, "'%s' is not a setting; see paddock %s --help", argv[i],
+                        c->works ? "work" : "serve");
         size_t len = strcspn(argv[i] + 2, "=");
         const struct setting *s = setting_find(argv[i] + 2, len);
-        if (!s)
-            return fail(e, &ERR_CONFIG, "--%.*s: no such setting; see paddock serve --help",
-                        (int)len, argv[i] + 2);
+        if (!s && c->works && len == 5 && strncmp(argv[i], "--redis", 7) == 0)
+            s = setting_find("redis-url", 9);
+        if (!s || (c->works && !is_of_workers(s)))
+            return fail(e, &ERR_CONFIG, "--%.*s: no such setting; see paddock %s --help", (int)len,
+                        argv[i] + 2, c->works ? "work" : "serve");
         const char *value = flag_value(s, argc, argv, &i);
         if (!value)
             return fail(e, &ERR_CONFIG, "--%s needs a value", s->name);
@@ -432,11 +459,11 @@ static const char *find_file(int argc, char **argv, char **env, struct loaded_co
 
 bool config_load(struct loaded_config *out, int argc, char **argv, char **env, struct err *e)
 {
-    memset(out, 0, sizeof *out);
+    *out = (struct loaded_config){.works = out->works};
     out->arena = arena_new(4 << 20);
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (!setting_set(out, &SETTINGS[i], SETTINGS[i].fallback, SOURCE_DEFAULT, SETTINGS[i].name,
-                         e))
+        if (!setting_set(out, &SETTINGS[i], fallback_of(out, &SETTINGS[i]), SOURCE_DEFAULT,
+                         SETTINGS[i].name, e))
             return false;
     const char *path = find_file(argc, argv, env, out, e);
     if (!path || (*path && !load_file(out, path, e)))
@@ -456,16 +483,22 @@ void config_release(struct loaded_config *c)
     c->arena = NULL;
 }
 
-void config_help(struct bytes *out)
+void config_help(const struct loaded_config *c, struct bytes *out)
 {
+    bytes_text(out, c->works ? "Usage: paddock work --redis URL [--config FILE] [--print-config] "
+                               "[--SETTING VALUE ...]\n\n"
+                               "Carries out validation runs for the nodes on that Redis.\n\n"
+                             : "Usage: paddock serve [--config FILE] [--print-config] "
+                               "[--SETTING VALUE ...]\n\n");
     bytes_text(
         out,
-        "Usage: paddock serve [--config FILE] [--print-config] [--SETTING VALUE ...]\n\n"
         "Flags win over the environment, the environment over the file (lines `setting = value`),\n"
         "the file over the default.\n\n");
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *s = &SETTINGS[i];
         char env[128];
+        if (c->works && !is_of_workers(s))
+            continue;
         setting_env(s, env, sizeof env);
         bytes_printf(out, "  --%s", s->name);
         if (s->type == SETTING_CHOICE)
@@ -473,7 +506,7 @@ void config_help(struct bytes *out)
         else if (s->type == SETTING_INT || s->type == SETTING_NUMBER)
             bytes_printf(out, " %.0f..%.0f", s->min, s->max);
         bytes_printf(out, "\n      %s\n      Default: %s. Environment: %s\n", s->doc,
-                     *s->fallback ? s->fallback : "(empty)", env);
+                     *s->fallback ? fallback_of(c, s) : "(empty)", env);
     }
 }
 
@@ -502,6 +535,8 @@ static void put_value(const struct loaded_config *c, const struct setting *s, st
 void config_print(const struct loaded_config *c, struct bytes *out)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (c->works && !is_of_workers(&SETTINGS[i]))
+            continue;
         bytes_printf(out, "%s = ", SETTINGS[i].name);
         put_value(c, &SETTINGS[i], out, false);
         bytes_printf(out, "   # %s\n", SOURCE_NAMES[c->source[i]]);

@@ -44,7 +44,7 @@ struct config {
     const char *model_types, *protected_aliases, *gate_require_types, *gate_max_severity,
         *dataset_dirs;
     const char *severity_policy, *secrets_file, *exec_dirs, *model_dirs;
-    int64_t validation_workers, validation_queue_max, run_retention_days;
+    int64_t validation_workers, validation_claim_ms, validation_queue_max, run_retention_days;
     int64_t gate_max_age_seconds;
     double slo_latency_p95_ms, slo_latency_p99_ms, slo_error_rate_ratio,
         slo_min_inferences_per_minute;
@@ -61,16 +61,17 @@ struct loaded_config {
     unsigned char source[192]; /* enum config_source by row of the table */
     bool print;                /* --print-config was given */
     bool help;                 /* --help was given */
+    bool works;                /* in: these are for `paddock work`; set before config_load() */
 };
 
-/* Load from argv (what follows `serve`) and `environ`-style `env`. On failure `e` names the
- * setting. */
+/* Load from argv (what follows `serve` or `work`) and `environ`-style `env`. On failure `e` names
+ * the setting. */
 bool config_load(struct loaded_config *out, int argc, char **argv, char **env, struct err *e)
     MUST_CHECK;
 void config_release(struct loaded_config *c);
 
 /* Help text of every setting, one paragraph each. */
-void config_help(struct bytes *out);
+void config_help(const struct loaded_config *c, struct bytes *out);
 /* `name = value   # source` lines, as --print-config shows them; secrets are masked. */
 void config_print(const struct loaded_config *c, struct bytes *out);
 /* {"settings":{"listen":{"value":...,"source":"flag"},...}} for GET ~/config; secrets are masked.

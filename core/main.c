@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "config.h"
 #include "server.h"
+#include "work.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,11 @@ extern char **environ;
 static int serve(int argc, char **argv)
 {
     return server_main(argc, argv, environ);
+}
+
+static int work(int argc, char **argv)
+{
+    return work_main(argc, argv, environ);
 }
 
 static int version(int argc, char **argv)
@@ -41,6 +47,8 @@ static const struct subcommand {
     const char *usage, *doc;
 } SUBCOMMANDS[] = {
     {"serve", serve, "serve [--help]", "Run the server."},
+    {"work", work, "work --redis URL [--help]",
+     "Carry out validation runs for the nodes on a Redis."},
     {"export", cli_export, "export [FILE]",
      "Write all that is stored as NDJSON, to move it (server stopped)."},
     {"import", cli_import, "import FILE", "Fill an empty store, embedded or on Redis."},

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "extend/nursery.h"
 #include "privileges.h"
+#include "process.h"
 #include "server_parts.h"
 
 #include <inttypes.h>
@@ -14,20 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum log_level level_of(const char *name)
-{
-    static const char *const NAMES[] = {"debug", "info", "warn", "error"};
-    for (int i = 0; i < 4; i++)
-        if (strcmp(NAMES[i], name) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 static bool start(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
-    if (!log_open(*c->log_file ? c->log_file : NULL, level_of(c->log_level), e) ||
-        !server_check_exposure(c, e) || !privileges_drop(c->user, c->data_dir, e))
+    if (!process_open_log(c, e) || !server_check_exposure(c, e) ||
+        !privileges_drop(c->user, c->data_dir, e))
         return false;
     privileges_lock(c->core_dumps);
     server_make_rules(s);
@@ -143,22 +135,6 @@ static void run(struct server *s, const sigset_t *signals)
     }
 }
 
-static int show(void (*fill)(const struct loaded_config *, struct bytes *),
-                const struct loaded_config *c)
-{
-    struct bytes text = BYTES_INIT(1 << 20);
-    fill(c, &text);
-    fwrite(text.data, 1, text.len, stdout);
-    bytes_release(&text);
-    return 0;
-}
-
-static void fill_help(const struct loaded_config *c, struct bytes *out)
-{
-    (void)c;
-    config_help(out);
-}
-
 int server_main(int argc, char **argv, char **env)
 {
     struct server *s = mem_zero(1, sizeof *s);
@@ -167,21 +143,12 @@ int server_main(int argc, char **argv, char **env)
     s->lock_fd = -1;
     s->config_text = BYTES_INIT(1 << 20);
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* every thread inherits it */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a write that fails, not our end */
-
+    process_block_signals(&signals);
     if (!config_load(&s->settings, argc, argv, env, &e)) {
         fprintf(stderr, "paddock serve: %s\n", e.detail);
         status = 2;
-    } else if (s->settings.help) {
-        status = show(fill_help, &s->settings);
-    } else if (s->settings.print) {
-        status = show(config_print, &s->settings);
+    } else if (s->settings.help || s->settings.print) {
+        status = process_show(&s->settings);
     } else if (!start(s, &e)) {
         fprintf(stderr, "paddock serve: %s\n", e.detail);
         status = e.kind == &ERR_CONFIG ? 2 : 1;

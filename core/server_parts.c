@@ -127,8 +127,10 @@ static bool open_redis(struct server *s, struct err *e)
     char node[ULID_SIZE];
     if (!data_dir_whole(c->data_dir, e) || !data_dir_node(c->data_dir, node, e))
         return false;
+    char name[ULID_SIZE + sizeof NODE_WORKS];
+    snprintf(name, sizeof name, "%s%s", s->settings.works ? NODE_WORKS : "", node);
     const struct redis_settings settings = {.url = c->redis_url,
-                                            .node = node,
+                                            .node = name,
                                             .version = PADDOCK_VERSION,
                                             .accept_loss = c->redis_accept_loss};
     s->store = store_redis_open(&settings, &CLOCK_SYSTEM, e);
@@ -164,6 +166,10 @@ static bool open_deliveries(struct server *s, struct err *e)
 bool server_open_validation(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
+    if (c->validation_workers == 0 && !*c->redis_url)
+        return fail(e, &ERR_CONFIG,
+                    "--validation-workers 0 leaves all runs to workers elsewhere, which need a "
+                    "--redis-url to meet");
     const struct validation_config config = {
         .store = s->store,
         .clock = &CLOCK_SYSTEM,
@@ -173,11 +179,13 @@ bool server_open_validation(struct server *s, struct err *e)
         .dataset_dirs = s->rules.dataset_dirs,
         .exec_dirs = config_list(&s->settings, c->exec_dirs),
         .model_dirs = config_list(&s->settings, c->model_dirs),
-        .severity_policy = c->severity_policy,
+        .severity_policy = s->settings.works ? NULL : c->severity_policy, /* the node's counts */
         .secrets_file = *c->secrets_file ? c->secrets_file : NULL,
         .keep_runs_ms =
             INT64_C(86400000) * (c->run_retention_days ? c->run_retention_days : c->retention_days),
-        .workers = (unsigned)c->validation_workers,
+        .workers = (int)c->validation_workers,
+        .claim_ms = c->validation_claim_ms,
+        .only_work = s->settings.works,
         .queue_max = (size_t)c->validation_queue_max,
     };
     s->validation = validation_open(&config, e);
@@ -406,13 +414,6 @@ bool server_open_tls(struct server *s, struct err *e)
     return s->tls || !*c->tls_cert;
 }
 
-static void server_tell_address(struct server *s)
-{
-    char text[80];
-    http_place(s->http, text, sizeof text);
-    store_tell_address(s->store, text);
-}
-
 bool server_start_http(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
@@ -487,7 +488,10 @@ bool server_start_http(struct server *s, struct err *e)
     };
     s->http = http_start(&config, e);
     atomic_store(&s->api.http, s->http);
-    if (s->http)
-        server_tell_address(s);
-    return s->http != NULL;
+    if (!s->http)
+        return false;
+    char place[80]; /* what others may reach it by */
+    http_place(s->http, place, sizeof place);
+    store_tell_address(s->store, place);
+    return true;
 }

@@ -297,12 +297,14 @@ const struct schema SCHEMAS[] = {
     {"Config", "Each setting with its value and where it came from.", NULL,
      "{settings:{*:{value:any source:(default|file|environment|flag)}}}", NULL},
     {"Node",
-     "One server. lag: changes that it did not have yet when its heart beat; decides: begins "
-     "nights, judges, delivers.",
+     "One server, or a worker, which only carries out validation runs. lag: changes that it did "
+     "not have yet when its heart beat; decides: begins nights, judges, delivers; running: the "
+     "runs "
+     "that it carries out; declined: runs that it has left to others lately, and what it lacks.",
      NULL,
      "{node_id:s version:s address:s? started_at:t heartbeat_at:t seq:i lag:i epoch:i host:s "
-     "alive:b "
-     "self:b decides:b}",
+     "alive:b self:b decides:b role:(node|worker) running:[s] "
+     "declined:[{run_id:s reason:s at:t}]}",
      NULL},
     {"NodeList", NULL, NULL, NULL, "Node"},
     {"State", NULL, NULL, "{status:s}", NULL},

@@ -37,6 +37,22 @@ static void report_this(struct call *c, struct node_report *out)
         http_place(http, out->address, sizeof out->address);
 }
 
+/* What it told: the runs that it carries out, and those that it left to others. */
+static void put_doing(struct bytes *b, const char *told)
+{
+    static const char *const LISTS[] = {"running", "declined"};
+    json_t *doing = *told ? json_read(told, strlen(told), NULL) : NULL;
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        const json_t *list = json_object_get(doing, LISTS[i]);
+        json_key(b, LISTS[i]);
+        if (json_is_array(list))
+            json_put_value(b, list);
+        else
+            bytes_text(b, "[]");
+    }
+    json_decref(doing);
+}
+
 static void put_node(struct bytes *b, const void *of, void *ctx)
 {
     const struct node_report *r = of;
@@ -55,6 +71,8 @@ static void put_node(struct bytes *b, const void *of, void *ctx)
     json_kv_bool(&text, "alive", r->alive);
     json_kv_bool(&text, "self", r->self);
     json_kv_bool(&text, "decides", r->decides);
+    json_kv_string(&text, "role", r->works ? "worker" : "node");
+    put_doing(&text, r->doing);
     bytes_char(&text, '}');
     items_add(b, text.data, text.len);
     bytes_release(&text);

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "extend/policy_set.h"
+#include "store/nodes.h"
 #include "validation/regression.h"
 #include "validation/result.h"
 #include "validation/validation.h"
@@ -16,11 +17,21 @@
 struct event;
 struct event_base;
 
-#define QUEUE_RUNS     "validation"
-#define QUEUE_NIGHT    "validation-night"
-#define CLAIM_MS       15000 /* a node that is silent for so long has lost its runs */
-#define HEARTBEAT_MS   4000
-#define POLL_MS        2000 /* how often the queue is looked at unasked */
+/* Runs to be carried out: those that somebody asked for, and a night's; and, where several share
+ * the store, those that were carried out: of a node (its space follows), and a night's. */
+#define QUEUE_RUNS       "validation"
+#define QUEUE_NIGHT      "validation-night"
+#define QUEUE_BACK       "validation-back"
+#define QUEUE_NIGHT_BACK "validation-night-back"
+enum source { FROM_BACK, FROM_NIGHT_BACK, FROM_RUNS, FROM_NIGHT, SOURCES };
+#define CLAIM_MS       15000 /* preset: a node that is silent for so long has lost its runs */
+#define POLL_MS        2000  /* how often a queue is looked at unasked */
+#define POLL_SHARED_MS 250   /* that others fill */
+#define POLL_BACK_MS   100   /* while something is with others */
+#define LOST_MAX       5     /* attempts of a run, where several share the store */
+#define AHEAD_BACK     16    /* that came back, at a time */
+#define DECLINED_MAX   4     /* runs that were left lately */
+#define DECLINED_MS    10000 /* after which it is told no more */
 #define WORKER_NICE    10
 #define NIGHT_AHEAD    256 /* runs of a night that are in the queue at once */
 #define RUN_ID_SIZE    129
@@ -64,6 +75,19 @@ struct execution {
     struct live_run *live;
     struct arena *arena;
     const char *queue, *id, *ns; /* id: of the job, which is the run's */
+    enum source from;
+    uint64_t number; /* of the job */
+    /* Where several share the store (handing.c). */
+    const char *owner;          /* the space of the node that was asked */
+    const char *plugins_wanted; /* JSON: kind -> id -> digest, of that node; NULL: not told */
+    json_t *plugins_parsed;
+    uint64_t seq;     /* the journal as that node had it */
+    bool returned;    /* it was carried out, by whomever, and is to be judged */
+    bool begun;       /* no run, but the word that one has begun */
+    bool seized;      /* called off: taken back from whoever has it */
+    bool taken;       /* somebody else has it by now: let it go */
+    bool may_decline; /* it is not this node's to say what is missing */
+    const char *declined;
     uint64_t uid;
     int64_t until; /* ms; a night's end, 0: none */
     bool again;    /* it was claimed before */
@@ -93,6 +117,12 @@ struct execution {
 
 /* ---- the whole ---- */
 
+/* A run that was left to others, for want of something here. */
+struct declined {
+    char run_id[RUN_ID_SIZE], reason[256];
+    int64_t at; /* ms */
+};
+
 /* The mail that ends the supervisor's loop. */
 struct ending {
     struct mail mail;
@@ -107,14 +137,17 @@ struct validation {
     struct gate_source gate;
     struct test_types types;
     char node[80], claimant[160];
-    char queues[2][48]; /* of this node: runs that somebody asked for, and a night's */
+    char space[STORE_SPACE_SIZE];
+    bool shared; /* several nodes and workers share the store */
+    char queues[SOURCES][48];
 
     pthread_mutex_t lock; /* guards the table, what execution->run points to, the nights' counts */
     struct map *runs;     /* run_id -> live_run */
     struct map *pending;  /* uid -> live_run: the newest that may become evidence */
     size_t waiting;       /* of the table, nights apart, not claimed */
     struct night *nights;
-    bool stopped; /* no request is taken any more */
+    bool stopped;  /* no request is taken any more */
+    bool draining; /* no run is begun any more */
     uint64_t runs_total, tests_total;
 
     /* [supervisor] */
@@ -126,8 +159,11 @@ struct validation {
     struct execution *active; /* oldest first */
     size_t n_active, workers_running, workers_max;
     bool alone; /* a test that must be alone runs */
-    bool claiming, dry[2], stopping, pumping, pump_again;
-    int64_t dry_until_ns, heartbeat_ns;
+    bool claiming, stopping, pumping, pump_again;
+    int64_t dry_until_ns[SOURCES], heartbeat_ns, tell_ns;
+    uint64_t after[SOURCES]; /* jobs up to this number were left to others, until: */
+    int64_t after_until_ns[SOURCES];
+    struct declined declined[DECLINED_MAX];
     size_t errands; /* requests to the store or the other thread that will come back */
     int64_t hour_seen;
     bool nights_blocked, leading, leasing;
@@ -147,8 +183,17 @@ struct live_run *live_add(struct validation *v, const struct run *r, const char 
 /* Take it off the table, tell who waits, free it. */
 void live_end(struct validation *v, struct live_run *l);
 void live_free(struct live_run *l);
+/* The same with all runs of a night. */
+void live_end_night(struct validation *v, const char *ns, const char *batch_id);
 /* Tell those whose time has passed. [supervisor] */
 void live_tick(struct validation *v, int64_t now_ns);
+
+/* run_job.c [any]: a run as it lies in a queue. */
+enum job_state { JOB_WAITS, JOB_BEGUN, JOB_CARRIED_OUT };
+void run_job_write(const struct execution *x, enum job_state state, struct bytes *out);
+bool run_job_read(struct execution *x, const char *text, size_t len);
+/* The digests of all plugins that runs may need. */
+const char *run_job_plugins(struct catalog *c, struct arena *a);
 
 /* plan.c [verdicts]: read the job, find out what is to be done. */
 void plan(struct execution *x, const void *job, size_t len);
@@ -190,7 +235,10 @@ void execution_cancel(struct execution *x); /* end them with what they have */
 bool execution_is_over(const struct execution *x);
 
 /* claims.c [supervisor]: a run's way from the queue to its end */
-void supervisor_claim(struct validation *v);
+void supervisor_claim(struct validation *v, enum source from);
+/* Take a run that is called off from whoever has it. */
+void supervisor_seize(struct validation *v, const char *run_id, bool of_night);
+void supervisor_unlink(struct execution *x); /* from those that are active */
 /* All tests are over: judge it, store it, tell. */
 void supervisor_judge(struct execution *x);
 void execution_free(struct execution *x);
@@ -199,6 +247,20 @@ void supervisor_errand_goes(struct validation *v);
 void supervisor_errand_comes(struct validation *v);
 /* Tell the queue that the run is over, or that it is still ours for claim_ms. */
 void supervisor_queue_say(struct execution *x, enum queue_op op, int64_t claim_ms);
+/* Give the claim up, the job being this from now on. */
+void supervisor_queue_put(struct execution *x, const void *job, size_t len);
+
+/* handing.c: runs that others carry out */
+/* The queue it goes into when it was carried out. */
+const char *handing_home(const struct execution *x, struct arena *a);
+bool handing_is_mine(const struct execution *x);
+void handing_begin(struct execution *x);                 /* [verdicts] tell that it has begun */
+void handing_in(struct execution *x);                    /* [supervisor] it was carried out */
+void handing_drop(struct execution *x);                  /* [supervisor] and say nothing */
+void handing_lost(struct validation *v, const char *id); /* [supervisor] the claim is another's */
+void handing_give_back(struct execution *x);             /* [supervisor] */
+void handing_decline(struct execution *x); /* [supervisor] leave it to others, and drop it */
+void handing_tell(struct validation *v, int64_t now_ns); /* [supervisor] what is done here */
 
 /* supervisor.c */
 void supervisor_post(struct validation *v, struct mail *m); /* [any] an answer: always taken */

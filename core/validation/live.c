@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,33 @@ void live_end(struct validation *v, struct live_run *l)
     live_free(l);
 }
 
+static struct live_run *any_of_night(struct validation *v, const char *ns, const char *batch_id)
+{
+    const void *key;
+    size_t at = 0, len;
+    void *value;
+    while (map_next(v->runs, &at, &key, &len, &value)) {
+        struct live_run *l = value;
+        if (l->batch_id && strcmp(l->batch_id, batch_id) == 0 && strcmp(l->ns, ns) == 0)
+            return l;
+    }
+    return NULL;
+}
+
+void live_end_night(struct validation *v, const char *ns, const char *batch_id)
+{
+    for (;;) {
+        pthread_mutex_lock(&v->lock);
+        struct live_run *l = any_of_night(v, ns, batch_id);
+        if (l && l->execution)
+            l->execution->live = NULL;
+        pthread_mutex_unlock(&v->lock);
+        if (!l)
+            return;
+        live_end(v, l);
+    }
+}
+
 /* Take off `l` those whose time has passed. */
 static void overdue(struct live_run *l, int64_t now_ns, struct run_wait **late)
 {
@@ -122,9 +150,25 @@ bool validation_wait(struct validation *v, const char *ns, const char *run_id, s
     return l != NULL;
 }
 
-static void nothing(struct mail *m)
+struct calling_off {
+    struct mail mail;
+    struct validation *v;
+    char run_id[RUN_ID_SIZE];
+};
+
+/* [supervisor] What is under way here is ended by who looks at it next; what may be under way
+ * elsewhere is taken back. */
+static void call_off(struct mail *m)
 {
-    free(m);
+    struct calling_off *c = (struct calling_off *)(void *)m;
+    struct validation *v = c->v;
+    pthread_mutex_lock(&v->lock);
+    const struct live_run *l = map_get(v->runs, c->run_id, strlen(c->run_id));
+    bool elsewhere = l && !l->execution, of_night = l && l->batch_id;
+    pthread_mutex_unlock(&v->lock);
+    if (v->shared && elsewhere && !v->stopping)
+        supervisor_seize(v, c->run_id, of_night);
+    free(c);
 }
 
 enum cancel_answer validation_cancel(struct validation *v, const char *ns, const char *run_id)
@@ -136,16 +180,23 @@ enum cancel_answer validation_cancel(struct validation *v, const char *ns, const
     pthread_mutex_unlock(&v->lock);
     if (!l)
         return CANCEL_UNKNOWN;
-    struct mail *m = mem_zero(1, sizeof *m); /* wakes the supervisor, who looks */
-    m->run = nothing;
-    supervisor_post(v, m);
+    struct calling_off *c = mem_zero(1, sizeof *c);
+    c->mail.run = call_off;
+    c->v = v;
+    snprintf(c->run_id, sizeof c->run_id, "%s", run_id);
+    supervisor_post(v, &c->mail);
     return CANCEL_TAKEN;
 }
 
 void validation_stats(struct validation *v, struct validation_stats *out)
 {
     pthread_mutex_lock(&v->lock);
-    *out = (struct validation_stats){.queued = map_count(v->runs) - v->n_active,
+    const void *key;
+    size_t at = 0, len, queued = 0;
+    void *value;
+    while (map_next(v->runs, &at, &key, &len, &value))
+        queued += !((const struct live_run *)value)->execution;
+    *out = (struct validation_stats){.queued = queued,
                                      .running = v->n_active,
                                      .workers = v->workers_running,
                                      .runs = v->runs_total,

@@ -63,6 +63,30 @@ static void unlink_night(struct night *n)
     pthread_mutex_unlock(&n->v->lock);
 }
 
+void night_errand_goes(struct night *n)
+{
+    n->errands++;
+}
+
+bool night_errand_comes(struct night *n)
+{
+    n->errands--;
+    if (n->left && n->errands == 0)
+        night_free(n);
+    else
+        return !n->left;
+    return false;
+}
+
+void night_leave_to_others(struct night *n)
+{
+    unlink_night(n);
+    live_end_night(n->v, n->ns, n->batch_id);
+    n->left = true;
+    if (n->errands == 0)
+        night_free(n);
+}
+
 /* --- who is tested --- */
 
 struct gathering {
@@ -164,6 +188,7 @@ static void tell(struct night *n,
     pthread_mutex_lock(&n->v->lock);
     n->v->errands++;
     pthread_mutex_unlock(&n->v->lock);
+    night_errand_goes(n);
     if (!engine_submit(n->v->engine, &t->command, &e)) {
         t->command.err = e;
         supervisor_post(n->v, &t->mail);
@@ -179,15 +204,19 @@ int64_t night_counted(const struct nightly_counts *c)
 static void end_told(struct mail *m)
 {
     struct night *n = ((struct telling *)(void *)m)->night;
-    unlink_night(n);
-    night_free(n);
+    if (night_errand_comes(n)) {
+        unlink_night(n);
+        night_free(n);
+    }
     tell_done(m);
 }
 
 /* It is on the list until the end is written, lest it be taken up again. */
 static void reviewed(void *owner)
 {
-    tell(owner, nightly_end, end_told);
+    struct night *n = owner;
+    if (night_errand_comes(n))
+        tell(n, nightly_end, end_told);
 }
 
 /* What its measurements say is told before its end, so that a restart in between tells it again
@@ -197,6 +226,7 @@ static void end_if_over(struct night *n)
     if (!n->begun || n->reviewed || n->next < n->n || n->ahead > 0)
         return;
     n->reviewed = true;
+    night_errand_goes(n);
     review_begin(n->v, n->ns, n->started_at, reviewed, n);
 }
 
@@ -220,7 +250,7 @@ void night_count(struct validation *v, struct nightly_counts *c, const char *sta
 static void target_queued(struct queueing *q, const struct err *why)
 {
     struct night *n = queueing_owner(q);
-    if (!why)
+    if (!night_errand_comes(n) || !why)
         return;
     log_text(LOG_ERROR, "night_run_not_queued", why->detail);
     n->ahead--;
@@ -256,6 +286,7 @@ static void queue_target(struct night *n, const struct target *t)
         return;
     }
     n->ahead++;
+    night_errand_goes(n);
     queueing_post(q, target_queued, n);
 }
 
@@ -325,6 +356,10 @@ static void night_begun(struct mail *m)
     t->v->errands--;
     n->begun = t->command.ok;
     pthread_mutex_unlock(&t->v->lock);
+    if (!night_errand_comes(n)) { /* only what has begun is left to others */
+        arena_free(t->arena);
+        return;
+    }
     if (n->wish && t->command.err.members)
         n->wish->members =
             arena_text(n->wish->arena, t->command.err.members); /* the command's go with it */

@@ -103,6 +103,8 @@ static void looked_back(struct mail *m)
     n->v->errands--;
     n->begun = true;
     pthread_mutex_unlock(&n->v->lock);
+    if (!night_errand_comes(n))
+        return;
     log_event(LOG_INFO, "night_resumed", "\"batch_id\":\"%s\",\"models\":%zu,\"over\":%" PRId64,
               n->batch_id, n->n, night_counted(&n->counts));
     night_queue_more(n);
@@ -137,6 +139,8 @@ static void not_looked(struct mail *m)
     pthread_mutex_lock(&n->v->lock);
     n->v->errands--;
     pthread_mutex_unlock(&n->v->lock);
+    bool ours = night_errand_comes(n);
+    (void)ours;
 }
 
 void nights_resume(struct validation *v)
@@ -153,6 +157,7 @@ void nights_resume(struct validation *v)
         pthread_mutex_lock(&v->lock);
         v->errands++;
         pthread_mutex_unlock(&v->lock);
+        night_errand_goes(n);
         if (!pool_submit(v->verdicts, &n->mail))
             not_looked(&n->mail);
     }
@@ -295,6 +300,11 @@ void nights_leave(struct validation *v)
 static void follow_decider(struct validation *v, int64_t now_ms)
 {
     v->leading = store_decides(v->config.store);
+    for (struct night *n = v->nights, *next; n && !v->leading; n = next) {
+        next = n->following;
+        if (n->begun || n->looking)
+            night_leave_to_others(n);
+    }
     if (v->leading && now_ms - v->taken_up_ms >= TAKE_UP_MS) {
         v->taken_up_ms = now_ms;
         nights_resume(v);

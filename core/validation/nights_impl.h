@@ -25,6 +25,8 @@ struct night {
     bool begun, again; /* again: taken up after a restart */
     bool looking;      /* into what of it is over */
     bool reviewed;     /* its runs are over, what they say is looked at */
+    bool left;         /* another node goes on with it */
+    size_t errands;    /* that will come back to it */
     struct night_wish *wish;
     struct night *following;
 };
@@ -43,6 +45,12 @@ void night_begin(struct night *n);
 /* Put runs into the queue, as many as may wait there. Ends the night, and frees it, when none are
  * left. */
 void night_queue_more(struct night *n);
+/* Something that will come back to the night went out, or came: false if another node goes on with
+ * it; then it may be gone. */
+void night_errand_goes(struct night *n);
+bool night_errand_comes(struct night *n) MUST_CHECK;
+/* Another node decides: forget it, and its runs. */
+void night_leave_to_others(struct night *n);
 /* Count a run that is over. */
 void night_count(struct validation *v, struct nightly_counts *c, const char *status);
 int64_t night_counted(const struct nightly_counts *c);

@@ -13,39 +13,15 @@
 #include "validation/plan_parts.h"
 #include "validation/run_store.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define SEED_MASK ((UINT64_C(1) << 53) - 1) /* JSON numbers hold it */
+#define SEQ_WAIT_MS 3000
+#define SEED_MASK   ((UINT64_C(1) << 53) - 1) /* JSON numbers hold it */
 
-/* --- the job --- */
-
-static const char *list_of(struct execution *x, const json_t *job, const char *key)
-{
-    return plan_json(x->arena, json_object_get(job, key));
-}
-
-static bool read_job(struct execution *x, const char *text, size_t len)
-{
-    struct err e = {0};
-    json_t *job = json_read(text, len, &e);
-    const char *ns = json_string_value(json_object_get(job, "namespace"));
-    const char *base = json_string_value(json_object_get(job, "baseline_model_id"));
-    const char *run = list_of(x, job, "run");
-    bool ok = ns && run && run_decode(run, strlen(run), x->arena, &x->run, &e);
-    if (ok) {
-        x->ns = arena_text(x->arena, ns);
-        x->uid = (uint64_t)json_integer_value(json_object_get(job, "uid"));
-        x->until = json_integer_value(json_object_get(job, "until"));
-        x->types = list_of(x, job, "types");
-        x->test_ids = list_of(x, job, "test_ids");
-        x->baseline_model_id = arena_text(x->arena, base);
-    } else {
-        log_text(LOG_ERROR, "run_job_damaged", e.detail);
-    }
-    json_decref(job);
-    return ok;
-}
+/* --- before --- */
 
 /* What became of it before: over (the node went before it could say so), under way on a node that
  * is gone, or nothing. */
@@ -56,6 +32,11 @@ static void look_back(struct execution *x)
     if (!run_get(x->v->config.store, x->ns, x->run.run_id, x->arena, &before, &e))
         return;
     x->stored = before.finished_at != 0;
+    if (x->returned || x->begun) {
+        if (x->stored && x->returned)
+            x->run = before;
+        return;
+    }
     if (x->stored || before.attempts_len) {
         x->run = before;
         x->lost = !x->stored && strcmp(before.trigger, "nightly") != 0;
@@ -69,6 +50,49 @@ static void look_back(struct execution *x)
         a->end = ATTEMPT_ENDS[1];
         a->ended_at = clock_wall_ms(x->v->config.clock);
     }
+}
+
+/* Where several share the store the job tells what was begun before. Whatever asked for the run, it
+ * is tried again: who carried it out is gone, and whoever waits for it is not. */
+static void count_lost(struct execution *x)
+{
+    size_t lost = 0;
+    for (size_t i = 0; i < x->run.attempts_len; i++) {
+        struct run_attempt *a = &x->run.attempts[i];
+        if (!a->end) {
+            a->end = ATTEMPT_ENDS[1];
+            a->ended_at = clock_wall_ms(x->v->config.clock);
+        }
+        lost += strcmp(a->end, ATTEMPT_ENDS[1]) == 0;
+    }
+    x->lost = lost >= LOST_MAX;
+}
+
+/* The node that was asked may know more than this one does. */
+static bool wait_for_journal(struct execution *x)
+{
+    struct engine_stats now;
+    const struct timespec pause = {.tv_nsec = 5000000};
+    for (int64_t left = SEQ_WAIT_MS;; left -= 5) {
+        engine_stats(x->v->engine, &now);
+        if (now.seq >= x->seq || left <= 0)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    if (now.seq < x->seq)
+        x->declined = arena_printf(
+            x->arena, "the journal has come to %" PRIu64 " here, not to %" PRIu64, now.seq, x->seq);
+    return !x->declined;
+}
+
+/* Word of a run that has begun elsewhere. */
+static void note_begun(struct execution *x)
+{
+    struct err e = {0};
+    look_back(x);
+    if (!x->stored &&
+        !run_put(x->v->config.store, &x->run, x->ns, x->uid, x->run.batch_id != NULL, &e))
+        log_text(LOG_WARN, "run_start_not_stored", e.detail);
 }
 
 /* --- the baseline --- */
@@ -272,13 +296,25 @@ void plan(struct execution *x, const void *job, size_t len)
 {
     struct job_model *subject = arena_zero(x->arena, sizeof *subject);
     struct job_model *base = arena_zero(x->arena, sizeof *base);
-    if (!read_job(x, job, len)) {
+    if (!run_job_read(x, job, len)) {
+        x->ns = NULL;
         x->gone = x->stored = true; /* nothing can be made of it: let it go */
         return;
     }
-    if (x->again || !x->live)
+    if (x->begun) {
+        note_begun(x);
+        return;
+    }
+    if (x->v->shared && !x->returned)
+        count_lost(x);
+    else if (x->returned || x->again || !x->live)
         look_back(x);
-    if (x->stored || x->lost)
+    if (x->seized)
+        x->run.status = RUN_STATUSES[5];
+    if (x->stored || x->lost || x->returned || x->seized)
+        return;
+    x->may_decline = x->v->shared && !handing_is_mine(x);
+    if (x->may_decline && !wait_for_journal(x))
         return;
     if (x->until && clock_wall_ms(x->v->config.clock) >= x->until) {
         x->run.status = RUN_STATUSES[5];
@@ -288,12 +324,18 @@ void plan(struct execution *x, const void *job, size_t len)
     if (x->gone)
         return;
     x->plugins = catalog_take(x->v->config.catalog);
+    if (x->may_decline && x->plugins_wanted)
+        x->plugins_parsed = json_read(x->plugins_wanted, strlen(x->plugins_wanted), NULL);
     plan_runtimes(x, subject, base);
     for (size_t i = 0; i < x->n; i++)
         plan_test(x, &x->tests[i], subject, base->runtime_file ? base : NULL);
+    if (x->declined)
+        return;
     sort_tests(x);
     begin_attempt(x);
     struct err e = {0};
-    if (!run_put(x->v->config.store, &x->run, x->ns, x->uid, &e))
+    if (x->v->shared)
+        handing_begin(x);
+    else if (!run_put(x->v->config.store, &x->run, x->ns, x->uid, false, &e))
         log_text(LOG_WARN, "run_start_not_stored", e.detail); /* a restart will not tell */
 }

@@ -76,6 +76,31 @@ static void error(struct execution *x, struct planned_test *t, const char *messa
     cannot(x, t, RESULT_STATUSES[2], message);
 }
 
+/* What is missing here may be there elsewhere. */
+static void missing(struct execution *x, struct planned_test *t, const char *message)
+{
+    if (x->may_decline && !x->declined)
+        x->declined = arena_text(x->arena, message);
+    error(x, t, message);
+}
+
+/* Whoever ordered the run had a plugin of this digest: with another the figures are not his. */
+static bool is_same_plugin(struct execution *x, const struct plugin *p, enum plugin_kind kind,
+                           const char *id)
+{
+    const json_t *of_kind = json_object_get(x->plugins_parsed, plugin_kind_name(kind));
+    const char *wanted = json_string_value(json_object_get(of_kind, id));
+    if (!x->may_decline || x->declined || (!p && !wanted))
+        return true;
+    if (p && wanted && strcmp(p->sha256, wanted) == 0)
+        return true;
+    x->declined =
+        p ? arena_printf(x->arena, "the plugin '%.64s' here is %.12s, the run wants %.12s", id,
+                         p->sha256, wanted ? wanted : "none")
+          : arena_printf(x->arena, "the plugin '%.64s' (%.12s) is not here", id, wanted);
+    return false;
+}
+
 /* Is the file, links followed, below one of the directories? */
 static bool is_allowed(const char *real, const char *const *dirs)
 {
@@ -125,6 +150,18 @@ static bool may_exec(struct execution *x, const json_t *runtime, const char **wh
     return false;
 }
 
+/* A saved model that is not on this machine may be on another. */
+static bool has_saved_model(struct execution *x, const json_t *runtime, const char **why)
+{
+    char real[PATH_MAX];
+    const char *path = json_string_value(json_object_get(runtime, "path"));
+    if (!x->may_decline || !path || realpath(path, real))
+        return true;
+    *why =
+        arena_printf(x->arena, "the saved model '%.512s' is not here: %s", path, strerror(errno));
+    return false;
+}
+
 static json_t *read_secrets(const char *path, const char **why)
 {
     char *text = NULL;
@@ -160,6 +197,8 @@ static const char *with_secret(struct execution *x, const char *runtime, const c
     *kind = arena_text(x->arena, json_string_value(json_object_get(object, "kind")));
     if (*kind && strcmp(*kind, "exec") == 0 && !may_exec(x, object, why)) {
         text = NULL;
+    } else if (*kind && strcmp(*kind, "xgboost") == 0 && !has_saved_model(x, object, why)) {
+        text = NULL;
     } else {
         text = add_directories(x, object, *kind);
     }
@@ -190,6 +229,8 @@ static bool plan_runtime(struct execution *x, struct job_model *m, const char **
     m->runtime = with_secret(x, m->runtime, &kind, why);
     const struct plugin *p =
         m->runtime && kind ? plugin_find(x->plugins, PLUGIN_RUNTIME, kind) : NULL;
+    if (m->runtime && kind && !is_same_plugin(x, p, PLUGIN_RUNTIME, kind))
+        return m->runtime = NULL, false;
     if (m->runtime && !p)
         *why = arena_printf(x->arena, "no runtime '%.64s' is loaded; see GET .../plugins",
                             kind ? kind : "");
@@ -206,10 +247,13 @@ void plan_runtimes(struct execution *x, struct job_model *subject, struct job_mo
     const char *why = NULL, *ignored = NULL;
     if (!plan_runtime(x, subject, &why))
         for (size_t i = 0; i < x->n; i++)
-            error(x, &x->tests[i], why);
+            missing(x, &x->tests[i], why ? why : x->declined);
     bool itself = base->model_id && strcmp(base->model_id, subject->model_id) == 0;
-    if (itself || !plan_runtime(x, base, &ignored))
+    if (itself || !plan_runtime(x, base, &ignored)) {
         base->runtime = base->runtime_file = NULL;
+        if (x->may_decline && !x->declined && ignored)
+            x->declined = ignored; /* with which nothing could be compared */
+    }
 }
 
 /* --- data --- */
@@ -303,7 +347,7 @@ static void open_datasets(struct execution *x, struct planned_test *t)
     const char *why = NULL;
     for (size_t i = 0; i < n && !t->over; i++) {
         if (!open_dataset(x, &sets[i], &why))
-            error(x, t, why);
+            missing(x, t, why);
         out[i] = (struct result_dataset){sets[i].name, sets[i].sha256 ? sets[i].sha256 : ""};
         t->result.datasets_len = i + 1;
     }
@@ -340,6 +384,8 @@ void plan_test(struct execution *x, struct planned_test *t, const struct job_mod
     t->plugin = p;
     t->job.subject = *subject;
     t->job.baseline = base;
+    if (!is_same_plugin(x, p, PLUGIN_TEST, t->result.type))
+        return;
     if (!p) {
         error(x, t,
               arena_printf(x->arena, "no plugin for tests of type '%.128s' is loaded",

@@ -3,10 +3,10 @@
 #include "validation/inner.h"
 
 #include "base/ids.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/errors.h"
+#include "registry/view.h"
 #include "validation/fingerprint.h"
 #include "validation/run_store.h"
 
@@ -33,18 +33,22 @@ static bool is_filtered(const char *list)
 }
 
 /* The job holds all that the run needs, the record itself included. */
-static bool job_text(const struct run *r, const struct run_order *o, uint64_t uid, struct bytes *b)
+static bool job_text(struct validation *v, const struct run *r, const struct run_order *o,
+                     struct arena *a, struct bytes *b)
 {
-    bytes_char(b, '{');
-    json_kv_string(b, "namespace", o->ns);
-    json_kv_int(b, "uid", (int64_t)uid);
-    json_kv_int(b, "until", o->until);
-    json_kv_raw(b, "types", o->types ? o->types : "[]");
-    json_kv_raw(b, "test_ids", o->test_ids ? o->test_ids : "[]");
-    json_kv_string(b, "baseline_model_id", o->baseline_model_id);
-    json_key(b, "run");
-    run_encode(r, NULL, b);
-    bytes_char(b, '}');
+    const struct execution x = {
+        .ns = o->ns,
+        .uid = o->model->entity.uid,
+        .until = o->until,
+        .types = o->types,
+        .test_ids = o->test_ids,
+        .baseline_model_id = o->baseline_model_id,
+        .owner = v->shared ? v->space : NULL,
+        .seq = o->view->seq,
+        .plugins_wanted = v->shared ? run_job_plugins(v->config.catalog, a) : NULL,
+        .run = *r,
+    };
+    run_job_write(&x, JOB_WAITS, b);
     return !b->full;
 }
 
@@ -81,7 +85,7 @@ struct queueing *run_order(struct validation *v, const struct run_order *o, stru
         fail(e, &ERR_BUSY, "%zu validation runs wait already; try again later", v->waiting);
         goto failed;
     }
-    if (!job_text(&r, o, o->model->entity.uid, &job)) {
+    if (!job_text(v, &r, o, a, &job)) {
         fail(e, &ERR_INVALID, "the run's labels and filters are too long");
         goto failed;
     }
@@ -91,7 +95,7 @@ struct queueing *run_order(struct validation *v, const struct run_order *o, stru
     q->arena = a;
     q->append = (struct series_append){.records = q->records, .n = n};
     q->push = (struct queue_request){.op = QUEUE_PUSH,
-                                     .queue = v->queues[o->batch_id != NULL],
+                                     .queue = v->queues[o->batch_id ? FROM_NIGHT : FROM_RUNS],
                                      .id = arena_text(a, r.run_id),
                                      .worker = v->claimant,
                                      .data = arena_copy(a, job.data, job.len),
@@ -134,7 +138,8 @@ static void come_back(struct mail *m)
     if (q->failed)
         give_up(v, q->live, q->push.id);
     arena_free(q->arena);
-    v->dry[0] = v->dry[1] = false;
+    for (int i = 0; i < SOURCES; i++) /* it waits there, and may come back at any time */
+        v->dry_until_ns[i] = 0;
     supervisor_pump(v);
 }
 

@@ -81,13 +81,14 @@ static bool append_wait(struct store *s, struct series_append *append, struct er
     return append->ok;
 }
 
-bool run_put(struct store *s, const struct run *r, const char *ns, uint64_t uid, struct err *e)
+bool run_put(struct store *s, const struct run *r, const char *ns, uint64_t uid, bool duty,
+             struct err *e)
 {
     struct series_record records[RUN_RECORDS];
     struct arena *a = arena_new(RUN_TEXT_MAX + (1 << 20));
     size_t n = 0;
     bool ok = run_records(r, ns, uid, a, records, &n, e);
-    struct series_append append = {.records = records, .n = n};
+    struct series_append append = {.records = records, .n = n, .duty = duty};
     ok = ok && append_wait(s, &append, e);
     arena_free(a);
     return ok;

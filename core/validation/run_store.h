@@ -30,9 +30,9 @@ struct run_place {
 #define RUN_RECORDS 3
 bool run_records(const struct run *r, const char *ns, uint64_t uid, struct arena *a,
                  struct series_record *out, size_t *n, struct err *e) MUST_CHECK;
-/* Write it; waits. */
-bool run_put(struct store *s, const struct run *r, const char *ns, uint64_t uid, struct err *e)
-    MUST_CHECK;
+/* Write it; waits. `duty`: only the decider may (store/nodes.h). */
+bool run_put(struct store *s, const struct run *r, const char *ns, uint64_t uid, bool duty,
+             struct err *e) MUST_CHECK;
 
 /* Find a run of this namespace, as text and where it is; waits. RUN_NOT_FOUND. */
 bool run_find(struct store *s, const char *ns, const char *run_id, struct arena *a,

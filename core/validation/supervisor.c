@@ -44,6 +44,15 @@ static bool has_nothing_to_do(const struct execution *x)
     return x->stored || x->lost || x->gone || x->run.status == RUN_STATUSES[5];
 }
 
+/* Where several share the store, whoever carried it out hands it in first. */
+static void pass_on(struct execution *x)
+{
+    if (x->v->shared && !x->returned && !x->seized)
+        handing_in(x);
+    else
+        supervisor_judge(x);
+}
+
 static void advance_all(struct validation *v)
 {
     bool going = true;
@@ -59,8 +68,42 @@ static void advance_all(struct validation *v)
         if (!has_nothing_to_do(x) && !x->cancelled && going)
             going = execution_advance(x);
         if (has_nothing_to_do(x) || execution_is_over(x))
-            supervisor_judge(x);
+            pass_on(x);
     }
+}
+
+/* Some are claimed ahead; where several share the store, what waits here could run elsewhere. */
+static bool has_room(const struct validation *v)
+{
+    size_t carried_out = 0;
+    if (!v->shared)
+        return v->workers_max > 0 && v->n_active < 2 * v->workers_max + 2;
+    for (const struct execution *x = v->active; x; x = x->next)
+        carried_out += !x->returned && !x->begun && !x->seized;
+    return !v->draining && carried_out < v->workers_max;
+}
+
+static bool may_claim(const struct validation *v, enum source from)
+{
+    bool serves = v->shared && !v->config.only_work && v->n_active < v->workers_max + AHEAD_BACK;
+    switch (from) {
+    case FROM_BACK: return serves;
+    case FROM_NIGHT_BACK: return serves && v->leading && nights_ready(v);
+    case FROM_RUNS: return has_room(v);
+    case FROM_NIGHT: return has_room(v) && (v->shared || nights_ready(v));
+    case SOURCES: break;
+    }
+    return false;
+}
+
+/* What came back goes first, then runs that somebody asked for, then those of a night. */
+static enum source next_source(const struct validation *v)
+{
+    int64_t now = clock_mono_ns(v->config.clock);
+    enum source from = FROM_BACK;
+    while (from != SOURCES && (now < v->dry_until_ns[from] || !may_claim(v, from)))
+        from++;
+    return from;
 }
 
 void supervisor_pump(struct validation *v)
@@ -77,8 +120,9 @@ void supervisor_pump(struct validation *v)
         advance_all(v);
     } while (v->pump_again);
     v->pumping = false;
-    if (!v->claiming && !(v->dry[0] && v->dry[1]) && v->n_active < 2 * v->workers_max + 2)
-        supervisor_claim(v);
+    enum source from = next_source(v);
+    if (!v->claiming && from != SOURCES)
+        supervisor_claim(v, from);
 }
 
 /* --- time --- */
@@ -87,9 +131,10 @@ static void heartbeat(struct validation *v, int64_t now)
 {
     if (now < v->heartbeat_ns)
         return;
-    v->heartbeat_ns = now + HEARTBEAT_MS * NS_PER_MS;
+    v->heartbeat_ns = now + v->config.claim_ms / 4 * NS_PER_MS;
     for (struct execution *x = v->active; x; x = x->next)
-        supervisor_queue_say(x, QUEUE_HEARTBEAT, CLAIM_MS);
+        if (!x->begun)
+            supervisor_queue_say(x, QUEUE_HEARTBEAT, v->config.claim_ms);
 }
 
 static void tick(evutil_socket_t fd, short what, void *ctx)
@@ -101,10 +146,11 @@ static void tick(evutil_socket_t fd, short what, void *ctx)
     if (v->stopping)
         return;
     heartbeat(v, now);
-    nights_tick(v, clock_wall_ms(v->config.clock));
-    retention_tick(v, clock_wall_ms(v->config.clock));
-    if (v->dry[0] && v->dry[1] && now >= v->dry_until_ns)
-        v->dry[0] = v->dry[1] = false;
+    handing_tell(v, now);
+    if (!v->config.only_work) {
+        nights_tick(v, clock_wall_ms(v->config.clock));
+        retention_tick(v, clock_wall_ms(v->config.clock));
+    }
     supervisor_pump(v);
 }
 
@@ -154,7 +200,9 @@ static void wind_up(struct validation *v)
     for (struct execution *x = v->active; x; x = x->next) {
         if (x->planned)
             execution_abandon(x);
-        if (!x->judging)
+        if (x->planned && !x->judging && v->shared && !x->returned && !x->begun && !x->seized)
+            handing_give_back(x);
+        else if (!x->judging)
             supervisor_queue_say(x, QUEUE_HEARTBEAT, 0);
     }
     run_errands(v);

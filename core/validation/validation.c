@@ -34,10 +34,13 @@ static void name_node(struct validation *v)
     snprintf(v->node, sizeof v->node, "%s", *host ? host : "node");
     snprintf(v->claimant, sizeof v->claimant, "%s:%ld:%lld", v->node, (long)getpid(),
              (long long)clock_wall_ms(v->config.clock));
-    char space[STORE_SPACE_SIZE];
-    store_space(v->config.store, space);
-    snprintf(v->queues[0], sizeof v->queues[0], QUEUE_RUNS "%s", space);
-    snprintf(v->queues[1], sizeof v->queues[1], QUEUE_NIGHT "%s", space);
+    if (v->config.only_work)
+        store_node_name(v->config.store, v->node);
+    store_space(v->config.store, v->space);
+    snprintf(v->queues[FROM_BACK], sizeof v->queues[0], QUEUE_BACK "%s", v->space);
+    snprintf(v->queues[FROM_NIGHT_BACK], sizeof v->queues[0], QUEUE_NIGHT_BACK);
+    snprintf(v->queues[FROM_RUNS], sizeof v->queues[0], QUEUE_RUNS);
+    snprintf(v->queues[FROM_NIGHT], sizeof v->queues[0], QUEUE_NIGHT);
 }
 
 struct validation *validation_open(const struct validation_config *config, struct err *e)
@@ -45,7 +48,9 @@ struct validation *validation_open(const struct validation_config *config, struc
     struct validation *v = mem_zero(1, sizeof *v);
     (void)e;
     v->config = *config;
-    v->workers_max = config->workers ? config->workers : processors();
+    v->workers_max = config->workers < 0 ? processors() : (unsigned)config->workers;
+    v->config.claim_ms = config->claim_ms ? config->claim_ms : CLAIM_MS;
+    v->shared = store_shared(config->store);
     v->gate = (struct gate_source){gate_judge_runs, v};
     v->types = (struct test_types){check_type, v};
     v->runs = map_new();
@@ -73,9 +78,18 @@ bool validation_start(struct validation *v, struct engine *engine, struct err *e
     v->judge_reader = engine_join(engine);
     if (!v->reader || !v->judge_reader)
         return fail(e, &ERR_INTERNAL, "too many threads read views");
-    v->policies = policy_set_new(v->config.policies);
+    v->policies = v->config.policies ? policy_set_new(v->config.policies) : NULL;
     v->verdicts = pool_start("verdicts", 1, 100000, e);
     return v->verdicts && supervisor_start(v, e);
+}
+
+bool validation_drained(struct validation *v)
+{
+    pthread_mutex_lock(&v->lock);
+    v->draining = true;
+    bool idle = v->n_active == 0;
+    pthread_mutex_unlock(&v->lock);
+    return idle;
 }
 
 void validation_stop(struct validation *v)

@@ -35,7 +35,9 @@ struct validation_config {
     const char *severity_policy;                      /* of names that do not say; "default" */
     const char *secrets_file; /* JSON object of texts, read for each run; NULL: none */
     int64_t keep_runs_ms;     /* runs older than that go; 0: none does */
-    unsigned workers;         /* tests at a time; 0: one for each processor */
+    int workers;              /* tests at a time; less than 0: one for each processor */
+    int64_t claim_ms;         /* who is silent for so long has lost its runs; 0: 15,000 */
+    bool only_work;           /* carry out what others ask for, and nothing else */
     size_t queue_max;         /* runs that may wait, those of a night apart */
 };
 
@@ -43,6 +45,8 @@ struct validation *validation_open(const struct validation_config *config, struc
     MUST_CHECK;
 /* Start the threads; the engine must outlive validation_stop(). */
 bool validation_start(struct validation *v, struct engine *engine, struct err *e) MUST_CHECK;
+/* Begin no further run; true once nothing is under way. Again and again, before the stop. */
+bool validation_drained(struct validation *v);
 /* Ends what runs (a restart takes it up again) and the threads. Once stopped, requests fail. */
 void validation_stop(struct validation *v);
 /* After the engine is gone: its gate asks until then. NULL is allowed. */

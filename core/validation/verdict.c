@@ -341,12 +341,13 @@ bool judge(struct execution *x)
     struct run r;
     struct err e = {0};
     if (x->stored) /* all but the telling was done, by a node that is gone */
-        return !x->ns || x->run.complete || tell(x, &x->run);
+        return !x->ns || (x->run.complete && !x->returned) || tell(x, &x->run);
     if (x->run.finished_at == 0) {
         conclude(x, x->arena, &r);
         publish(x, &r);
     }
-    if (!run_put(x->v->config.store, &x->run, x->ns, x->uid, &e)) {
+    bool duty = x->returned && x->run.batch_id;
+    if (!run_put(x->v->config.store, &x->run, x->ns, x->uid, duty, &e)) {
         log_text(LOG_ERROR, "run_not_stored", e.detail);
         return false;
     }

@@ -143,7 +143,7 @@ static void write_past(void)
             if (strcmp(r.results[0].measurements[k].better, "lower") == 0)
                 r.results[0].measurements[k].value =
                     i < NIGHTS - BAD ? 1e-6 * (10 + i * 7 % 5) : 1000 + i;
-        assert_true(run_put(s, &r, "default", where.uid, &e));
+        assert_true(run_put(s, &r, "default", where.uid, false, &e));
     }
     for (size_t k = 0; k < r.results[0].measurements_len; k++)
         if (strcmp(r.results[0].measurements[k].better, "lower") == 0)
@@ -152,7 +152,7 @@ static void write_past(void)
         r.run_id = arena_printf(a, "old-%d", i);
         r.batch_id = arena_printf(a, "old-night-%d", i);
         r.queued_at = r.finished_at = real.queued_at - (300 + i) * DAY_MS;
-        assert_true(run_put(s, &r, "default", where.uid, &e));
+        assert_true(run_put(s, &r, "default", where.uid, false, &e));
     }
     s->ops->close(s);
     arena_free(a);

@@ -22,7 +22,7 @@ static void put(struct store *s, const char *run_id, const char *batch_id, uint6
     r.queued_at = at;
     r.status = status;
     r.subject_fingerprint = "f";
-    if (!run_put(s, &r, "default", uid, &e))
+    if (!run_put(s, &r, "default", uid, false, &e))
         fail_msg("%s", e.detail);
 }
 
