@@ -125,9 +125,13 @@ def section_nights(run):
 
 
 def cpu_seconds(pid):
-    """Of a process and its children that ended."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    """Of a process, its children that ended, and those that live and are kept for the next test."""
+    children = " ".join(f.read_text() for f in pathlib.Path(f"/proc/{pid}/task").glob("*/children"))
+    ticks = 0
+    for each in [pid, *children.split()]:
+        fields = pathlib.Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 # Plugin of tests/plugins -> its test type, and how it must be reported ("": either way).
