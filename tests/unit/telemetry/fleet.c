@@ -19,6 +19,22 @@
 
 static struct test_redis server;
 
+/* Of the stores, whose threads look at it whenever they like. */
+static atomic_int_fast64_t store_ms;
+
+static int64_t store_wall(void *self)
+{
+    (void)self;
+    return atomic_load(&store_ms);
+}
+
+static int64_t store_mono(void *self)
+{
+    return CLOCK_SYSTEM.mono_ns(self);
+}
+
+static const struct clock STORE_CLOCK = {store_wall, store_mono, NULL};
+
 struct house {
     struct fixture nodes[NODES], one; /* `one`: alone, and has everything */
     uint64_t random;
@@ -32,7 +48,7 @@ static void join(struct fixture *f, const char *name)
     struct err e = {0};
     snprintf(url, sizeof url, "redis://127.0.0.1:%u/0", server.port);
     const struct redis_settings settings = {.url = url, .node = name, .reply_ms = 500};
-    f->store = f->inner = store_redis_open(&settings, &f->clock.clock, &e);
+    f->store = f->inner = store_redis_open(&settings, &STORE_CLOCK, &e);
     if (!f->store)
         fail_msg("%s cannot join: %s", name, e.detail);
     f->config.store = f->store;
@@ -45,13 +61,16 @@ static const char *name_of(int i)
     return NAMES[i];
 }
 
-static void house_init(struct house *h, int nodes)
+/* `threads`: rounds and roll-ups by themselves, as in a server. */
+static void house_init(struct house *h, int nodes, bool threads)
 {
     *h = (struct house){0};
     h->random = 17;
+    atomic_store(&store_ms, START);
     assert_true(test_redis_say(&server, "FLUSHALL", "+OK"));
     for (int i = 0; i < nodes; i++) {
         fixture_prepare(&h->nodes[i]);
+        h->nodes[i].config.no_roll_up_thread = !threads;
         h->nodes[i].store->ops->close(h->nodes[i].store);
         join(&h->nodes[i], name_of(i));
     }
@@ -80,6 +99,7 @@ static void move_clocks(struct house *h, int64_t ms)
     for (int i = 0; i < NODES; i++)
         h->nodes[i].clock.wall_ms += ms;
     h->one.clock.wall_ms += ms;
+    atomic_store(&store_ms, h->one.clock.wall_ms);
 }
 
 /* Everybody tells, then everybody hears. */
@@ -243,7 +263,7 @@ static void every_node_has_the_figures_of_all(void **state)
 {
     struct house h;
     (void)state;
-    house_init(&h, NODES);
+    house_init(&h, NODES, false);
     move_clocks(&h, 10 * SECOND); /* 5 s slots are whole from here on */
     for (int round = 0; round < 30; round++) {
         for (int i = 0; i < NODES; i++)
@@ -267,7 +287,7 @@ static void a_node_that_is_killed_loses_and_doubles_nothing(void **state)
     struct house h;
     struct err e = {0};
     (void)state;
-    house_init(&h, NODES);
+    house_init(&h, NODES, false);
     for (int round = 0; round < 24; round++) {
         const int victim = (int)(random_u64(&h.random) % NODES);
         for (int i = 0; i < NODES; i++)
@@ -327,7 +347,7 @@ static void a_node_that_comes_late_has_everything(void **state)
 {
     struct house h;
     (void)state;
-    house_init(&h, 2);
+    house_init(&h, 2, false);
     for (int round = 0; round < 6; round++) {
         send_some(&h, round % 2, 4);
         move_clocks(&h, round == 3 ? 7 * HOUR : MINUTE);
@@ -368,7 +388,7 @@ static void redis_that_is_away_gets_everything_once(void **state)
     struct house h;
     struct err e = {0};
     (void)state;
-    house_init(&h, NODES);
+    house_init(&h, NODES, false);
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < NODES; i++)
             send_some(&h, i, 3);
@@ -402,12 +422,50 @@ static void redis_that_is_away_gets_everything_once(void **state)
     house_release(&h);
 }
 
+/* Queries go on beside all that. */
+static void all_answer(struct house *h)
+{
+    for (int i = 0; i < NODES; i++)
+        for (uint64_t uid = 1; uid <= MODELS; uid++)
+            fixture_window(&h->nodes[i], uid, 2 * HOUR);
+}
+
+static bool has_as_many(struct house *h, int i)
+{
+    for (uint64_t uid = 1; uid <= MODELS; uid++)
+        if (fixture_window(&h->nodes[i], uid, HOUR).total !=
+            fixture_window(&h->one, uid, HOUR).total)
+            return false;
+    return true;
+}
+
+static void by_themselves_they_come_to_the_same(void **state)
+{
+    struct house h;
+    (void)state;
+    house_init(&h, NODES, true);
+    for (int k = 0; k < 40; k++) {
+        send_some(&h, k % NODES, 2);
+        if (k % 8 == 7)
+            fixture_roll_up(&h.nodes[k % NODES]);
+        all_answer(&h);
+    }
+    for (int i = 0; i < NODES; i++)
+        for (int patience = 6000; !has_as_many(&h, i); patience--) {
+            assert_true(patience > 0);
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        }
+    all_the_same(&h, false);
+    house_release(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_node_has_the_figures_of_all),
         cmocka_unit_test(a_node_that_is_killed_loses_and_doubles_nothing),
         cmocka_unit_test(a_node_that_comes_late_has_everything),
+        cmocka_unit_test(by_themselves_they_come_to_the_same),
         cmocka_unit_test(redis_that_is_away_gets_everything_once),
     };
     if (!test_redis_there())
