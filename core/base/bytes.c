@@ -79,7 +79,13 @@ bool bytes_text(struct bytes *b, const char *text)
 
 bool bytes_char(struct bytes *b, char c)
 {
-    return bytes_add(b, &c, 1);
+    char *to = bytes_room(b, 1);
+    if (!to)
+        return false;
+    to[0] = c;
+    to[1] = '\0';
+    b->len++;
+    return true;
 }
 
 bool bytes_vprintf(struct bytes *b, const char *fmt, va_list ap)

@@ -90,7 +90,46 @@ static bool plain_ascii(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-void json_put_stringn(struct bytes *b, const char *text, size_t len)
+/* How many bytes from the start stand in a literal as they are, eight at a time. A byte's highest
+ * bit in the sum tells of one that does not (Mycroft's test; a borrow can only make a plain byte
+ * behind a special one look special, and it is looked at again). */
+static size_t plain_run(const char *text, size_t len)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    size_t n = 0;
+    for (; len - n >= 8; n += 8) {
+        uint64_t w, quote, slash;
+        memcpy(&w, text + n, 8);
+        quote = w ^ ones * '"';
+        slash = w ^ ones * '\\';
+        if ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones)) & high)
+            break;
+    }
+    while (n < len && plain_ascii((unsigned char)text[n]))
+        n++;
+    return n;
+}
+
+/* `before` (if it is not 0), the text as a literal, and `after` (likewise). */
+static void put_plain(struct bytes *b, char before, const char *text, size_t len, char after)
+{
+    char *to = bytes_room(b, len + 2 + (before != 0) + (after != 0)), *p = to;
+    if (!to)
+        return;
+    if (before)
+        *p++ = before;
+    *p++ = '"';
+    if (len)
+        memcpy(p, text, len);
+    p += len;
+    *p++ = '"';
+    if (after)
+        *p++ = after;
+    *p = '\0';
+    b->len += (size_t)(p - to);
+}
+
+static void put_escaped(struct bytes *b, const char *text, size_t len)
 {
     size_t at = 0, from = 0; /* from..at is yet to be written as it is */
     bytes_char(b, '"');
@@ -111,6 +150,14 @@ void json_put_stringn(struct bytes *b, const char *text, size_t len)
     }
     bytes_add(b, text + from, len - from);
     bytes_char(b, '"');
+}
+
+void json_put_stringn(struct bytes *b, const char *text, size_t len)
+{
+    if (plain_run(text, len) == len)
+        put_plain(b, 0, text, len, 0);
+    else
+        put_escaped(b, text, len);
 }
 
 /* A number such as 23.417 is m / 10^k with both exactly representable, and a division is correctly
@@ -222,9 +269,15 @@ void json_put_value(struct bytes *b, const json_t *value)
 
 void json_key(struct bytes *b, const char *key)
 {
-    if (b->len && b->data[b->len - 1] != '{' && b->data[b->len - 1] != '[')
+    bool first = !b->len || b->data[b->len - 1] == '{' || b->data[b->len - 1] == '[';
+    size_t len = strlen(key);
+    if (plain_run(key, len) == len) {
+        put_plain(b, first ? 0 : ',', key, len, ':');
+        return;
+    }
+    if (!first)
         bytes_char(b, ',');
-    json_put_string(b, key);
+    put_escaped(b, key, len);
     bytes_char(b, ':');
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define FLUSH_AT        65536
+#define FLUSH_AT        8192 /* what a busy loop writes at once; see loop_turn_end() */
 #define PATH_MAX_LOGGED 1024
 
 /* No printf here: this runs once per request. Everything but the texts that go through

@@ -7,7 +7,7 @@
  *      its tenant (request_rate()) or, where none is known, its address; past 4 % of the loop's
  * time they are busy, and their connections are served from the queue of the busy. TLS handshakes
  *      and new connections stand there too.
- *   3. A turn among the busy is short: after 200 microseconds the loop looks whether one of
+ *   3. A turn among the busy is short: after 300 microseconds the loop looks whether one of
  *      the others has something to do. Should those fill the loop by themselves, all are treated
  *      alike for a while, so that nobody waits for ever. */
 #ifndef PADDOCK_HTTP_FAIR_H

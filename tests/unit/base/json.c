@@ -90,6 +90,40 @@ static void strings_are_escaped(void **state)
     bytes_release(&b);
 }
 
+/* A character that cannot stand as it is, wherever it stands in a text of any length. */
+static void specials_are_found_anywhere(void **state)
+{
+    (void)state;
+    static const struct {
+        char c;
+        const char *escape;
+    } specials[] = {{'"', "\\\""},     {'\\', "\\\\"},      {'\x1f', "\\u001f"},
+                    {'\0', "\\u0000"}, {'\x80', "\\ufffd"}, {'\xff', "\\ufffd"}};
+    struct bytes b = BYTES_INIT(1000);
+    for (size_t len = 1; len <= 20; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (size_t k = 0; k < sizeof specials / sizeof *specials; k++) {
+                char text[20], want[64];
+                memset(text, at % 2 ? '!' : '\x7f', len); /* the neighbours of what is special */
+                text[at] = specials[k].c;
+                snprintf(want, sizeof want, "\"%.*s%s%.*s\"", (int)at, text, specials[k].escape,
+                         (int)(len - at - 1), text + at + 1);
+                bytes_clear(&b);
+                json_put_stringn(&b, text, len);
+                assert_string_equal(b.data, want);
+            }
+        }
+    }
+    bytes_release(&b);
+    struct bytes small = BYTES_INIT(5); /* as a whole or not at all */
+    json_put_string(&small, "abcd");
+    assert_true(small.full && small.len == 0);
+    bytes_clear(&small);
+    json_put_string(&small, "abc");
+    assert_true(!small.full && small.len == 5);
+    bytes_release(&small);
+}
+
 static void put(struct bytes *b, double value)
 {
     bytes_clear(b);
@@ -238,10 +272,15 @@ static void merges_as_rfc_7396(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_what_is_not_strict), cmocka_unit_test(nesting_is_bounded),
-        cmocka_unit_test(strings_are_escaped),        cmocka_unit_test(known_numbers),
-        cmocka_unit_test(numbers_read_back),          cmocka_unit_test(members_get_their_commas),
-        cmocka_unit_test(values_keep_their_order),    cmocka_unit_test(merges_as_rfc_7396),
+        cmocka_unit_test(refuses_what_is_not_strict),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(strings_are_escaped),
+        cmocka_unit_test(specials_are_found_anywhere),
+        cmocka_unit_test(known_numbers),
+        cmocka_unit_test(numbers_read_back),
+        cmocka_unit_test(members_get_their_commas),
+        cmocka_unit_test(values_keep_their_order),
+        cmocka_unit_test(merges_as_rfc_7396),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
