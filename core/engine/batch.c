@@ -334,15 +334,18 @@ static void take_back(struct engine *en)
 }
 
 /* After a failed commit only what rests on committed state alone may be said; and not that, where
- * others may have changed it. */
+ * others may have changed it. Nor what another node was told of before, which the store may have
+ * failed to confirm. */
 static void refuse_all(struct engine *en, const struct err *why)
 {
     struct batch *b = &en->batch;
     for (size_t i = 0; i < b->n; i++) {
         struct command *c = b->slots[i].command;
-        if (b->slots[i].over || (b->slots[i].clean && b->slots[i].group == NO_GROUP && !en->shared))
+        if ((b->slots[i].over && !c->kept) ||
+            (b->slots[i].clean && b->slots[i].group == NO_GROUP && !en->shared))
             continue;
         c->ok = false;
+        c->kept = NULL;
         c->seq = 0;
         c->err = *why;
     }

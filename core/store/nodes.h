@@ -36,7 +36,8 @@ void store_space(struct store *s, char out[STORE_SPACE_SIZE]);
  * loaded is void, and everything has to be loaded anew. 1 at first, and of an embedded store. */
 uint64_t store_epoch(struct store *s);
 
-/* Since when there has been no connection to it (ms), 0: there is one, or the store is embedded. */
+/* Since when there has been no connection to it, or not as many replicas as have to confirm what is
+ * written (ms); 0: all is well, or the store is embedded. */
 int64_t store_away_since(struct store *s);
 
 /* The number of the place of this node's own records, and the other way round. */

@@ -45,7 +45,7 @@ int64_t store_away_since(struct store *store)
         return 0;
     struct redis *s = redis_of(store);
     struct link *const links[] = {&s->control, &s->data, &s->watch};
-    int64_t first = 0;
+    int64_t first = atomic_load(&s->short_since);
     for (size_t i = 0; i < LINKS && links[i]->started; i++) {
         pthread_mutex_lock(&links[i]->lock);
         int64_t since = links[i]->away_since;
@@ -91,6 +91,7 @@ static void close_store(struct store *store)
     link_stop(&s->data);
     link_stop(&s->control);
     direct_close(s);
+    sentinels_stop(s);
     struct link *const links[] = {&s->control, &s->data, &s->watch};
     for (size_t i = 0; i < LINKS; i++) {
         pthread_mutex_destroy(&links[i]->lock);
@@ -180,8 +181,8 @@ struct store *store_redis_open(const struct redis_settings *settings, const stru
     }
     if (redis_url_parse(settings->url, &s->url, e)) {
         redis_url_place(&s->url, s->place);
-        if (direct_start(s, settings, e) && link_start(&s->control, s, "control", e) &&
-            link_start(&s->data, s, "data", e) &&
+        if (sentinels_start(s, e) && direct_start(s, settings, e) &&
+            link_start(&s->control, s, "control", e) && link_start(&s->data, s, "data", e) &&
             (settings->read_only || link_start(&s->watch, s, "watch", e)) &&
             link_wait(&s->control, e) && link_wait(&s->data, e))
             return &s->store;

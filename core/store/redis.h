@@ -26,6 +26,13 @@
 #define REDIS_DIGEST_SIZE 41
 #define REDIS_ME_SIZE     96
 
+/* The Redis to write to, and since which turn (redis_sentinel.c) it is that one. */
+struct redis_place {
+    char host[256]; /* "": a socket */
+    int port;
+    uint64_t turn;
+};
+
 struct redis;
 struct ask;
 
@@ -49,7 +56,9 @@ struct link {
     /* the thread's own */
     redisAsyncContext *connection;
     enum link_state state;
-    int64_t greeting_ns, retry_ns, renewed_ns;
+    uint64_t turn; /* of the connection */
+    unsigned hangs;
+    int64_t greeting_ns, retry_ns, renewed_ns, looked_ns;
     unsigned backoff_ms, greetings; /* replies of the greeting that are still to come */
     bool renewing, closing, leaving, lost;
     uint64_t heard;              /* of the watch: what it told last */
@@ -89,8 +98,13 @@ struct redis {
     void *moved_ctx;
     uint64_t told; /* the newest that others wrote */
 
+    struct sentinels *sentinels;     /* NULL: it is where the URL says */
+    atomic_uint hangs;               /* how often the direct connection got no answer in time */
+    atomic_int_fast64_t short_since; /* ms: fewer replicas follow than have to confirm; 0: enough */
+
     pthread_mutex_t direct_lock;
     redisContext *direct;
+    uint64_t direct_turn;
 
     pthread_mutex_t stats_lock;
     struct store_stats stats;
@@ -119,6 +133,14 @@ void link_drop(struct link *l, const char *reason);
 /* [link] What this process shows may be wrong, and only a new start loads it anew. */
 void link_lose(struct link *l, const char *reason);
 
+/* --- redis_sentinel.c: who says where it is. Start: ask them once, and from now on. --- */
+bool sentinels_start(struct redis *s, struct err *e) MUST_CHECK;
+void sentinels_stop(struct redis *s);
+/* [any] */
+void redis_master(struct redis *s, struct redis_place *out);
+/* [any] What is connected to one of another turn may be connected to what is no master any more. */
+uint64_t redis_turn(struct redis *s);
+
 /* --- redis_nodes.c: the lease of this node, its place among the others, the decider --- */
 /* [link] Ask for the lease; the reply is for node_leased(). */
 void node_renew(struct link *l, redisCallbackFn *fn);
@@ -146,9 +168,11 @@ struct ask {
     struct arena *arena; /* arguments that have to be made, and the state */
     int64_t sent_ns, begun_ns;
     enum redis_script script;
+    bool confirming; /* it was done, and replicas are waited for */
     const char **args;
     size_t *lens, n, cap;
     enum ask_result (*reply)(struct ask *c, const redisReply *r, struct err *e);
+    void (*settled)(struct ask *c); /* it is done for good; may be NULL */
     void *state;
 };
 
@@ -166,6 +190,8 @@ void ask_end(struct ask *c, const struct err *why);
 
 /* Redis refused: what it said as our error. */
 bool redis_refused(const redisReply *r, struct err *e);
+/* Does INFO say that this is a master? It also says how many replicas follow it. */
+bool redis_is_master(struct redis *s, const redisReply *r);
 /* A number in a reply: an integer, or a text that is one. False: it is none. */
 bool redis_number(const redisReply *r, int64_t *out) MUST_CHECK;
 /* Fail with ERR_CORRUPT: a reply that no script of ours gives. */

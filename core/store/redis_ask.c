@@ -1,5 +1,6 @@
 #include "store/redis.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -151,6 +152,47 @@ bool redis_number(const redisReply *r, int64_t *out)
     return errno == 0 && end == r->str + r->len;
 }
 
+/* "slave0:ip=...,state=online,offset=1,lag=0": one that hangs looks online, but lags. */
+static int replicas(const char *text)
+{
+    int n = 0;
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        size_t len = strcspn(line, "\r\n");
+        const char *online = memmem(line, len, ",state=online,", 14);
+        const char *lag = memmem(line, len, ",lag=", 5);
+        n += strncmp(line, "slave", 5) == 0 && online && lag && strtol(lag + 5, NULL, 10) <= 2;
+    }
+    return n;
+}
+
+static void note_replicas(struct redis *s, int n)
+{
+    int64_t since = atomic_load(&s->short_since);
+    if ((n < s->url.wait) == (since != 0))
+        return;
+    atomic_store(&s->short_since, since ? 0 : clock_wall_ms(s->clock));
+    log_event(since ? LOG_INFO : LOG_WARN, since ? "redis_replicas_back" : "redis_replicas_away",
+              "\"needed\":%d,\"there\":%d", s->url.wait, n);
+}
+
+bool redis_is_master(struct redis *s, const redisReply *r)
+{
+    if (r->type != REDIS_REPLY_STRING || !strstr(r->str, "role:master"))
+        return false;
+    note_replicas(s, replicas(r->str));
+    return true;
+}
+
+/* Who would wait in vain is told so at once. */
+static bool may_send(const struct ask *c, struct err *e)
+{
+    struct redis *s = c->link->store;
+    return c->confirming || !job_writes(c->job) || !atomic_load(&s->short_since) ||
+           fail(e, &ERR_IO, "fewer than %d replicas follow the Redis, so nothing is written",
+                s->url.wait);
+}
+
 static bool is_error(const redisReply *r, const char *prefix)
 {
     return r->type == REDIS_REPLY_ERROR && strncmp(r->str, prefix, strlen(prefix)) == 0;
@@ -169,6 +211,48 @@ static bool send_text(struct ask *c)
     return true;
 }
 
+static unsigned confirm_ms(const struct redis *s)
+{
+    return (unsigned)(s->reply_ns / 5000000);
+}
+
+/* Behind Sentinels what was written is told as done when replicas have it, for one of them may be
+ * the master next. */
+static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err *e)
+{
+    struct redis *s = c->link->store;
+    int64_t n;
+    if (!redis_number(r, &n))
+        return redis_strange(e), ASK_FAILED;
+    if (n >= s->url.wait)
+        return ASK_DONE;
+    fail(e, &ERR_IO, "%d of %d replicas had it after %u ms; whether it lasts is not known", (int)n,
+         s->url.wait, confirm_ms(s));
+    note_replicas(s, (int)n);
+    return ASK_FAILED;
+}
+
+static void ask_replicas(struct ask *c)
+{
+    const struct redis *s = c->link->store;
+    c->confirming = true;
+    ask_begin(c, PLAIN);
+    ask_text(c, "WAIT");
+    ask_int(c, s->url.wait);
+    ask_uint(c, confirm_ms(s));
+    c->reply = confirmed;
+    ask_send(c);
+}
+
+/* What is a replica now is left at once; who is asked next says where the master is. */
+static void not_a_master(struct ask *c, struct err *e)
+{
+    struct link *l = c->link;
+    fail(e, &ERR_IO, "Redis is a replica, which takes no writes");
+    if (l->state == LINK_READY)
+        link_drop(l, "it is a replica");
+}
+
 static void replied(redisAsyncContext *connection, void *reply, void *arg)
 {
     (void)connection;
@@ -181,21 +265,30 @@ static void replied(redisAsyncContext *connection, void *reply, void *arg)
         fail(&e, &ERR_IO, "the connection to Redis was lost; whether it was done is not known");
     else if (is_error(r, "NOSCRIPT") && send_text(c))
         return;
+    else if (is_error(r, "READONLY"))
+        not_a_master(c, &e);
     else if (r->type == REDIS_REPLY_ERROR)
         redis_refused(r, &e);
     else
         result = c->reply(c, r, &e);
-    if (result == ASK_AGAIN)
+    if (result == ASK_AGAIN) {
         ask_send(c);
-    else
-        ask_end(c, result == ASK_DONE ? NULL : &e);
+        return;
+    }
+    if (result == ASK_DONE && c->link->store->url.wait && !c->confirming && job_writes(c->job)) {
+        ask_replicas(c);
+        return;
+    }
+    if (result == ASK_DONE && c->settled)
+        c->settled(c);
+    ask_end(c, result == ASK_DONE ? NULL : &e);
 }
 
 void ask_send(struct ask *c)
 {
     struct link *l = c->link;
     struct err e = {0};
-    if (!link_up(l, &e)) {
+    if (!link_up(l, &e) || !may_send(c, &e)) {
         ask_end(c, &e);
         return;
     }

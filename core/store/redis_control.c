@@ -82,8 +82,10 @@ static void add_group(struct ask *c, const struct store_group *g)
 }
 
 /* The journal reaches as far as this now. */
-static void note_reached(struct redis *s, const struct store_commit *commit)
+static void note_reached(struct ask *c)
 {
+    struct redis *s = c->link->store;
+    const struct store_commit *commit = c->job->commit;
     const struct journal_entry *last = NULL;
     for (size_t i = 0; i < commit->n_groups; i++) {
         const struct store_group *g = &commit->groups[i];
@@ -122,7 +124,6 @@ static enum ask_result committed(struct ask *c, const redisReply *r, struct err 
         return redis_strange(e), ASK_FAILED;
     for (size_t i = 0; i < commit->n_groups; i++)
         commit->groups[i].refused = r->str[i] == '1';
-    note_reached(c->link->store, commit);
     return ASK_DONE;
 }
 
@@ -135,12 +136,14 @@ void redis_commit(struct ask *c)
     ask_text(c, commit->head_hash ? commit->head_hash : "");
     ask_uint(c, commit->next_uid);
     ask_int(c, clock_wall_ms(c->link->store->clock));
-    ask_text(c, commit->check_only ? "check" : commit->duty ? "duty" : "");
+    const char *check = c->link->store->url.wait ? "confirm" : "check";
+    ask_text(c, commit->check_only ? check : commit->duty ? "duty" : "");
     ask_uint(c, commit->n_new_keys);
     for (size_t i = 0; i < commit->n_new_keys; i++)
         ask_text(c, commit->new_keys[i]);
     for (size_t i = 0; i < commit->n_groups; i++)
         add_group(c, &commit->groups[i]);
     c->reply = committed;
+    c->settled = note_reached;
     ask_send(c);
 }

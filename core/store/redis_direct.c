@@ -3,6 +3,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,9 @@ void direct_close(struct redis *s)
 
 static redisReply *replied(struct redis *s, redisReply *r, struct err *e)
 {
+    if (!r && s->direct && s->direct->err == REDIS_ERR_IO &&
+        (errno == EAGAIN || errno == ETIMEDOUT))
+        atomic_fetch_add(&s->hangs, 1); /* so will the links, and need not find out by waiting */
     if (!r) {
         fail(e, &ERR_IO, "Redis at %s: %s", s->place,
              s->direct ? s->direct->errstr : "no connection");
@@ -63,11 +67,16 @@ bool direct_connect(struct redis *s, struct err *e)
 {
     const struct redis_url *u = &s->url;
     struct err old;
+    struct redis_place to;
+    redis_master(s, &to);
+    if (s->direct_turn != to.turn)
+        direct_close(s);
+    s->direct_turn = to.turn;
     /* One that Redis closed meanwhile is found out, and closed, by asking. */
     if (s->direct && said_ok(direct_command(s, &old, "PING")))
         return true;
     direct_close(s);
-    s->direct = *u->host ? redisConnectWithTimeout(u->host, u->port, WAIT)
+    s->direct = *to.host ? redisConnectWithTimeout(to.host, to.port, WAIT)
                          : redisConnectUnixWithTimeout(u->path, WAIT);
     if (!s->direct || s->direct->err) {
         fail(e, &ERR_IO, "cannot connect to Redis at %s: %s", s->place,

@@ -4,9 +4,10 @@
  * greeting, or ready. While it is not ready every request fails at once: nobody waits for a Redis
  * that is not there. Attempts to connect are `backoff_ms` apart, which doubles up to a bound.
  *
- * Greeting: let in (AUTH), choose the database, load all scripts and learn their digests, and, on
- * the link that keeps it, renew the lease of the node. Only then do requests go out, so after a
- * restart or a failover none meets a Redis without scripts or with other data.
+ * Greeting: let in (AUTH), choose the database, ask whether it is a master, load all scripts and
+ * learn their digests, and, on the link that keeps it, renew the lease of the node. Only then do
+ * requests go out, so after a restart or a failover none meets a Redis without scripts or with
+ * other data.
  *
  * A Redis that hangs (stopped, swapped out, cut off without a word) looks connected. So an answer
  * that takes longer than `reply_ns` ends the connection: all that were sent fail, since nobody can
@@ -29,6 +30,7 @@
 #define TICK_MS     100
 #define CONNECT_MS  3000
 #define RENEW_MS    2000
+#define LOOK_MS     200 /* when some are missing */
 #define BACKOFF_MIN 50
 #define BACKOFF_MAX 2000
 #define MS          1000000LL
@@ -140,6 +142,18 @@ static void greeted(redisAsyncContext *connection, void *reply, void *arg)
     greeted_well(connection, reply);
 }
 
+static void role_told(redisAsyncContext *connection, void *reply, void *arg)
+{
+    (void)arg;
+    struct link *l = connection->data;
+    const redisReply *r = reply;
+    if (l->connection == connection && r && r->type != REDIS_REPLY_ERROR &&
+        !redis_is_master(l->store, r))
+        link_drop(l, "it is a replica");
+    else
+        greeted_well(connection, r);
+}
+
 static void loaded(redisAsyncContext *connection, void *reply, void *digest)
 {
     const redisReply *r = reply;
@@ -160,6 +174,10 @@ static bool lease_answered(const redisAsyncContext *connection, const redisReply
     struct err e = {0};
     if (l->connection != connection || !r)
         return false;
+    if (r->type == REDIS_REPLY_ERROR && strncmp(r->str, "READONLY", 8) == 0) {
+        link_drop(l, "it is a replica");
+        return false;
+    }
     if (r->type == REDIS_REPLY_ERROR)
         return true; /* the greeting says what is wrong; later ones are asked again */
     if (node_leased(l->store, l->renewed_ns, r, &e))
@@ -181,12 +199,13 @@ static void greet(struct link *l)
     const struct redis *s = l->store;
     const struct redis_url *u = &s->url;
     const unsigned scripts = l->watches ? 0 : SCRIPTS;
-    l->greetings = scripts + 1U + (*u->password != 0) + l->keeps_lease;
+    l->greetings = scripts + 2U + (*u->password != 0) + l->keeps_lease;
     if (*u->password && *u->user)
         redisAsyncCommand(ac, greeted, NULL, "AUTH %s %s", u->user, u->password);
     else if (*u->password)
         redisAsyncCommand(ac, greeted, NULL, "AUTH %s", u->password);
     redisAsyncCommand(ac, greeted, NULL, "SELECT %d", u->db);
+    redisAsyncCommand(ac, role_told, NULL, "INFO replication");
     for (unsigned i = 0; i < scripts; i++)
         redisAsyncCommand(ac, loaded, l->digests[i], "SCRIPT LOAD %s", REDIS_SCRIPTS[i]);
     l->renewed_ns = now_ns();
@@ -207,9 +226,12 @@ static void connected(const redisAsyncContext *connection, int status)
 
 static void begin_to_connect(struct link *l)
 {
-    const struct redis_url *u = &l->store->url;
+    struct redis_place to;
+    redis_master(l->store, &to);
+    l->turn = to.turn;
+    l->hangs = atomic_load(&l->store->hangs);
     redisAsyncContext *ac =
-        *u->host ? redisAsyncConnect(u->host, u->port) : redisAsyncConnectUnix(u->path);
+        *to.host ? redisAsyncConnect(to.host, to.port) : redisAsyncConnectUnix(l->store->url.path);
     if (!ac || ac->err) {
         char reason[128];
         snprintf(reason, sizeof reason, "%s", ac ? ac->errstr : "no memory");
@@ -242,6 +264,28 @@ static void renew(struct link *l)
     l->renewed_ns = now_ns();
     l->renewing = true;
     node_renew(l, renewed);
+}
+
+/* --- replicas that have to confirm --- */
+
+static void looked(redisAsyncContext *connection, void *reply, void *arg)
+{
+    (void)arg;
+    struct link *l = connection->data;
+    const redisReply *r = reply;
+    if (l->connection == connection && r && r->type == REDIS_REPLY_STRING &&
+        !redis_is_master(l->store, r))
+        link_drop(l, "it is a replica");
+}
+
+static void look_after_replicas(struct link *l, int64_t now)
+{
+    struct redis *s = l->store;
+    int64_t pause = (atomic_load(&s->short_since) ? LOOK_MS : RENEW_MS) * MS;
+    if (!s->url.wait || !l->keeps_lease || l->state != LINK_READY || now - l->looked_ns < pause)
+        return;
+    l->looked_ns = now;
+    redisAsyncCommand(l->connection, looked, NULL, "INFO replication");
 }
 
 /* --- the end --- */
@@ -304,6 +348,14 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct link *l = arg;
     int64_t now = now_ns();
+    if (l->turn != redis_turn(l->store)) {
+        l->turn = redis_turn(l->store);
+        if (l->state != LINK_AWAY)
+            link_drop(l, "another Redis is the master");
+        l->retry_ns = now;
+    }
+    if (l->state == LINK_READY && l->hangs != atomic_load(&l->store->hangs))
+        link_drop(l, "it does not answer");
     if (l->oldest && now - l->oldest->sent_ns > l->store->reply_ns)
         link_drop(l, "it does not answer");
     if (l->state == LINK_READY && l->renewing && now - l->renewed_ns > l->store->reply_ns)
@@ -315,6 +367,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     if (l->state == LINK_READY && l->keeps_lease && !l->renewing &&
         now - l->renewed_ns > RENEW_MS * MS)
         renew(l);
+    look_after_replicas(l, now);
     if (l->leaving && now - l->greeting_ns > CONNECT_MS * MS)
         event_base_loopbreak(l->base);
     link_rest(l);

@@ -149,8 +149,9 @@ static const char LEAVE[] =
           "if redis.call('get', P..'decider') == ARGV[1] then redis.call('del', P..'decider') end\n"
           "return 1\n";
 
-/* me, head and its hash ('': not compared), next uid, now, how ('check': nothing is written,
- * 'duty': only the decider may, or ''), how many keys of kept answers, and these; then each group:
+/* me, head and its hash ('': not compared), next uid, now, how ('check': nothing is written;
+ * 'confirm': nothing but what replicas can confirm, who then have what was written before;
+ * 'duty': only the decider may; or ''), how many keys of kept answers, and these; then each group:
  * numbers of expectations, rows, entries, keys, and these. Answers 'moved', 'deposed', 'kept' and a
  * place among the keys (from 0): that one is there already; or a digit for each group: 1 if it was
  * refused. */
@@ -167,6 +168,7 @@ static const char COMMIT[] = FENCE TAKE KEYS_LIB
     "  if ends and tonumber(ends) > tonumber(now) then return 'kept'..(i - 1) end\n"
     "end\n"
     "if how == 'check' then return '' end\n"
+    "if how == 'confirm' then call('hincrby', M, 'confirmed', 1) return '' end\n"
     "purge(now)\n"
     "local refused, last = {}, nil\n"
     "while at < #ARGV do\n"

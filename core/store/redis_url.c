@@ -77,14 +77,9 @@ static bool take_login(struct piece *rest, struct redis_url *out, struct err *e)
     return true;
 }
 
-/* HOST[:PORT][/DB] */
-static bool take_place(struct piece rest, struct redis_url *out, struct err *e)
+/* HOST[:PORT] */
+static bool take_host(struct piece place, char host_out[256], int *port, struct err *e)
 {
-    const char *end = rest.at + rest.len, *slash = memchr(rest.at, '/', rest.len);
-    struct piece place = {rest.at, slash ? (size_t)(slash - rest.at) : rest.len};
-    if (slash && slash + 1 < end &&
-        !number((struct piece){slash + 1, (size_t)(end - slash - 1)}, 65535, &out->db))
-        return WRONG("after the / stands the number of a database");
     struct piece host = place;
     const char *colon = memrchr(place.at, ':', place.len);
     const char *bracket = memchr(place.at, ']', place.len);
@@ -96,14 +91,70 @@ static bool take_place(struct piece rest, struct redis_url *out, struct err *e)
     } else if (colon) {
         host.len = (size_t)(colon - place.at);
     }
-    out->port = 6379;
     if (colon && (*colon != ':' ||
                   !number((struct piece){colon + 1, (size_t)(place.at + place.len - colon - 1)},
-                          65535, &out->port) ||
-                  out->port == 0))
+                          65535, port) ||
+                  *port == 0))
         return WRONG("after the host stands : and a port of 1 to 65535");
-    return (host.len > 0 && decode(host, out->host, sizeof out->host)) ||
+    return (host.len > 0 && decode(host, host_out, 256)) ||
            WRONG("there is no host, or it is too long");
+}
+
+static bool take_db(const char *at, const char *end, struct redis_url *out, struct err *e)
+{
+    return at == end || number((struct piece){at, (size_t)(end - at)}, 65535, &out->db) ||
+           WRONG("after the / stands the number of a database");
+}
+
+/* HOST[:PORT][/DB] */
+static bool take_place(struct piece rest, struct redis_url *out, struct err *e)
+{
+    const char *end = rest.at + rest.len, *slash = memchr(rest.at, '/', rest.len);
+    struct piece place = {rest.at, slash ? (size_t)(slash - rest.at) : rest.len};
+    out->port = 6379;
+    return take_host(place, out->host, &out->port, e) &&
+           (!slash || take_db(slash + 1, end, out, e));
+}
+
+/* SERVICE[/DB][?wait=N] */
+static bool take_service(const char *at, const char *end, struct redis_url *out, struct err *e)
+{
+    static const char WAIT[] = "wait=";
+    const size_t n = sizeof WAIT - 1;
+    const char *query = memchr(at, '?', (size_t)(end - at));
+    out->wait = 1;
+    if (query && ((size_t)(end - query - 1) < n || memcmp(query + 1, WAIT, n) != 0 ||
+                  !number((struct piece){query + 1 + n, (size_t)(end - query - 1) - n},
+                          REDIS_WAIT_MAX, &out->wait)))
+        return WRONG("after the service stands nothing but ?wait= and a number of replicas up to "
+                     "%d",
+                     REDIS_WAIT_MAX);
+    end = query ? query : end;
+    const char *slash = memchr(at, '/', (size_t)(end - at));
+    struct piece service = {at, (size_t)((slash ? slash : end) - at)};
+    if (service.len == 0 || !decode(service, out->service, sizeof out->service))
+        return WRONG("after the Sentinels stands / and the name of the service");
+    return !slash || take_db(slash + 1, end, out, e);
+}
+
+/* HOST[:PORT],.../SERVICE... */
+static bool take_sentinels(struct piece rest, struct redis_url *out, struct err *e)
+{
+    const char *end = rest.at + rest.len, *slash = memchr(rest.at, '/', rest.len), *at = rest.at;
+    if (!slash)
+        return WRONG("after the Sentinels stands / and the name of the service");
+    for (const char *comma = at; comma < slash; at = comma + 1) {
+        comma = memchr(at, ',', (size_t)(slash - at));
+        comma = comma ? comma : slash;
+        if (out->n_sentinels == REDIS_SENTINELS_MAX)
+            return WRONG("there are more than %d Sentinels", REDIS_SENTINELS_MAX);
+        struct redis_sentinel *one = &out->sentinels[out->n_sentinels++];
+        one->port = 26379;
+        if (!take_host((struct piece){at, (size_t)(comma - at)}, one->host, &one->port, e))
+            return false;
+    }
+    return (out->n_sentinels > 0 || WRONG("there is no host, or it is too long")) &&
+           take_service(slash + 1, end, out, e);
 }
 
 /* /PATH[?db=DB] */
@@ -119,19 +170,21 @@ static bool take_path(struct piece rest, struct redis_url *out, struct err *e)
     return true;
 }
 
-static bool take_scheme(struct piece *rest, bool *is_socket, struct err *e)
+typedef bool take_fn(struct piece rest, struct redis_url *out, struct err *e);
+
+static bool take_scheme(struct piece *rest, take_fn **take, struct err *e)
 {
     static const struct {
         const char *name;
-        bool socket;
+        take_fn *take;
         const char *refused;
     } SCHEMES[] = {
-        {"redis://", false, NULL},
-        {"redis+unix://", true, NULL},
-        {"unix://", true, NULL},
-        {"rediss://", false, "this version speaks to Redis without TLS only, not yet with it"},
-        {"redis+sentinel://", false, "this version does not ask Sentinels yet"},
-        {"redis+cluster://", false, "this version does not know Redis Cluster yet"},
+        {"redis://", take_place, NULL},
+        {"redis+unix://", take_path, NULL},
+        {"unix://", take_path, NULL},
+        {"redis+sentinel://", take_sentinels, NULL},
+        {"rediss://", NULL, "this version speaks to Redis without TLS only, not yet with it"},
+        {"redis+cluster://", NULL, "this version does not know Redis Cluster yet"},
     };
     for (size_t i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
         size_t len = strlen(SCHEMES[i].name);
@@ -141,27 +194,30 @@ static bool take_scheme(struct piece *rest, bool *is_socket, struct err *e)
             return WRONG("%s: %s", SCHEMES[i].name, SCHEMES[i].refused);
         rest->at += len;
         rest->len -= len;
-        *is_socket = SCHEMES[i].socket;
+        *take = SCHEMES[i].take;
         return true;
     }
-    return WRONG("it begins with redis:// or redis+unix://");
+    return WRONG("it begins with redis://, redis+unix:// or redis+sentinel://");
 }
 
 bool redis_url_parse(const char *text, struct redis_url *out, struct err *e)
 {
     struct piece rest = {text, strlen(text)};
-    bool is_socket = false;
+    take_fn *take = NULL;
     memset(out, 0, sizeof *out);
     if (rest.len >= REDIS_URL_MAX)
         return WRONG("it is longer than %d bytes", REDIS_URL_MAX - 1);
-    if (!take_scheme(&rest, &is_socket, e) || !take_login(&rest, out, e))
+    if (!take_scheme(&rest, &take, e) || !take_login(&rest, out, e))
         return false;
-    return is_socket ? take_path(rest, out, e) : take_place(rest, out, e);
+    return take(rest, out, e);
 }
 
 void redis_url_place(const struct redis_url *u, char out[REDIS_PLACE_SIZE])
 {
-    if (*u->host)
+    if (u->n_sentinels)
+        snprintf(out, REDIS_PLACE_SIZE, "%s/%d of %s:%d%s", u->service, u->db, u->sentinels[0].host,
+                 u->sentinels[0].port, u->n_sentinels > 1 ? ",..." : "");
+    else if (*u->host)
         snprintf(out, REDIS_PLACE_SIZE, "%s:%d/%d", u->host, u->port, u->db);
     else
         snprintf(out, REDIS_PLACE_SIZE, "%s?db=%d", u->path, u->db);

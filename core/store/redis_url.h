@@ -2,6 +2,9 @@
  *
  *   redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]      HOST may be [::1]; port 6379, database 0
  *   redis+unix://[[USER]:PASSWORD@]/PATH[?db=DB]    also unix://
+ *   redis+sentinel://[[USER]:PASSWORD@]HOST[:PORT],.../SERVICE[/DB][?wait=N]
+ *       up to 8 Sentinels, port 26379; the login is that of the Redis, and of Sentinels that want
+ *       one; N replicas have to have what is told as done, 1 unless given
  *
  * User, password and path are percent-encoded. Whatever is wrong, the text of the failure shows
  * nothing of the URL, which holds a password. */
@@ -12,7 +15,14 @@
 
 #include <stdbool.h>
 
-#define REDIS_URL_MAX 1024
+#define REDIS_URL_MAX       1024
+#define REDIS_SENTINELS_MAX 8
+#define REDIS_WAIT_MAX      16
+
+struct redis_sentinel {
+    char host[256];
+    int port;
+};
 
 struct redis_url {
     char user[REDIS_URL_MAX], password[REDIS_URL_MAX]; /* "": none */
@@ -20,11 +30,16 @@ struct redis_url {
     int port;
     char path[108];
     int db;
+    struct redis_sentinel sentinels[REDIS_SENTINELS_MAX]; /* they know where it is */
+    unsigned n_sentinels;                                 /* 0: host or path say it */
+    char service[128];
+    int wait;
 };
 
 bool redis_url_parse(const char *text, struct redis_url *out, struct err *e) MUST_CHECK;
-/* "host:port/db" or "path/db", for logs and messages: without user and password. */
-#define REDIS_PLACE_SIZE 384
+/* "host:port/db", "path/db" or "service/db of host:port,...", for logs and messages: without user
+ * and password. */
+#define REDIS_PLACE_SIZE 512
 void redis_url_place(const struct redis_url *u, char out[REDIS_PLACE_SIZE]);
 
 #endif

@@ -71,7 +71,15 @@ static void wrong_urls_are_refused_without_showing_them(void **state)
         {"redis+unix:///run?x=geheim", "?db="},
         {"redis+unix:///run?db=", "?db="},
         {"rediss://:geheim@host", "not yet"},
-        {"redis+sentinel://:geheim@host", "yet"},
+        {"redis+sentinel://:geheim@host", "name of the service"},
+        {"redis+sentinel://:geheim@host/", "name of the service"},
+        {"redis+sentinel:///m", "no host"},
+        {"redis+sentinel://geheim,,b/m", "no host"},
+        {"redis+sentinel://geheim:x/m", "port"},
+        {"redis+sentinel://a,b,c,d,e,f,g,h,geheim/m", "more than 8"},
+        {"redis+sentinel://geheim/m/x", "database"},
+        {"redis+sentinel://geheim/m?wait=17", "?wait="},
+        {"redis+sentinel://geheim/m?x=1", "?wait="},
         {"redis+cluster://:geheim@host", "yet"},
     };
     for (size_t i = 0; i < LEN(CASES); i++) {
@@ -91,10 +99,40 @@ static void wrong_urls_are_refused_without_showing_them(void **state)
     assert_false(redis_url_parse(longest, &u, &e));
 }
 
+static void sentinels_are_named(void **state)
+{
+    (void)state;
+    struct redis_url u;
+    struct err e = {0};
+    char place[REDIS_PLACE_SIZE];
+    assert_true(
+        redis_url_parse("redis+sentinel://ann:p%40@a,10.0.0.2:5000,[::1]/main/3?wait=2", &u, &e));
+    assert_int_equal(u.n_sentinels, 3);
+    assert_string_equal(u.sentinels[0].host, "a");
+    assert_int_equal(u.sentinels[0].port, 26379);
+    assert_string_equal(u.sentinels[1].host, "10.0.0.2");
+    assert_int_equal(u.sentinels[1].port, 5000);
+    assert_string_equal(u.sentinels[2].host, "::1");
+    assert_string_equal(u.service, "main");
+    assert_string_equal(u.user, "ann");
+    assert_string_equal(u.password, "p@");
+    assert_int_equal(u.db, 3);
+    assert_int_equal(u.wait, 2);
+    assert_string_equal(u.host, "");
+    redis_url_place(&u, place);
+    assert_string_equal(place, "main/3 of a:26379,...");
+    assert_true(redis_url_parse("redis+sentinel://a/main", &u, &e));
+    assert_int_equal(u.wait, 1);
+    assert_int_equal(u.db, 0);
+    assert_true(redis_url_parse("redis+sentinel://a/main?wait=0", &u, &e));
+    assert_int_equal(u.wait, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_say_where_and_who),
+        cmocka_unit_test(sentinels_are_named),
         cmocka_unit_test(wrong_urls_are_refused_without_showing_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
