@@ -207,11 +207,8 @@ static void begin_here(struct execution *x)
         x->run.results_len = 0;
     }
     struct execution *slow = take_place(x);
-    if (slow) {
-        slow->taken = true;
-        if (slow->planned && !slow->judging)
-            handing_drop(slow);
-    }
+    if (slow && slow->planned && !slow->judging)
+        handing_drop(slow);
 }
 
 /* It was no run, but the word that one has begun elsewhere: shown until it comes back. */

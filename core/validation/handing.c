@@ -118,12 +118,10 @@ void handing_lost(struct validation *v, const char *id)
     struct execution *x = v->active;
     while (x && (strcmp(x->id, id) != 0 || x->judging))
         x = x->next;
-    if (!x)
+    if (!x || !x->planned) /* whoever plans it finds out when it begins */
         return;
     log_event(LOG_WARN, "run_taken_over", "\"run_id\":\"%s\"", id);
-    x->taken = true;
-    if (x->planned)
-        handing_drop(x);
+    handing_drop(x);
 }
 
 /* --- handing over and giving back [supervisor] --- */
@@ -271,7 +269,7 @@ static void put_running(struct validation *v, struct bytes *b)
     json_key(b, "running");
     bytes_char(b, '[');
     for (const struct execution *x = v->active; x && b->len < NODE_DOING_SIZE / 3; x = x->next) {
-        if (x->returned || x->begun || !x->planned)
+        if (!x->planned || x->returned || x->begun)
             continue;
         if (!first)
             bytes_char(b, ',');

@@ -73,17 +73,20 @@ static void advance_all(struct validation *v)
 }
 
 /* Some are claimed ahead; where several share the store, what waits here could run elsewhere. */
-static bool has_room(const struct validation *v)
+static bool has_room(struct validation *v)
 {
     size_t carried_out = 0;
+    pthread_mutex_lock(&v->lock);
+    bool draining = v->draining;
+    pthread_mutex_unlock(&v->lock);
     if (!v->shared)
         return v->workers_max > 0 && v->n_active < 2 * v->workers_max + 2;
     for (const struct execution *x = v->active; x; x = x->next)
-        carried_out += !x->returned && !x->begun && !x->seized;
-    return !v->draining && carried_out < v->workers_max;
+        carried_out += (x->from == FROM_RUNS || x->from == FROM_NIGHT) && !x->seized;
+    return !draining && carried_out < v->workers_max;
 }
 
-static bool may_claim(const struct validation *v, enum source from)
+static bool may_claim(struct validation *v, enum source from)
 {
     bool serves = v->shared && !v->config.only_work && v->n_active < v->workers_max + AHEAD_BACK;
     switch (from) {
@@ -97,7 +100,7 @@ static bool may_claim(const struct validation *v, enum source from)
 }
 
 /* What came back goes first, then runs that somebody asked for, then those of a night. */
-static enum source next_source(const struct validation *v)
+static enum source next_source(struct validation *v)
 {
     int64_t now = clock_mono_ns(v->config.clock);
     enum source from = FROM_BACK;
@@ -133,8 +136,7 @@ static void heartbeat(struct validation *v, int64_t now)
         return;
     v->heartbeat_ns = now + v->config.claim_ms / 4 * NS_PER_MS;
     for (struct execution *x = v->active; x; x = x->next)
-        if (!x->begun)
-            supervisor_queue_say(x, QUEUE_HEARTBEAT, v->config.claim_ms);
+        supervisor_queue_say(x, QUEUE_HEARTBEAT, v->config.claim_ms);
 }
 
 static void tick(evutil_socket_t fd, short what, void *ctx)
