@@ -331,7 +331,7 @@ bool batch_end(struct batch *b, struct err *e)
                     BATCH_ITEMS_MAX, BATCH_LINES_MAX);
     if (f->total > b->faults_before && (b->hopeless || !b->config.skip_invalid))
         return faults_fail(f, e);
-    batch_make_payload(b);
+    batch_form(b);
     return true;
 }
 
@@ -373,11 +373,4 @@ double batch_decided_score(const struct batch *b, size_t i, size_t k, const char
     const struct payload_score *s = &b->scores[b->decided[i].score + k];
     *name = words_get(&b->names, s->name, len);
     return s->value;
-}
-
-const void *batch_payload(const struct batch *b, size_t *len, uint32_t *checksum)
-{
-    *len = b->payload_len;
-    *checksum = b->checksum;
-    return b->payload;
 }

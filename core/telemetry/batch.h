@@ -81,7 +81,9 @@ struct batch_decided batch_decided_at(const struct batch *b, size_t i);
 double batch_decided_score(const struct batch *b, size_t i, size_t k, const char **name,
                            size_t *len);
 
-/* The compact form (telemetry/payload.h) and its checksum32(), once batch_end() said yes. */
-const void *batch_payload(const struct batch *b, size_t *len, uint32_t *checksum);
+/* The compact form (telemetry/payload.h), once batch_end() said yes: its length, and itself with
+ * its checksum32(). A large one is made by the first who asks for it, so not on an event loop. */
+size_t batch_payload_len(const struct batch *b);
+const void *batch_payload(struct batch *b, uint32_t *checksum);
 
 #endif

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Records that are put into their compact form where they end, which is a step of an event loop;
+ * 50,000 would take half a millisecond in which it serves nobody, so more wait for the writer. */
+#define MADE_AT_ONCE 4096
+
 /* Where each record goes so that those of a model stand together: a counting sort. */
 static uint32_t *grouped_places(const struct batch *b)
 {
@@ -79,7 +83,7 @@ static char *put_words(const struct words *w, char *ends, uint32_t before)
     return ends;
 }
 
-void batch_make_payload(struct batch *b)
+static struct payload_head head_of(const struct batch *b)
 {
     uint32_t groups = b->n > 0;
     if (!b->config.uid) {
@@ -89,26 +93,56 @@ void batch_make_payload(struct batch *b)
     }
     uint32_t error_text = b->errors.n ? b->errors.ends[b->errors.n - 1] : 0;
     uint32_t name_text = b->names.n ? b->names.ends[b->names.n - 1] : 0;
-    struct payload_head head = {(uint32_t)b->n,  groups,     (uint32_t)b->n_scores,
-                                b->errors.n,     b->names.n, error_text + name_text,
-                                b->config.now_ms};
-    b->payload_len = payload_size(&head);
-    if (b->payload_len > b->payload_cap) {
+    return (struct payload_head){(uint32_t)b->n,  groups,     (uint32_t)b->n_scores,
+                                 b->errors.n,     b->names.n, error_text + name_text,
+                                 b->config.now_ms};
+}
+
+static void make_payload(struct batch *b, const struct payload_head *head)
+{
+    const size_t len = b->payload_len;
+    if (len > b->payload_cap) {
         free(b->payload);
-        b->payload_cap = b->payload_len + b->payload_len / 4;
+        b->payload_cap = len + len / 4;
         b->payload = mem_alloc(b->payload_cap);
     }
-    memset(b->payload + b->payload_len - 8, 0, 8); /* the padding */
-    memcpy(b->payload, &head, sizeof head);
+    memset(b->payload + len - 8, 0, 8); /* the padding */
+    memcpy(b->payload, head, sizeof *head);
     struct payload p;
     payload_view(&p, b->payload);
     put_records(b, (void *)(uintptr_t)p.records, (void *)(uintptr_t)p.scores);
     put_groups(b, (void *)(uintptr_t)p.groups);
+    uint32_t error_text = b->errors.n ? b->errors.ends[b->errors.n - 1] : 0;
     char *text = put_words(&b->errors, (void *)(uintptr_t)p.ends, 0);
     text = put_words(&b->names, text, error_text);
     if (error_text)
         memcpy(text, b->errors.text, error_text);
-    if (name_text)
-        memcpy(text + error_text, b->names.text, name_text);
-    b->checksum = checksum32(b->payload, b->payload_len);
+    if (head->text > error_text)
+        memcpy(text + error_text, b->names.text, head->text - error_text);
+    b->checksum = checksum32(b->payload, len);
+    b->made = true;
+}
+
+void batch_form(struct batch *b)
+{
+    const struct payload_head head = head_of(b);
+    b->payload_len = payload_size(&head);
+    b->made = false;
+    if (b->n <= MADE_AT_ONCE)
+        make_payload(b, &head);
+}
+
+size_t batch_payload_len(const struct batch *b)
+{
+    return b->payload_len;
+}
+
+const void *batch_payload(struct batch *b, uint32_t *checksum)
+{
+    if (!b->made) {
+        const struct payload_head head = head_of(b);
+        make_payload(b, &head);
+    }
+    *checksum = b->checksum;
+    return b->payload;
 }

@@ -43,9 +43,10 @@ struct batch {
     char *payload;
     size_t payload_len, payload_cap;
     uint32_t checksum;
+    bool made; /* payload and checksum */
 };
 
-/* Make the compact form of the records kept, and its checksum. */
-void batch_make_payload(struct batch *b);
+/* The size of the compact form; a small one is made at once, others by batch_payload(). */
+void batch_form(struct batch *b);
 
 #endif

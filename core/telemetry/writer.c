@@ -32,9 +32,9 @@ struct group {
 static void add_write(struct group *g, struct telemetry_write *w)
 {
     struct block_write *b = &g->blocks[g->n];
-    size_t len;
+    const size_t len = batch_payload_len(w->batch);
     *b = (struct block_write){0};
-    b->payload = batch_payload(w->batch, &len, &b->payload_checksum);
+    b->payload = batch_payload(w->batch, &b->payload_checksum);
     b->payload_len = (uint32_t)len;
     g->key_parts[g->n] = NULL;
     if (w->key) {
@@ -233,9 +233,7 @@ void *writer_main(void *telemetry)
 
 bool telemetry_append(struct telemetry *t, struct telemetry_write *w, struct err *e)
 {
-    size_t len;
-    uint32_t checksum;
-    batch_payload(w->batch, &len, &checksum);
+    const size_t len = batch_payload_len(w->batch);
     w->mail.run = NULL;
     size_t queued = atomic_fetch_add(&t->queued_bytes, len) + len;
     atomic_fetch_add(&t->queued_batches, 1);

@@ -216,14 +216,14 @@ static uint64_t resolve(void *ctx, const char *id, size_t len)
     return len && id[0] == 'm' ? len : 0;
 }
 
-static void compare(const struct batch *b, const struct expected *x)
+static void compare(struct batch *b, const struct expected *x)
 {
     struct payload p;
     struct err e;
-    size_t len, failures = 0, skewed = 0, errors = 0;
+    size_t len = batch_payload_len(b), failures = 0, skewed = 0, errors = 0;
     uint32_t checksum;
     double latency = 0, time = 0, scores = 0;
-    const void *data = batch_payload(b, &len, &checksum);
+    const void *data = batch_payload(b, &checksum);
     CHECK(payload_open(&p, data, len, &e));
     CHECK(p.head.records == x->n && p.head.scores == x->n_scores);
     for (uint32_t i = 0; i < p.head.records; i++) {

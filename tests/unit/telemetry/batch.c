@@ -67,9 +67,9 @@ static bool scan_pieces(struct fixture *f, const char *body, size_t len, size_t 
     memset(&f->err, 0, sizeof f->err);
     if (!batch_end(f->batch, &f->err))
         return false;
-    size_t n;
+    size_t n = batch_payload_len(f->batch);
     uint32_t checksum;
-    const void *data = batch_payload(f->batch, &n, &checksum);
+    const void *data = batch_payload(f->batch, &checksum);
     assert_true(payload_open(&f->payload, data, n, &f->err));
     assert_int_equal(checksum32(data, n), checksum);
     return true;
@@ -333,9 +333,9 @@ static void test_payload_checks(void **state)
 {
     struct fixture *f = *state;
     assert_true(scan(f, "{\"latency_ms\":1,\"success\":false,\"error_type\":\"abc\",\"score\":2}"));
-    size_t len;
+    size_t len = batch_payload_len(f->batch);
     uint32_t checksum;
-    const void *data = batch_payload(f->batch, &len, &checksum);
+    const void *data = batch_payload(f->batch, &checksum);
     _Alignas(8) char copy[512];
     struct payload p;
     for (size_t i = 0; i <= len; i++) {
