@@ -286,7 +286,7 @@ def finished_entries(node):
         page = done(node.call("GET", "~/audit?action=validation.finished&limit=1000" +
                               (f"&cursor={cursor}" if cursor else "")), 200)
         for entry in page["items"]:
-            told[(entry["after"] or {}).get("last", {}).get("run_id") or str(entry)] += 1
+            told[entry["evidence"]["run_id"]] += 1
         cursor = page["next_cursor"]
     return told
 
@@ -319,6 +319,9 @@ def campaign(redis, nodes, monitor, settings):
         worn_out += gave_up
         check("its end was stored once", monitor.stored[run_id] == 1, monitor.stored[run_id])
         check("it stayed as it was", run_of(ordered[run_id], run_id) == run, run)
+    told = finished_entries(nodes[0])
+    for run_id in runs:
+        check("the journal tells of its end once", told[run_id] == 1, told[run_id])
     queues = [key for key in redis.say("KEYS", "*q:validation*").split() if "validation" in key]
     check("nothing is left in a queue", not queues, queues)
     print(f"{RUNS} runs by {WORKERS} workers in {took:.0f} s: {killer.kills} kills, "
