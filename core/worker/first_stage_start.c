@@ -6,7 +6,6 @@
 #include "worker/run.h"
 #include "worker/scratch.h"
 #include "worker/second_stage.h"
-#include "worker/warm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,7 +161,6 @@ static _Noreturn void become_second(struct stage *s)
     static struct job job;
     struct err e;
     sigset_t none;
-    warm_up_data();
     sigemptyset(&none);
     setsid();
     if (!take_descriptors(s))

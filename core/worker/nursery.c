@@ -2,7 +2,6 @@
 
 #include "extend/nursery.h"
 #include "worker/first_stage.h"
-#include "worker/warm.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -80,7 +79,6 @@ static bool clear_away(int null)
 /* What each test would do anew. */
 static void warm_up(bool http)
 {
-    warm_up_code();
     if (http)
         load_curl();
     json_object_seed(0);
