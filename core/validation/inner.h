@@ -190,7 +190,7 @@ void live_tick(struct validation *v, int64_t now_ns);
 
 /* run_job.c [any]: a run as it lies in a queue. */
 enum job_state { JOB_WAITS, JOB_BEGUN, JOB_CARRIED_OUT };
-void run_job_write(const struct execution *x, enum job_state state, struct bytes *out);
+void run_job_write(const struct execution *x, enum job_state state, struct bytes *b);
 bool run_job_read(struct execution *x, const char *text, size_t len);
 /* The digests of all plugins that runs may need. */
 const char *run_job_plugins(struct catalog *c, struct arena *a);

@@ -193,15 +193,13 @@ static const char *with_secret(struct execution *x, const char *runtime, const c
 {
     json_t *object = json_read(runtime, strlen(runtime), NULL);
     const char *name = json_string_value(json_object_get(object, "secret"));
-    const char *text = runtime;
+    const char *text = NULL;
     *kind = arena_text(x->arena, json_string_value(json_object_get(object, "kind")));
-    if (*kind && strcmp(*kind, "exec") == 0 && !may_exec(x, object, why)) {
-        text = NULL;
-    } else if (*kind && strcmp(*kind, "xgboost") == 0 && !has_saved_model(x, object, why)) {
-        text = NULL;
-    } else {
+    const bool able =
+        !*kind || ((strcmp(*kind, "exec") != 0 || may_exec(x, object, why)) &&
+                   (strcmp(*kind, "xgboost") != 0 || has_saved_model(x, object, why)));
+    if (able)
         text = add_directories(x, object, *kind);
-    }
     if (text && name) {
         const char *file = x->v->config.secrets_file;
         json_t *secrets = file ? read_secrets(file, why) : NULL;

@@ -17,6 +17,7 @@
 #define NODES  3
 #define MODELS 4
 
+static const char *const NAMES[NODES] = {"a", "b", "c"};
 static struct test_redis server;
 
 /* Of the stores, whose threads look at it whenever they like. */
@@ -28,12 +29,7 @@ static int64_t store_wall(void *self)
     return atomic_load(&store_ms);
 }
 
-static int64_t store_mono(void *self)
-{
-    return CLOCK_SYSTEM.mono_ns(self);
-}
-
-static const struct clock STORE_CLOCK = {store_wall, store_mono, NULL};
+static struct clock store_clock = {.wall_ms = store_wall}; /* and the system's monotonic one */
 
 struct house {
     struct fixture nodes[NODES], one; /* `one`: alone, and has everything */
@@ -48,17 +44,11 @@ static void join(struct fixture *f, const char *name)
     struct err e = {0};
     snprintf(url, sizeof url, "redis://127.0.0.1:%u/0", server.port);
     const struct redis_settings settings = {.url = url, .node = name, .reply_ms = 500};
-    f->store = f->inner = store_redis_open(&settings, &STORE_CLOCK, &e);
+    f->store = f->inner = store_redis_open(&settings, &store_clock, &e);
     if (!f->store)
         fail_msg("%s cannot join: %s", name, e.detail);
     f->config.store = f->store;
     fixture_open(f);
-}
-
-static const char *name_of(int i)
-{
-    static const char *const NAMES[NODES] = {"a", "b", "c"};
-    return NAMES[i];
 }
 
 /* `threads`: rounds and roll-ups by themselves, as in a server. */
@@ -66,13 +56,14 @@ static void house_init(struct house *h, int nodes, bool threads)
 {
     *h = (struct house){0};
     h->random = 17;
+    store_clock.mono_ns = CLOCK_SYSTEM.mono_ns;
     atomic_store(&store_ms, START);
     assert_true(test_redis_say(&server, "FLUSHALL", "+OK"));
     for (int i = 0; i < nodes; i++) {
         fixture_prepare(&h->nodes[i]);
         h->nodes[i].config.no_roll_up_thread = !threads;
         h->nodes[i].store->ops->close(h->nodes[i].store);
-        join(&h->nodes[i], name_of(i));
+        join(&h->nodes[i], NAMES[i]);
     }
     fixture_init(&h->one);
 }
@@ -91,7 +82,7 @@ static void kill_node(struct house *h, int i)
     struct fixture *f = &h->nodes[i];
     telemetry_abandon(f->telemetry);
     f->store->ops->close(f->store);
-    join(f, name_of(i));
+    join(f, NAMES[i]);
 }
 
 static void move_clocks(struct house *h, int64_t ms)
@@ -109,7 +100,7 @@ static void meet(struct house *h)
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < NODES; i++)
             if (h->nodes[i].telemetry && !fleet_round(h->nodes[i].telemetry->fleet, &e))
-                fail_msg("%s: %s", name_of(i), e.detail);
+                fail_msg("%s: %s", NAMES[i], e.detail);
 }
 
 /* The same, as soon as all have a connection again. */
@@ -120,7 +111,7 @@ static void meet_at_last(struct house *h)
         int patience = 6000;
         while (!fleet_round(h->nodes[i].telemetry->fleet, &e)) {
             if (--patience == 0)
-                fail_msg("%s: %s", name_of(i), e.detail);
+                fail_msg("%s: %s", NAMES[i], e.detail);
             nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         }
     }
@@ -322,6 +313,16 @@ static void append_without_marks(struct store *s, struct series_append *a)
     whole_ops->append(s, a);
 }
 
+static void roll_up_without_marks(struct fixture *f)
+{
+    whole_ops = f->store->ops;
+    struct store_ops dying = *whole_ops;
+    dying.append = append_without_marks;
+    f->store->ops = &dying;
+    fixture_roll_up(f);
+    f->store->ops = whole_ops;
+}
+
 /* kill -9 in the middle of a roll-up: rows of models are there, and not yet the marks that say how
  * far all of them are, so the streams are read again from where the marks before say. */
 static void a_node_that_dies_while_it_rolls_up_doubles_nothing(void **state)
@@ -330,16 +331,10 @@ static void a_node_that_dies_while_it_rolls_up_doubles_nothing(void **state)
     (void)state;
     house_init(&h, NODES, false);
     for (int round = 0; round < 6; round++) {
-        struct fixture *victim = &h.nodes[round % NODES];
         for (int i = 0; i < NODES; i++)
             send_some(&h, i, 3);
         meet(&h);
-        whole_ops = victim->store->ops;
-        struct store_ops dying = *whole_ops;
-        dying.append = append_without_marks;
-        victim->store->ops = &dying;
-        fixture_roll_up(victim);
-        victim->store->ops = whole_ops;
+        roll_up_without_marks(&h.nodes[round % NODES]);
         kill_node(&h, round % NODES);
         move_clocks(&h, round == 3 ? 7 * HOUR : MINUTE);
         meet(&h);
@@ -364,14 +359,10 @@ static void everybody_rolls_up(struct house *h)
             fixture_roll_up(&h->nodes[i]);
 }
 
-/* Parts that Redis holds of a stream. */
 static bool stream_is_empty(int place)
 {
     char line[64];
-    snprintf(line, sizeof line, "EXISTS paddock:{c}:deltas:%d", place);
-    if (test_redis_say(&server, line, ":0"))
-        return true;
-    snprintf(line, sizeof line, "XLEN paddock:{c}:deltas:%d", place);
+    snprintf(line, sizeof line, "XLEN paddock:{c}:deltas:%d", place); /* 0 where there is none */
     return test_redis_say(&server, line, ":0");
 }
 
@@ -395,7 +386,7 @@ static void a_node_that_comes_late_has_everything(void **state)
     fixture_prepare(&h.nodes[2]);
     h.nodes[2].clock.wall_ms = h.one.clock.wall_ms;
     h.nodes[2].store->ops->close(h.nodes[2].store);
-    join(&h.nodes[2], name_of(2));
+    join(&h.nodes[2], NAMES[2]);
     meet(&h);
     all_the_same(&h, false);
 
@@ -406,7 +397,7 @@ static void a_node_that_comes_late_has_everything(void **state)
         move_clocks(&h, 5 * MINUTE);
         everybody_rolls_up(&h);
     }
-    join(&h.nodes[2], name_of(2));
+    join(&h.nodes[2], NAMES[2]);
     meet(&h);
     all_the_same(&h, false);
     kill_node(&h, 2);
@@ -426,11 +417,7 @@ static void redis_that_is_away_gets_everything_once(void **state)
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < NODES; i++)
             send_some(&h, i, 3);
-        if (round % 2) {
-            test_redis_signal(&server, SIGSTOP);
-        } else {
-            test_redis_signal(&server, SIGKILL);
-        }
+        test_redis_signal(&server, round % 2 ? SIGSTOP : SIGKILL);
         for (int i = 0; i < NODES; i++) {
             assert_false(fleet_ship(h.nodes[i].telemetry->fleet, &e));
             send_some(&h, i, 3);
@@ -448,7 +435,7 @@ static void redis_that_is_away_gets_everything_once(void **state)
             assert_true(test_redis_start(&server));
         if (round == 2) {
             h.nodes[0].store->ops->close(h.nodes[0].store);
-            join(&h.nodes[0], name_of(0));
+            join(&h.nodes[0], NAMES[0]);
         }
         meet_at_last(&h);
         all_the_same(&h, false);
