@@ -3,9 +3,10 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-void process_block_signals(sigset_t *out)
+static void block_signals(sigset_t *out)
 {
     sigemptyset(out);
     sigaddset(out, SIGTERM);
@@ -16,7 +17,8 @@ void process_block_signals(sigset_t *out)
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a write that fails, not our end */
 }
 
-int process_show(const struct loaded_config *c)
+/* What --help or --print-config ask for. */
+static int show(const struct loaded_config *c)
 {
     struct bytes text = BYTES_INIT(1 << 20);
     if (c->help)
@@ -40,4 +42,34 @@ static enum log_level level_of(const char *name)
 bool process_open_log(const struct config *c, struct err *e)
 {
     return log_open(*c->log_file ? c->log_file : NULL, level_of(c->log_level), e);
+}
+
+void process_reopen_log(void)
+{
+    struct err e = {0};
+    if (!log_reopen(&e))
+        log_text(LOG_ERROR, "log_reopen_failed", e.detail);
+}
+
+int process_main(const struct process *p, struct server *s, int argc, char **argv, char **env)
+{
+    struct err e = {0};
+    sigset_t signals;
+    int status = 0;
+    s->lock_fd = -1;
+    block_signals(&signals);
+    if (!config_load(&s->settings, argc, argv, env, &e)) {
+        fprintf(stderr, "paddock %s: %s\n", p->name, e.detail);
+        status = 2;
+    } else if (s->settings.help || s->settings.print) {
+        status = show(&s->settings);
+    } else if (!p->start(s, &e)) {
+        fprintf(stderr, "paddock %s: %s\n", p->name, e.detail);
+        status = e.kind == &ERR_CONFIG ? 2 : 1;
+    } else {
+        p->run(s, &signals);
+    }
+    p->stop(s);
+    free(s);
+    return status;
 }

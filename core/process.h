@@ -3,13 +3,27 @@
 #define PADDOCK_PROCESS_H
 
 #include "config.h"
+#include "server_parts.h"
 
 #include <signal.h>
 
-/* Signals that the main thread waits for; every thread that it starts leaves them to it. */
-void process_block_signals(sigset_t *out);
-/* Print what --help or --print-config ask for; returns the exit status. */
-int process_show(const struct loaded_config *c);
+/* What differs between them. */
+struct process {
+    const char *name; /* of the command */
+    /* Start all parts; after a failure stop() is called all the same. */
+    bool (*start)(struct server *s, struct err *e);
+    /* Until a signal ends it. */
+    void (*run)(struct server *s, const sigset_t *signals);
+    /* Stop and free all parts there are; `s` itself is the caller's. */
+    void (*stop)(struct server *s);
+};
+
+/* Read the configuration into `s`, which the caller made, and show it, or start, run and stop; free
+ * `s`. SIGTERM, SIGINT and SIGHUP are the main thread's to wait for; every thread that it starts
+ * leaves them to it. Returns the exit status: 2 for what is wrong with the settings. */
+int process_main(const struct process *p, struct server *s, int argc, char **argv, char **env);
+/* Open the file of the log anew (SIGHUP); a failure is logged. */
+void process_reopen_log(void);
 bool process_open_log(const struct config *c, struct err *e) MUST_CHECK;
 
 #endif

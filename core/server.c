@@ -10,9 +10,6 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool start(struct server *s, struct err *e)
@@ -107,8 +104,7 @@ static void reload_tls(struct tls *tls)
 static void hang_up(struct server *s)
 {
     struct err e = {0};
-    if (!log_reopen(&e))
-        log_text(LOG_ERROR, "log_reopen_failed", e.detail);
+    process_reopen_log();
     if (!decision_keys_reload(s->decision_keys, &e))
         log_text(LOG_ERROR, "decision_keys_reload_failed", e.detail);
     if (s->tls)
@@ -137,25 +133,8 @@ static void run(struct server *s, const sigset_t *signals)
 
 int server_main(int argc, char **argv, char **env)
 {
+    static const struct process SERVE = {"serve", start, run, stop};
     struct server *s = mem_zero(1, sizeof *s);
-    struct err e = {0};
-    int status = 0;
-    s->lock_fd = -1;
     s->config_text = BYTES_INIT(1 << 20);
-    sigset_t signals;
-    process_block_signals(&signals);
-    if (!config_load(&s->settings, argc, argv, env, &e)) {
-        fprintf(stderr, "paddock serve: %s\n", e.detail);
-        status = 2;
-    } else if (s->settings.help || s->settings.print) {
-        status = process_show(&s->settings);
-    } else if (!start(s, &e)) {
-        fprintf(stderr, "paddock serve: %s\n", e.detail);
-        status = e.kind == &ERR_CONFIG ? 2 : 1;
-    } else {
-        run(s, &signals);
-    }
-    stop(s);
-    free(s);
-    return status;
+    return process_main(&SERVE, s, argc, argv, env);
 }

@@ -12,8 +12,6 @@
 #include "store/nodes.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define LOOK_NS 50000000 /* how often it is looked whether all is over */
@@ -71,13 +69,6 @@ static void stop(struct server *s)
     log_close();
 }
 
-static void reopen_log(void)
-{
-    struct err e = {0};
-    if (!log_reopen(&e))
-        log_text(LOG_ERROR, "log_reopen_failed", e.detail);
-}
-
 /* What is under way may finish, for as long as was given; a second signal ends that, too. What is
  * not over then goes back to the others. */
 static void drain(struct server *s, const sigset_t *signals)
@@ -90,7 +81,7 @@ static void drain(struct server *s, const sigset_t *signals)
         if (number == SIGTERM || number == SIGINT)
             return;
         if (number == SIGHUP)
-            reopen_log();
+            process_reopen_log();
     }
 }
 
@@ -99,32 +90,15 @@ static void run(struct server *s, const sigset_t *signals)
     int number = SIGHUP;
     while ((number = sigwaitinfo(signals, NULL)) == SIGHUP || number < 0)
         if (number == SIGHUP)
-            reopen_log();
+            process_reopen_log();
     log_event(LOG_INFO, "stopping", "\"signal\":%d", number);
     drain(s, signals);
 }
 
 int work_main(int argc, char **argv, char **env)
 {
+    static const struct process WORK = {"work", start, run, stop};
     struct server *s = mem_zero(1, sizeof *s);
-    struct err e = {0};
-    sigset_t signals;
-    int status = 0;
-    s->lock_fd = -1;
     s->settings.works = true;
-    process_block_signals(&signals);
-    if (!config_load(&s->settings, argc, argv, env, &e)) {
-        fprintf(stderr, "paddock work: %s\n", e.detail);
-        status = 2;
-    } else if (s->settings.help || s->settings.print) {
-        status = process_show(&s->settings);
-    } else if (!start(s, &e)) {
-        fprintf(stderr, "paddock work: %s\n", e.detail);
-        status = e.kind == &ERR_CONFIG ? 2 : 1;
-    } else {
-        run(s, &signals);
-    }
-    stop(s);
-    free(s);
-    return status;
+    return process_main(&WORK, s, argc, argv, env);
 }
