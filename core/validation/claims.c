@@ -40,6 +40,14 @@ void supervisor_unlink(struct execution *x)
     }
 }
 
+struct execution *supervisor_find(const struct validation *v, const char *id)
+{
+    struct execution *x = v->active;
+    while (x && strcmp(x->id, id) != 0)
+        x = x->next;
+    return x;
+}
+
 void execution_free(struct execution *x)
 {
     if (x->plugins)
@@ -278,19 +286,12 @@ struct claim {
     bool seizes;
 };
 
-/* The clock was set, or the machine slept: the claim ran out while the run was under way here. */
-static bool is_active(const struct validation *v, const char *id)
-{
-    const struct execution *x = v->active;
-    while (x && strcmp(x->id, id) != 0)
-        x = x->next;
-    return x != NULL;
-}
-
 static void begin(struct claim *c)
 {
     struct validation *v = c->v;
-    if (is_active(v, c->queue.id)) { /* and now it is claimed anew */
+    /* The clock was set, or the machine slept: the claim ran out while the run was under way here,
+     * and now it is claimed anew. */
+    if (supervisor_find(v, c->queue.id)) {
         arena_free(c->arena);
         return;
     }

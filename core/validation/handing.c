@@ -115,10 +115,8 @@ void handing_drop(struct execution *x)
 
 void handing_lost(struct validation *v, const char *id)
 {
-    struct execution *x = v->active;
-    while (x && (strcmp(x->id, id) != 0 || x->judging))
-        x = x->next;
-    if (!x || !x->planned) /* whoever plans it finds out when it begins */
+    struct execution *x = supervisor_find(v, id);
+    if (!x || x->judging || !x->planned) /* whoever plans it finds out when it begins */
         return;
     log_event(LOG_WARN, "run_taken_over", "\"run_id\":\"%s\"", id);
     handing_drop(x);

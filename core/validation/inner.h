@@ -239,6 +239,8 @@ void supervisor_claim(struct validation *v, enum source from);
 /* Take a run that is called off from whoever has it. */
 void supervisor_seize(struct validation *v, const char *run_id, bool of_night);
 void supervisor_unlink(struct execution *x); /* from those that are active */
+/* The one with that id that is active, or NULL: there is at most one. */
+struct execution *supervisor_find(const struct validation *v, const char *id);
 /* All tests are over: judge it, store it, tell. */
 void supervisor_judge(struct execution *x);
 void execution_free(struct execution *x);

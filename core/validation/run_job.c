@@ -1,6 +1,7 @@
 /* A run as it lies in a queue: what is to be done, and for whom; once it has been carried out, what
  * came of it. Members that a later version adds are ignored. */
 #include "validation/inner.h"
+#include "validation/plan_parts.h"
 
 #include "base/json.h"
 #include "base/log.h"
@@ -170,39 +171,24 @@ static const char *status_known(const char *status)
 
 static bool read_run(struct execution *x, const json_t *job, struct err *e)
 {
-    struct bytes b = BYTES_INIT(RUN_TEXT_MAX);
-    const json_t *run = json_object_get(job, "run");
-    if (run)
-        json_put_value(&b, run);
-    bool ok = run && !b.full && run_decode(b.data, b.len, x->arena, &x->run, e);
-    bytes_release(&b);
-    return ok;
+    const char *run = plan_json(x->arena, json_object_get(job, "run"));
+    return run && run_decode(run, strlen(run), x->arena, &x->run, e);
 }
 
 static const char *list_of(struct execution *x, const json_t *job, const char *key)
 {
-    struct bytes b = BYTES_INIT(4 << 20);
     const json_t *list = json_object_get(job, key);
-    const char *text = "[]";
-    if (json_is_array(list))
-        json_put_value(&b, list);
-    if (b.len && !b.full)
-        text = arena_copy(x->arena, b.data, b.len);
-    bytes_release(&b);
-    return text;
+    const char *text = json_is_array(list) ? plan_json(x->arena, list) : NULL;
+    return text ? text : "[]";
 }
 
 static void read_owner(struct execution *x, const json_t *job)
 {
     const json_t *plugins = json_object_get(job, "plugins");
-    struct bytes b = BYTES_INIT(1 << 20);
     x->owner = or_empty(text_of(x, job, "owner")); /* of a node alone it was the first's */
     x->seq = (uint64_t)json_integer_value(json_object_get(job, "seq"));
     if (json_is_object(plugins))
-        json_put_value(&b, plugins);
-    if (b.len && !b.full)
-        x->plugins_wanted = arena_copy(x->arena, b.data, b.len);
-    bytes_release(&b);
+        x->plugins_wanted = plan_json(x->arena, plugins);
 }
 
 bool run_job_read(struct execution *x, const char *text, size_t len)
