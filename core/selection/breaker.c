@@ -171,17 +171,12 @@ static void step(struct breaker *b, struct place *p, uint64_t uid, int64_t now_m
     arena_free(a);
 }
 
-static bool rest(struct breaker *b)
-{
-    return cond_rest(&b->wake, &b->lock, &b->stopping, STEP_MS);
-}
-
 static void *breaker_main(void *ctx)
 {
     struct breaker *b = ctx;
     view_each(view_enter(b->reader), ENTITY_HEALTH, adopt, b);
     view_leave(b->reader);
-    while (rest(b)) {
+    while (cond_rest(&b->wake, &b->lock, &b->stopping, STEP_MS)) {
         int64_t now = clock_wall_ms(b->clock);
         for (size_t i = 0; i < PLACES; i++) {
             uint64_t uid = atomic_load_explicit(&b->places[i].uid, memory_order_relaxed);

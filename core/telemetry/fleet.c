@@ -20,8 +20,8 @@
  * where its own stream ends. It does not matter when a process dies.
  *
  * What the rows of all nodes have leaves the streams. A node that has been away for more than ten
- * minutes is not waited for; it finds a gap, and when
- * it is started takes the rows of another node (fleet_start.c). */
+ * minutes is not waited for; it finds a gap, and when it is started takes the rows of another node
+ * (fleet_start.c). */
 #include "telemetry/fleet.h"
 
 #include "base/cond.h"
@@ -153,10 +153,15 @@ static void encode(struct fleet *f, uint64_t from)
 
 /* --- telling --- */
 
+uint64_t fleet_held_shipped(const struct fleet *f)
+{
+    return f->place < f->n_taken ? f->taken[f->place].whole : 0;
+}
+
 uint64_t fleet_shipped(struct fleet *f)
 {
     pthread_mutex_lock(&f->taking);
-    uint64_t shipped = f->place < f->n_taken ? f->taken[f->place].whole : 0;
+    uint64_t shipped = fleet_held_shipped(f);
     pthread_mutex_unlock(&f->taking);
     return shipped;
 }

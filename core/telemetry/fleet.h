@@ -99,6 +99,8 @@ bool fleet_goes_on(const struct taken *t, const struct came *p, const struct del
 /* For roll-ups: rows of a model are made between these. */
 void fleet_hold(struct fleet *f);
 void fleet_let_go(struct fleet *f);
+/* As fleet_shipped(), between these. */
+uint64_t fleet_held_shipped(const struct fleet *f);
 /* All streams as far as every model has them, as marks in the arena. */
 struct series_mark *fleet_marks(struct fleet *f, const char *space, struct arena *a, size_t *n);
 /* The marks are in the store: what nobody needs any more may leave the streams. */

@@ -47,17 +47,12 @@ static void put_fleet(struct bytes *out, const struct live_fleet *l, const struc
         bytes_add(out, &f->taken[i].at, sizeof f->taken[i].at);
 }
 
-static uint64_t shipped_of(const struct fleet *f)
-{
-    return f->place < f->n_taken ? f->taken[f->place].whole : 0;
-}
-
 const void *model_row_make(struct arena *a, const struct live *l, const struct fleet *fleet,
                            size_t *len)
 {
     struct row_head h = {.version = fleet ? SHARED : ALONE,
                          .lifetime_len = l->lifetime.len,
-                         .position = fleet ? shipped_of(fleet) : l->position,
+                         .position = fleet ? fleet_held_shipped(fleet) : l->position,
                          .oldest_6h = l->oldest_stored[TIER_6H],
                          .newest_6h = l->newest_6h,
                          .errors = l->errors.n,
@@ -102,6 +97,15 @@ static const char *get_length(const char *p, const char *end, uint32_t *n)
     return p + sizeof *n;
 }
 
+static void set_own(struct live_fleet *f, const void *bytes, uint32_t len)
+{
+    if (len == 0)
+        return;
+    f->own.bytes = mem_alloc(len);
+    memcpy(f->own.bytes, bytes, len);
+    f->own.len = len;
+}
+
 static const char *get_fleet(struct live *l, const char *p, const char *end)
 {
     struct live_fleet *f = l->fleet;
@@ -109,11 +113,7 @@ static const char *get_fleet(struct live *l, const char *p, const char *end)
     p = get_length(p, end, &len);
     if (!p || len > (size_t)(end - p) || len > TALLY_ENCODED_MAX)
         return NULL;
-    if (len) {
-        f->own.bytes = mem_alloc(len);
-        memcpy(f->own.bytes, p, len);
-        f->own.len = len;
-    }
+    set_own(f, p, len);
     p = get_length(p + len, end, &n);
     if (!p || n > PLACES_MAX || n * sizeof *f->row > (size_t)(end - p))
         return NULL;
@@ -121,17 +121,6 @@ static const char *get_fleet(struct live *l, const char *p, const char *end)
     memcpy(f->row, p, n * sizeof *f->row);
     f->n_row = n;
     return p + n * sizeof *f->row;
-}
-
-/* Of a version that knew no other nodes. */
-static void take_as_own(struct live *l)
-{
-    struct slot *own = &l->fleet->own;
-    if (l->lifetime.len == 0)
-        return;
-    own->bytes = mem_alloc(l->lifetime.len);
-    memcpy(own->bytes, l->lifetime.bytes, l->lifetime.len);
-    own->len = l->lifetime.len;
 }
 
 bool model_row_open(struct live *l, const void *row, size_t len, struct err *e)
@@ -166,7 +155,7 @@ bool model_row_open(struct live *l, const void *row, size_t len, struct err *e)
     if (p && h.version == SHARED)
         p = get_fleet(l, p, end);
     else if (p && l->fleet)
-        take_as_own(l);
+        set_own(l->fleet, l->lifetime.bytes, l->lifetime.len); /* it knew no other nodes */
     if (p != end)
         return fail(e, &ERR_CORRUPT,
                     "the stored state of a model's metrics has no sound dictionary");
