@@ -1,5 +1,6 @@
 #include "api/event_stream.h"
 
+#include "base/map.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -149,6 +150,16 @@ struct event_stream *event_stream_open(struct call *c, const struct event_wish *
     return f;
 }
 
+static void forget_looks(struct map *looks)
+{
+    const void *key;
+    size_t at = 0, len;
+    void *value;
+    while (looks && map_next(looks, &at, &key, &len, &value))
+        free(value);
+    map_free(looks);
+}
+
 void event_streams_tick(struct loop_state *s, int64_t now_ms)
 {
     if (!s->follows)
@@ -161,5 +172,6 @@ void event_streams_tick(struct loop_state *s, int64_t now_ms)
         else if (f->kind->tick)
             f->kind->tick(f, &t);
     }
+    forget_looks(t.looks);
     view_leave(s->reader);
 }

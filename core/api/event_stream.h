@@ -27,8 +27,7 @@ struct event_stream_kind {
 struct event_tick {
     const struct view *view; /* entered */
     int64_t now_ms;
-    const char *timed_ns; /* refetch streams: the namespace that was looked at last */
-    bool timed;
+    struct map *looks; /* of refetch streams: what each namespace was found to be; or NULL */
 };
 
 struct event_stream {
@@ -45,7 +44,7 @@ struct event_stream {
     struct bytes event;
     struct refetch { /* of ofrep_events.c */
         int64_t due_ms, told_ms, minute;
-        uint64_t policies;
+        uint64_t policies, models;
     } refetch;
 };
 

@@ -8,7 +8,10 @@
 #include "api/handlers.h"
 #include "api/ofrep_impl.h"
 #include "base/hash.h"
+#include "base/map.h"
+#include "base/mem.h"
 #include "http/errors.h"
+#include "selection/flag_routes.h"
 #include "selection/flag_set.h"
 #include "selection/selector.h"
 
@@ -57,7 +60,7 @@ static bool flags_changed(struct event_stream *f, uint64_t seq, const char *acti
     (void)json;
     (void)len;
     int64_t now_ms = loop_wall_ms(f->loop);
-    f->last = seq;
+    f->last = seq > f->last ? seq : f->last;
     become_due(f, now_ms);
     if (f->refetch.due_ms > now_ms || now_ms - f->refetch.told_ms < PAUSE_MS)
         return true;
@@ -67,28 +70,71 @@ static bool flags_changed(struct event_stream *f, uint64_t seq, const char *acti
     return goes_on;
 }
 
+/* What a tick finds out of a namespace: one look for all its streams. */
 struct look {
-    struct flag_set *flags;
-    bool timed;
+    uint64_t mark; /* of the models that its flags lead to */
+    bool timed, timed_known;
+    struct loop_state *state;
+    struct selection_question q;
 };
+
+static void mark_route(void *ctx, const char *route)
+{
+    struct look *l = ctx;
+    l->q.route = route;
+    l->mark += hash64(route, strlen(route), selector_mark(l->state->selector, &l->q));
+}
+
+/* It changes with the models that flags of the namespace lead to. */
+static uint64_t models_mark(struct look *l, struct loop_state *s, const struct view *v,
+                            const char *ns, int64_t now_ms)
+{
+    *l = (struct look){.state = s, .q = {.view = v, .ns = ns, .at_ms = now_ms}};
+    flag_routes_each(s->flag_routes, v, ns, now_ms, mark_route, l);
+    return l->mark;
+}
+
+static struct look *look_of(const struct event_stream *f, struct event_tick *t)
+{
+    const size_t len = strlen(f->ns);
+    struct look *l = t->looks ? map_get(t->looks, f->ns, len) : NULL;
+    if (l)
+        return l;
+    l = mem_alloc(sizeof *l);
+    models_mark(l, f->state, t->view, f->ns, t->now_ms);
+    if (!t->looks)
+        t->looks = map_new();
+    map_set(t->looks, f->ns, len, l);
+    return l;
+}
 
 static bool look_at(const struct entity *e, void *ctx)
 {
     struct look *l = ctx;
-    l->timed = flag_set_timed(l->flags, document_of(e));
+    l->timed = flag_set_timed(l->state->flags, document_of(e));
     return !l->timed; /* one is enough */
 }
 
 /* Flags that read the clock may change with the minute, as the tag of the bulk answer does. */
 static bool minute_matters(const struct event_stream *f, struct event_tick *t)
 {
-    if (!t->timed_ns || strcmp(t->timed_ns, f->ns) != 0) {
-        struct look l = {.flags = f->state->flags};
-        view_each_of(t->view, ENTITY_FLAG, f->ns, look_at, &l);
-        t->timed_ns = f->ns;
-        t->timed = l.timed;
-    }
-    return t->timed;
+    struct look *l = look_of(f, t);
+    if (!l->timed_known)
+        view_each_of(t->view, ENTITY_FLAG, f->ns, look_at, l);
+    l->timed_known = true;
+    return l->timed;
+}
+
+/* What is behind the flags changes with the registry, with circuits and with experiments. Who
+ * fetches again from another node is answered when that has seen what this one has. */
+static void look_at_models(struct event_stream *f, struct event_tick *t)
+{
+    const uint64_t mark = look_of(f, t)->mark;
+    if (mark == f->refetch.models)
+        return;
+    f->refetch.models = mark;
+    f->last = view_seq(t->view) > f->last ? view_seq(t->view) : f->last;
+    become_due(f, t->now_ms);
 }
 
 static void tick(struct event_stream *f, struct event_tick *t)
@@ -104,6 +150,7 @@ static void tick(struct event_stream *f, struct event_tick *t)
         if (minute_matters(f, t))
             become_due(f, t->now_ms);
     }
+    look_at_models(f, t);
     if (f->refetch.due_ms && f->refetch.due_ms <= t->now_ms && !tell(f, t->now_ms))
         return; /* closed() has been or will be called */
 }
@@ -168,12 +215,18 @@ void ofrep_events(struct request *rq)
         request_fail(rq, &e);
         return;
     }
-    uint64_t now = call_seq(&c);
+    const int64_t now_ms = clock_wall_ms(c.api->clock);
+    const struct view *v = view_enter(c.reader);
+    const uint64_t now = view_seq(v);
+    struct look look;
+    const uint64_t models = models_mark(&look, loop_state(request_loop(rq)), v, t.ns, now_ms);
+    view_leave(c.reader);
     const struct event_wish wish = {
         .kind = &REFETCH, .access = &a, .ns = t.ns, .types = CHANGES, .after_seq = now};
     struct event_stream *f = event_stream_open(&c, &wish);
     if (!f)
         return;
+    f->refetch.models = models;
     f->refetch.policies = policies_generation(c.api->policies);
     f->refetch.minute = loop_wall_ms(f->loop) / OFREP_TIME_GRAIN;
     /* Something happened meanwhile: asking again is cheap (304 if it was nothing), reading the

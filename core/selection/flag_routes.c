@@ -71,16 +71,33 @@ static void read_all(struct flag_routes *f, const struct view *v, int64_t now_ms
     view_each(v, ENTITY_ROUTE, take, f);
 }
 
+static void keep_up(struct flag_routes *f, const struct view *v, int64_t now_ms)
+{
+    if (f->seq != view_seq(v) && (view_count(v, ENTITY_ROUTE) <= FLAG_ROUTES_AT_ONCE ||
+                                  now_ms - f->read_ms >= FLAG_ROUTES_REST_MS))
+        read_all(f, v, now_ms);
+}
+
 const char *flag_route(struct flag_routes *f, const struct view *v, const char *ns,
                        const char *flag, int64_t now_ms)
 {
     char key[KEY_MAX];
     size_t len = key_of(ns, flag, key);
-    if (f->seq != view_seq(v) && (view_count(v, ENTITY_ROUTE) <= FLAG_ROUTES_AT_ONCE ||
-                                  now_ms - f->read_ms >= FLAG_ROUTES_REST_MS))
-        read_all(f, v, now_ms);
+    keep_up(f, v, now_ms);
     const char *route = len ? map_get(f->routes, key, len) : NULL;
     const struct document *d = route ? view_document(v, &ROUTE_TYPE, ns, route) : NULL;
     const char *has = d ? route_of(d)->flag : NULL;
     return has && strcmp(has, flag) == 0 ? route : NULL;
+}
+
+void flag_routes_each(struct flag_routes *f, const struct view *v, const char *ns, int64_t now_ms,
+                      void (*fn)(void *ctx, const char *route), void *ctx)
+{
+    const void *key;
+    size_t at = 0, len;
+    void *value;
+    keep_up(f, v, now_ms);
+    while (map_next(f->routes, &at, &key, &len, &value))
+        if (strcmp(key, ns) == 0) /* what follows is the flag */
+            fn(ctx, value);
 }

@@ -17,4 +17,9 @@ void flag_routes_free(struct flag_routes *f); /* NULL is allowed */
 const char *flag_route(struct flag_routes *f, const struct view *v, const char *ns,
                        const char *flag, int64_t now_ms);
 
+/* Tell of each route of the namespace that has a flag, once; the texts are borrowed for the call.
+ */
+void flag_routes_each(struct flag_routes *f, const struct view *v, const char *ns, int64_t now_ms,
+                      void (*fn)(void *ctx, const char *route), void *ctx);
+
 #endif

@@ -1,6 +1,7 @@
 #include "selection/selector_impl.h"
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/map.h"
@@ -271,6 +272,58 @@ static void finish(struct selector *s, struct deciding *d)
     f->nonce = s->nonce++;
     decision_id_make(d->shared->keys, f, out->decision_id);
 }
+
+/* ---- what it hangs on ---- */
+
+static uint64_t mark_text(uint64_t mark, const char *text)
+{
+    return text ? hash64(text, strlen(text) + 1, mark) : hash64("", 0, mark);
+}
+
+/* The circuit as units see it that never probe, and those that do. */
+static uint64_t mark_model(struct deciding *d, uint64_t mark, const struct model *m,
+                           const char *cause)
+{
+    uint64_t what[3] = {m ? m->entity.uid : 0, 0, 0};
+    for (int i = 0; m && i < 2; i++) {
+        d->bucket = i ? BUCKETS - 1 : 0;
+        what[i + 1] = circuit_open(d, m);
+    }
+    return mark_text(hash64(what, sizeof what, mark), cause);
+}
+
+static uint64_t mark_shares(uint64_t mark, const struct weights_set *set)
+{
+    for (size_t i = 0; set && i < set->share_count; i++) {
+        const struct share *s = &set->shares[i];
+        const uint32_t range[2] = {s->from, s->to};
+        mark = mark_text(hash64(range, sizeof range, mark), set->arms[s->arm].arm);
+    }
+    return mark;
+}
+
+uint64_t selector_mark(struct selector *s, const struct selection_question *q)
+{
+    struct err e;
+    struct ready_route *r = ready_of(s, q, &e);
+    if (!r)
+        return 0;
+    struct deciding d = {.shared = s->shared, .weights = s->weights, .q = q, .r = r};
+    uint64_t mark = hash64(&r->uid, sizeof r->uid, r->killed);
+    mark = mark_text(mark_text(mark, r->unit), r->salt);
+    weights_enter(s->weights);
+    if (r->stable_count > 1)
+        ready_route_rank(r, q, selector_scores(&d));
+    mark = mark_shares(mark, selector_experiment(&d));
+    weights_leave(s->weights);
+    for (size_t i = 0; i < r->arm_count; i++)
+        mark = mark_text(mark_model(&d, mark, r->arms[i].model, r->arms[i].cause), r->arms[i].name);
+    for (size_t i = 0; i < r->fallback_count; i++)
+        mark = mark_model(&d, mark, r->fallbacks[i], r->fallback_causes[i]);
+    return mark;
+}
+
+/* ---- asking, as a whole ---- */
 
 bool selector_ask(struct selector *s, const struct selection_question *q,
                   struct selection_answer *out, struct err *e)

@@ -94,6 +94,10 @@ struct selection_answer {
 /* False: ROUTE_NOT_FOUND, NO_CANDIDATE, UNIT_MISSING. */
 bool selector_ask(struct selector *s, const struct selection_question *q,
                   struct selection_answer *out, struct err *e) MUST_CHECK;
+/* What a route that has a flag answers hangs on the flag, and on this: it changes when a variant
+ * may lead to another model than before (its reference leads elsewhere, the model cannot serve any
+ * more or its circuit opened, an experiment published shares). Without `context`. */
+uint64_t selector_mark(struct selector *s, const struct selection_question *q);
 /* Members of a JSON object, reason to fallback_cause: what answers and the log of decisions have.
  */
 void selection_put_why(struct bytes *b, const struct selection_answer *a);

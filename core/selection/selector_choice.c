@@ -182,9 +182,14 @@ static void choose_stable(struct deciding *d)
             d->out->arm = r->arms[i].name;
 }
 
+const struct weights_set *selector_experiment(const struct deciding *d)
+{
+    return published(d, WEIGHTS_EXPERIMENT);
+}
+
 const struct weights_set *selector_shares(const struct deciding *d)
 {
-    const struct weights_set *set = published(d, WEIGHTS_EXPERIMENT);
+    const struct weights_set *set = selector_experiment(d);
     return set ? set : published_by(d, strategy_of(d));
 }
 
@@ -201,7 +206,7 @@ void selector_choose(struct deciding *d)
         choose_none(d, SELECTION_KILLED, "KILLED");
         return;
     }
-    const struct weights_set *shares = published(d, WEIGHTS_EXPERIMENT);
+    const struct weights_set *shares = selector_experiment(d);
     if (shares) {
         d->out->strategy = keep_text(d->text->strategy, shares->by);
         draw_published(d, SELECTION_EXPERIMENT, shares);

@@ -79,6 +79,8 @@ struct deciding {
 /* Who is intended, and why: kill switch, experiment, flag, strategy, else the stable. What is still
  * wanting is said as a cause; who serves then is the selector's to find. */
 void selector_choose(struct deciding *d);
+/* What a running experiment publishes for the route; NULL: none runs. */
+const struct weights_set *selector_experiment(const struct deciding *d);
 /* What an experiment publishes for the route, else the strategy that is asked; NULL: neither. */
 const struct weights_set *selector_shares(const struct deciding *d);
 /* What strategies published for it, whichever; NULL: nothing. */

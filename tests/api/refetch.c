@@ -120,6 +120,45 @@ static void each_kind_of_change(void **state)
     events_close(&other);
 }
 
+static void change(const char *method, const char *path, const char *body)
+{
+    int status = call(method, path, "", body);
+    if (status < 200 || status > 204)
+        fail_msg("%s %s: %d", method, path, status);
+}
+
+/* The flags stay as they are; who serves behind one of them does not. */
+static void models_behind_flags(void **state)
+{
+    (void)state;
+    static const char *const BEFORE[][3] = {
+        {"POST", BASE "/registry", "{\"name\":\"m\",\"version\":\"1\",\"type\":\"other\"}"},
+        {"POST", BASE "/registry", "{\"name\":\"m\",\"version\":\"2\",\"type\":\"other\"}"},
+        {"POST", BASE "/registry/m:1/status", "{\"status\":\"canary\"}"},
+        {"POST", BASE "/registry/m:2/status", "{\"status\":\"canary\"}"},
+        {"PUT", BASE "/registered-models/m/aliases/best", "{\"model_id\":\"m:1\"}"},
+        {"POST", BASE "/flags", FLAG},
+        {"PUT", BASE "/routes/m",
+         "{\"arms\":{\"on\":\"@best\",\"off\":\"@stable\"},\"flag\":\"f\"}"},
+    };
+    static const char *const CHANGES[][3] = {
+        {"PUT", BASE "/registered-models/m/aliases/best", "{\"model_id\":\"m:2\"}"},
+        {"POST", BASE "/registry/m:1/status", "{\"status\":\"stable\"}"},
+    };
+    struct events e;
+    char target[800];
+    begin(NULL);
+    for (size_t i = 0; i < sizeof BEFORE / sizeof *BEFORE; i++)
+        change(BEFORE[i][0], BEFORE[i][1], BEFORE[i][2]);
+    stream_of("", target, sizeof target);
+    listen_to(&e, target, "");
+    for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {
+        change(CHANGES[i][0], CHANGES[i][1], CHANGES[i][2]);
+        told(&e);
+    }
+    events_close(&e);
+}
+
 /* Between the answer and the stream, and while the stream was away. */
 static void nothing_is_missed(void **state)
 {
@@ -218,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(each_kind_of_change, end),
+        cmocka_unit_test_teardown(models_behind_flags, end),
         cmocka_unit_test_teardown(nothing_is_missed, end),
         cmocka_unit_test_teardown(many_changes_are_few_events, end),
         cmocka_unit_test_teardown(as_long_as_the_token, end),

@@ -156,6 +156,49 @@ static void flags_name_the_arm(void **state)
     expect(x, "u", "m:1", SELECTION_FALLBACK, "NO_ARM");
 }
 
+/* True: what a flag's variants lead to has changed since. */
+static bool marked_anew(struct fixture *x, uint64_t *mark)
+{
+    const uint64_t was = *mark;
+    x->q.view = world_view(x->w);
+    x->q.ns = x->w->ns;
+    x->q.route = "m";
+    *mark = selector_mark(x->selector, &x->q);
+    return *mark != was;
+}
+
+static void a_mark_changes_with_who_may_serve(void **state)
+{
+    struct fixture *x = *state;
+    uint64_t mark = 0;
+    models(x);
+    flag(x, "f", "{\"variants\":{\"new\":1,\"old\":2},\"default_variant\":\"new\"}");
+    route(x, "m", "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"flag\":\"f\"}");
+    assert_true(marked_anew(x, &mark));
+    world_register(x->w, "m", "3");
+    flag(x, "f", "{\"variants\":{\"new\":1,\"old\":2},\"default_variant\":\"old\"}");
+    assert_false(marked_anew(x, &mark)); /* who asks for flags hears of that by itself */
+    const uint64_t closed = mark;
+    x->open_circuit = world_model(x->w, "m:2")->entity.uid;
+    assert_true(marked_anew(x, &mark));
+    x->open_circuit = 0;
+    assert_true(marked_anew(x, &mark) && mark == closed);
+    health(x, "m:2", "unhealthy");
+    assert_true(marked_anew(x, &mark));
+    publish(x, WEIGHTS_STRATEGY, 50, 50);
+    assert_false(marked_anew(x, &mark)); /* its flag goes before */
+    publish(x, WEIGHTS_EXPERIMENT, 1, 99);
+    assert_true(marked_anew(x, &mark));
+    publish(x, WEIGHTS_EXPERIMENT, 5, 95);
+    assert_true(marked_anew(x, &mark));
+    world_move(x->w, "m:3", "canary");
+    assert_true(marked_anew(x, &mark));
+    world_move(x->w, "m:2", "retired");
+    assert_false(marked_anew(x, &mark)); /* nothing led there any more */
+    x->q.route = "none";
+    assert_int_equal(selector_mark(x->selector, &x->q), 0);
+}
+
 static void kill_switch_and_lost_store(void **state)
 {
     struct fixture *x = *state;
@@ -282,6 +325,7 @@ int main(void)
         TEST(published_weights_go_before_the_routes_own),
         TEST(previous_decisions_keep_a_unit),
         TEST(flags_name_the_arm),
+        TEST(a_mark_changes_with_who_may_serve),
         TEST(kill_switch_and_lost_store),
         TEST(nobody_moves_while_the_store_is_gone),
         TEST(the_ailing_are_passed_over),
