@@ -16,6 +16,10 @@ def say(text):
     print(text, flush=True)
 
 
+def rounds(full):
+    return int(os.environ.get("FAULT_ROUNDS", "20" if full else "1"))
+
+
 def verify(url):
     ran = subprocess.run([os.environ["PADDOCK_BIN"], "audit", "verify", "--redis-url", url],
                          capture_output=True, text=True, check=False)

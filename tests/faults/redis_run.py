@@ -1,6 +1,6 @@
 """What redis.sh tests: see there.
 
-Environment: PADDOCK_BIN, PADDOCK_FAULTS. Arguments: "full", "gone", names of faults (all)."""
+Environment: PADDOCK_BIN, PADDOCK_FAULTS, FAULT_ROUNDS (of each; 20 when full). Arguments: "full", "gone", names of faults (all)."""
 import json
 import os
 import pathlib
@@ -14,12 +14,12 @@ import time
 import redis_server
 from nodes_run import check, read, register, seq_of, wait_for
 from paddock_server import BASE, Server
-from redis_fleet import Fleet, say, verify
+from redis_fleet import Fleet, rounds, say, verify
 from redis_proxy import Proxy
 from redis_traffic import Watched
 
 FULL = "full" in sys.argv[1:]
-ROUNDS = 20 if FULL else 1
+ROUNDS = rounds(FULL)
 
 
 class BrokenFleet(Fleet):

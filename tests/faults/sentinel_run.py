@@ -1,6 +1,6 @@
 """What sentinel.sh tests: see there.
 
-Environment: PADDOCK_BIN. Arguments: "full", names of faults (all)."""
+Environment: PADDOCK_BIN, FAULT_ROUNDS (of each; 20 when full). Arguments: "full", names of faults (all)."""
 import re
 import shutil
 import signal
@@ -13,11 +13,11 @@ import time
 import redis_server
 from nodes_run import check, wait_for
 from paddock_server import Server
-from redis_fleet import Fleet, say
+from redis_fleet import Fleet, rounds, say
 from redis_traffic import Watched
 
 FULL = "full" in sys.argv[1:]
-ROUNDS = 20 if FULL else 1
+ROUNDS = rounds(FULL)
 DOWN_MS = 500  # until a Sentinel takes a silent one for dead
 
 
