@@ -66,15 +66,18 @@ static bool said_ok(redisReply *r)
 bool direct_connect(struct redis *s, struct err *e)
 {
     const struct redis_url *u = &s->url;
-    struct err old;
+    const unsigned hangs = atomic_load(&s->hangs);
     struct redis_place to;
     redis_master(s, &to);
     if (s->direct_turn != to.turn)
         direct_close(s);
     s->direct_turn = to.turn;
-    /* One that Redis closed meanwhile is found out, and closed, by asking. */
-    if (s->direct && said_ok(direct_command(s, &old, "PING")))
+    /* One that Redis closed meanwhile is found out, and closed, by asking. Where one hangs another
+     * would, too, and whoever waits has waited long enough. */
+    if (s->direct && said_ok(direct_command(s, e, "PING")))
         return true;
+    if (atomic_load(&s->hangs) != hangs)
+        return false;
     direct_close(s);
     s->direct = *to.host ? redisConnectWithTimeout(to.host, to.port, WAIT)
                          : redisConnectUnixWithTimeout(u->path, WAIT);

@@ -65,9 +65,10 @@ static void set_ready(struct link *l, bool ready, const char *reason)
 bool link_up(struct link *l, struct err *e)
 {
     pthread_mutex_lock(&l->lock);
-    bool ready = l->ready;
+    /* What the direct connection has found out holds before the next tick says so. */
+    bool ready = l->ready && l->hangs == atomic_load(&l->store->hangs);
     if (!ready)
-        fail(e, &ERR_IO, "Redis is away: %s", l->reason);
+        fail(e, &ERR_IO, "Redis is away: %s", l->ready ? "it does not answer" : l->reason);
     pthread_mutex_unlock(&l->lock);
     return ready;
 }

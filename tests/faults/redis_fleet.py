@@ -113,6 +113,9 @@ class Fleet:
         for n in self.nodes:
             n.slowest = n.refused = 0
 
+    def slowest(self):
+        return max(n.slowest for n in self.nodes)
+
     def refusals(self):
         return (f"{sum(n.refused for n in self.nodes)} refusals, the slowest after "
-                f"{max(n.slowest for n in self.nodes):.2f} s")
+                f"{self.slowest():.2f} s")

@@ -101,6 +101,7 @@ def faults_under_load(fleet):
             fleet.all_is_well()
         say(f"{fault.__name__.replace('_', ' ')}: {ROUNDS} rounds in "
             f"{time.monotonic() - begun:.1f} s, {fleet.refusals()}")
+        check("nobody waits much longer than an answer may take", not FULL or fleet.slowest() < 8)
     fleet.end()
     fleet.settle()
 
