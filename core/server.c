@@ -51,7 +51,9 @@ static void stop(struct server *s)
     experiments_stop(s->experiments);
     strategies_stop(s->strategies); /* what was learned is kept */
     strategy_routes_release(&s->strategy_routes);
+    facts_stop(s->facts); /* the last outcomes are told */
     outcomes_close(s->outcomes);
+    facts_free(s->facts);
     evidence_free(s->evidence);
     breaker_stop(s->breaker);
     shadow_watch_stop(s->shadows);

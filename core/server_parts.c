@@ -323,95 +323,23 @@ bool server_start_telemetry(struct server *s, struct err *e)
     return s->judge != NULL;
 }
 
-static bool start_strategies(struct server *s, struct err *e)
-{
-    if (!strategy_routes_init(&s->strategy_routes, s->engine, s->telemetry, s->strategy_log,
-                              s->selection.matches, &CLOCK_SYSTEM, e))
-        return false;
-    const struct strategies_config config = {.catalog = s->plugins,
-                                             .worker = &s->worker,
-                                             .store = s->store,
-                                             .clock = &CLOCK_SYSTEM,
-                                             .weights = s->selection.weights,
-                                             .source = &s->strategy_routes.source};
-    s->strategies = strategies_start(&config, e);
-    return s->strategies != NULL;
-}
-
-static bool start_experiments(struct server *s, struct err *e)
-{
-    const struct experiments_config config = {.engine = s->engine,
-                                              .store = s->store,
-                                              .clock = &CLOCK_SYSTEM,
-                                              .weights = s->selection.weights,
-                                              .evidence = s->evidence};
-    s->experiments = experiments_start(&config, e);
-    return s->experiments != NULL;
-}
-
-static bool start_shadow_watch(struct server *s, struct err *e)
-{
-    const struct config *c = &s->settings.config;
-    const struct shadow_watch_config config = {.engine = s->engine,
-                                               .telemetry = s->telemetry,
-                                               .counts = s->selections,
-                                               .clock = &CLOCK_SYSTEM,
-                                               .silent_ms = c->shadow_silent_ms,
-                                               .shared = *c->redis_url != '\0'};
-    s->shadows = c->shadow_silent_ms ? shadow_watch_start(&config, e) : NULL;
-    return s->shadows || !c->shadow_silent_ms;
-}
-
-bool server_open_selection(struct server *s, struct err *e)
-{
-    const struct config *c = &s->settings.config;
-    char own[4096];
-    snprintf(own, sizeof own, "%s/decision.keys", c->data_dir);
-    bool given = *c->decision_keys;
-    if (!given && !decision_keys_share(s->store, own, e))
-        return false;
-    s->decision_keys = decision_keys_open(given ? c->decision_keys : own, !given, e);
-    if (!s->decision_keys)
-        return false;
-    s->breaker = breaker_start(s->telemetry, s->engine, &CLOCK_SYSTEM, e);
-    if (!s->breaker)
-        return false;
-    s->selection = (struct selector_shared){.keys = s->decision_keys,
-                                            .weights = weights_new(),
-                                            .matches = matches_new(),
-                                            .circuit_open = breaker_cuts,
-                                            .circuits = s->breaker,
-                                            .ttl_max_ms = c->selection_ttl_ms};
-    const struct decisions_config log = {.store = s->store,
-                                         .clock = &CLOCK_SYSTEM,
-                                         .keep_ms = INT64_C(86400000) * c->decision_log_days,
-                                         .max_bytes = (uint64_t)c->decision_log_max_bytes};
-    s->selections = selection_counts_new();
-    s->decisions = decisions_open(&log, e);
-    if (!s->decisions)
-        return false;
-    s->evidence = evidence_new();
-    s->strategy_log = strategy_log_open(s->store, e);
-    if (!s->strategy_log)
-        return false;
-    const struct outcomes_config outcomes = {
-        .dir = c->data_dir,
-        .clock = &CLOCK_SYSTEM,
-        .window_ms = c->outcome_window_ms,
-        .accept_damage = c->accept_record_damage,
-        .followers = {strategy_log_follower(s->strategy_log), evidence_follower(s->evidence)},
-        .follower_count = 2};
-    s->outcomes = outcomes_open(&outcomes, e);
-    return s->outcomes && start_strategies(s, e) && start_experiments(s, e) &&
-           start_shadow_watch(s, e);
-}
-
 bool server_open_tls(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
     const struct tls_files files = {c->tls_cert, c->tls_key, c->tls_client_ca};
     s->tls = *c->tls_cert ? tls_open(&files, e) : NULL;
     return s->tls || !*c->tls_cert;
+}
+
+/* What others may reach it by. */
+static bool tell_place(const struct server *s)
+{
+    char place[80];
+    if (!s->http)
+        return false;
+    http_place(s->http, place, sizeof place);
+    store_tell_address(s->store, place);
+    return true;
 }
 
 bool server_start_http(struct server *s, struct err *e)
@@ -438,6 +366,7 @@ bool server_start_http(struct server *s, struct err *e)
         .selection = &s->selection,
         .strategies = s->strategies,
         .outcomes = s->outcomes,
+        .facts = s->facts,
         .decisions = s->decisions,
         .selections = s->selections,
         .strategy_log = s->strategy_log,
@@ -488,10 +417,5 @@ bool server_start_http(struct server *s, struct err *e)
     };
     s->http = http_start(&config, e);
     atomic_store(&s->api.http, s->http);
-    if (!s->http)
-        return false;
-    char place[80]; /* what others may reach it by */
-    http_place(s->http, place, sizeof place);
-    store_tell_address(s->store, place);
-    return true;
+    return tell_place(s);
 }

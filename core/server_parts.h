@@ -14,6 +14,7 @@
 #include "selection/decisions.h"
 #include "selection/experiments.h"
 #include "selection/flag_rules.h"
+#include "selection/facts.h"
 #include "selection/outcomes.h"
 #include "selection/selection_counts.h"
 #include "selection/selector.h"
@@ -50,6 +51,7 @@ struct server {
     struct breaker *breaker;
     struct strategy_types strategy_rules;
     struct strategy_log *strategy_log;
+    struct facts *facts; /* NULL: this node is alone */
     struct outcomes *outcomes;
     struct decisions *decisions;
     struct selection_counts *selections;

@@ -28,6 +28,7 @@ struct catalog;
 struct validation;
 struct selector_shared;
 struct outcomes;
+struct facts;
 struct decisions;
 struct selection_counts;
 struct strategy_log;
@@ -48,6 +49,7 @@ struct api {
     struct strategies *strategies;
     const struct selector_shared *selection;
     struct outcomes *outcomes;
+    struct facts *facts; /* NULL: outcomes are of this node alone */
     struct decisions *decisions;
     struct selection_counts *selections;
     struct strategy_log *strategy_log;

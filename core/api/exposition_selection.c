@@ -1,6 +1,7 @@
 /* What selection counts: who was selected and why, outcomes, what was logged and lost. */
 #include "api/exposition.h"
 
+#include "selection/facts.h"
 #include "selection/decisions.h"
 #include "selection/outcomes.h"
 #include "selection/selection_counts.h"
@@ -59,7 +60,25 @@ static void put_outcomes(struct text_format *t, struct outcomes *o)
                  s.available);
     metric_gauge(t, "paddock_outcome_log_bytes", "Size of the log of outcomes.",
                  (double)s.log_bytes);
+    metric_gauge(t, "paddock_outcome_untold_bytes", "Outcomes that other nodes are not told yet.",
+                 (double)s.untold_bytes);
     metric_gauge(t, "paddock_outcome_counters", "Counters of outcomes.", (double)s.counters);
+}
+
+/* Where several nodes share the store. */
+static void put_facts(struct text_format *t, struct facts *f)
+{
+    struct facts_stats s;
+    facts_stats(f, &s);
+    metric_counter(t, "paddock_facts_told",
+                   "Entries of outcomes and evidence that this node told all others.",
+                   (double)s.told_entries);
+    metric_counter(t, "paddock_facts_told_bytes", "What that took.", (double)s.told_bytes);
+    metric_gauge(t, "paddock_facts_heard", "Number of the last entry of all nodes heard here.",
+                 (double)s.heard);
+    metric_counter(t, "paddock_facts_lost",
+                   "Times that entries were damaged or gone: the figures lack something.",
+                   (double)s.lost);
 }
 
 void exposition_put_selection(struct text_format *t, struct work *w)
@@ -73,6 +92,8 @@ void exposition_put_selection(struct text_format *t, struct work *w)
     put_counts(t, w, COUNTED_REPORT, "paddock_shadow_reports",
                "Records and outcomes of shadows that decisions had named.");
     put_outcomes(t, w->api->outcomes);
+    if (w->api->facts)
+        put_facts(t, w->api->facts);
     metric_counter(t, "paddock_strategy_outcomes_lost",
                    "Outcomes that no strategy will learn from: too many waited.",
                    (double)strategy_log_lost(w->api->strategy_log));

@@ -40,6 +40,7 @@ struct report {
     size_t n;
     struct shadow shadows[ROUTE_SHADOWS_MAX];
     size_t shadow_count;
+    bool all; /* outcomes of all nodes were counted; shadows are always this one's */
 };
 
 /* ---- what was counted ---- */
@@ -169,7 +170,7 @@ static void put_report(struct bytes *b, const struct report *r)
 {
     bytes_char(b, '{');
     json_kv_string(b, "route", r->route);
-    json_kv_string(b, "scope", "node");
+    json_kv_string(b, "scope", r->all ? "all" : "node");
     json_key(b, "outcomes");
     bytes_char(b, '[');
     for (size_t i = 0; i < r->n; i++) {
@@ -190,7 +191,9 @@ static void put_report(struct bytes *b, const struct report *r)
 static bool render(struct work *w)
 {
     const char *id = w->args;
-    struct report r = {.arena = w->arena, .rows = arena_zero(w->arena, ROWS_MAX * sizeof *r.rows)};
+    struct report r = {.arena = w->arena,
+                       .all = w->api->facts != NULL,
+                       .rows = arena_zero(w->arena, ROWS_MAX * sizeof *r.rows)};
     bool implied;
     const struct view *v = view_enter(w->reader);
     const struct document *d = document_find(v, &ROUTE_TYPE, w->ns, id, w->arena, &implied);

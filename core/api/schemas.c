@@ -203,11 +203,12 @@ const struct schema SCHEMAS[] = {
      "no decision, of one that was made up.",
      NULL, "{accepted:i duplicate:i late:i unknown:i forged:i}", NULL},
     {"RouteOutcomes",
-     "What this node was told of a route's decisions, by arm, model and score, and how its shadows "
-     "do. `weighted_mean` weighs each outcome by one over its propensity, so that arms compare "
+     "What came of a route's decisions, by arm, model and score (scope `all`: whichever node was "
+     "told; else this one), and how the shadows do that this node named. `weighted_mean` weighs "
+     "each outcome by one over its propensity, so that arms compare "
      "whatever their shares were. `silent`: there is an alert about it.",
      NULL,
-     "{route:s scope:(node) outcomes:[{arm:s? model_id:s? shadow:b score:s count:i mean:n "
+     "{route:s scope:(node|all) outcomes:[{arm:s? model_id:s? shadow:b score:s count:i mean:n "
      "variance:n? weighted_mean:n? first_at:t last_at:t}] shadows:[{reference:s model_id:s? "
      "share_ratio:n named:i reported:i silent:b}]}",
      NULL},

@@ -1,25 +1,11 @@
 #include "selection/experiment_evidence.h"
 
 #include "base/mem.h"
+#include "selection/experiment_evidence_impl.h"
 #include "selection/selector.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct listener {
-    struct listener *next;
-    struct evidence_watch watch;
-    struct evidence_slot slot;
-};
-
-/* Experiments that run are few: one list. */
-struct experiment_evidence {
-    pthread_mutex_t lock;
-    struct listener *first;
-    atomic_size_t count;
-};
 
 void evidence_slot_init(struct evidence_slot *s)
 {
@@ -35,7 +21,7 @@ void evidence_slot_release(struct evidence_slot *s)
 }
 
 /* The sketches keep their memory. */
-static void slot_clear(struct evidence_slot *s)
+void evidence_slot_clear(struct evidence_slot *s)
 {
     struct sketch latency[EVIDENCE_ARMS];
     memcpy(latency, s->latency, sizeof latency);
@@ -46,16 +32,19 @@ static void slot_clear(struct evidence_slot *s)
     }
 }
 
-struct experiment_evidence *evidence_new(void)
+struct experiment_evidence *evidence_new(struct facts *facts)
 {
     struct experiment_evidence *e = mem_zero(1, sizeof *e);
     pthread_mutex_init(&e->lock, NULL);
+    if (facts)
+        evidence_share(e, facts);
     return e;
 }
 
 static void listener_free(struct listener *l)
 {
     evidence_slot_release(&l->slot);
+    evidence_chunks_free(l, UINT64_MAX);
     free(l);
 }
 
@@ -67,8 +56,17 @@ void evidence_free(struct experiment_evidence *e)
         next = l->next;
         listener_free(l);
     }
+    evidence_shared_free(e->shared);
     pthread_mutex_destroy(&e->lock);
     free(e);
+}
+
+struct listener *evidence_listener(const struct experiment_evidence *e, uint64_t uid)
+{
+    struct listener *l = e->first;
+    while (l && l->watch.uid != uid)
+        l = l->next;
+    return l;
 }
 
 void evidence_drop(struct experiment_evidence *e, uint64_t uid)
@@ -97,28 +95,45 @@ void evidence_watch(struct experiment_evidence *e, const struct evidence_watch *
     l->next = e->first;
     e->first = l;
     atomic_fetch_add(&e->count, 1);
+    if (e->shared)
+        evidence_catch_up(e, l);
     pthread_mutex_unlock(&e->lock);
 }
 
 void evidence_take_out(struct experiment_evidence *e, uint64_t uid, size_t arm, int64_t at_ms)
 {
     pthread_mutex_lock(&e->lock);
-    for (struct listener *l = e->first; l; l = l->next)
-        if (l->watch.uid == uid)
-            l->watch.out_ms[arm] = at_ms;
+    struct listener *l = evidence_listener(e, uid);
+    if (l)
+        l->watch.out_ms[arm] = at_ms;
     pthread_mutex_unlock(&e->lock);
 }
 
-void evidence_take(struct experiment_evidence *e, uint64_t uid, struct evidence_slot *slot)
+uint64_t evidence_take(struct experiment_evidence *e, uint64_t uid, struct evidence_slot *slot)
 {
-    slot_clear(slot);
+    uint64_t upto = 0;
+    evidence_slot_clear(slot);
     pthread_mutex_lock(&e->lock);
-    for (struct listener *l = e->first; l; l = l->next)
-        if (l->watch.uid == uid) {
-            struct evidence_slot full = l->slot;
-            l->slot = *slot;
-            *slot = full;
-        }
+    struct listener *l = evidence_listener(e, uid);
+    if (l && e->shared) {
+        upto = evidence_sum(e, l, slot);
+    } else if (l) {
+        struct evidence_slot full = l->slot;
+        l->slot = *slot;
+        *slot = full;
+    }
+    pthread_mutex_unlock(&e->lock);
+    return upto;
+}
+
+void evidence_looked(struct experiment_evidence *e, uint64_t uid, uint64_t upto)
+{
+    pthread_mutex_lock(&e->lock);
+    struct listener *l = evidence_listener(e, uid);
+    if (l && upto > l->watch.upto) {
+        l->watch.upto = upto;
+        evidence_chunks_free(l, upto);
+    }
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -128,7 +143,7 @@ bool evidence_wanted(const struct experiment_evidence *e)
 }
 
 /* Whose arm a decision was, or -1. */
-static int arm_of(const struct evidence_watch *w, const struct decision_facts *d)
+int evidence_arm_of(const struct evidence_watch *w, const struct decision_facts *d)
 {
     if (d->route_uid != w->route_uid || d->reason != SELECTION_EXPERIMENT ||
         !(d->flags & DECISION_DRAWN) || d->flags & DECISION_FALLBACK || d->at_ms < w->since_ms)
@@ -163,7 +178,7 @@ void evidence_request(struct experiment_evidence *e, const struct evidence_reque
 {
     pthread_mutex_lock(&e->lock);
     for (struct listener *l = e->first; l; l = l->next) {
-        const int arm = arm_of(&l->watch, &r->decision);
+        const int arm = evidence_arm_of(&l->watch, &r->decision);
         if (arm < 0)
             continue;
         l->slot.requests[arm]++;
@@ -174,18 +189,25 @@ void evidence_request(struct experiment_evidence *e, const struct evidence_reque
     pthread_mutex_unlock(&e->lock);
 }
 
+int evidence_metric_of(const struct evidence_watch *w, const char *name, size_t len)
+{
+    for (size_t i = 0; i < w->metric_count; i++)
+        if (len && strlen(w->scores[i]) == len && memcmp(w->scores[i], name, len) == 0)
+            return (int)i;
+    return -1;
+}
+
 void evidence_score(struct experiment_evidence *e, const struct decision_facts *decision,
                     const char *name, size_t len, double value)
 {
     pthread_mutex_lock(&e->lock);
     for (struct listener *l = e->first; l; l = l->next) {
-        const int arm = arm_of(&l->watch, decision);
-        for (size_t i = 0; arm >= 0 && i < l->watch.metric_count; i++)
-            if (len && strlen(l->watch.scores[i]) == len &&
-                memcmp(l->watch.scores[i], name, len) == 0) {
-                moments_add(&l->slot.scores[arm][i], value);
-                l->slot.score_count++;
-            }
+        const int arm = evidence_arm_of(&l->watch, decision);
+        const int metric = arm >= 0 ? evidence_metric_of(&l->watch, name, len) : -1;
+        if (metric >= 0) {
+            moments_add(&l->slot.scores[arm][metric], value);
+            l->slot.score_count++;
+        }
     }
     pthread_mutex_unlock(&e->lock);
 }

@@ -4,11 +4,16 @@
  * A record counts for an arm when its decision was drawn by the experiment, since its start, and
  * the model that the arm was begun with truly served; fallbacks do not. It counts when it arrives:
  * nothing is late then, and what a slow arm sends last is not lost. Both arms are treated alike.
- * What a crash loses is what was not taken yet, of both arms alike (docs/decisions). */
+ * What a crash loses is what was not taken yet, of both arms alike (docs/decisions).
+ *
+ * Where several nodes share the store, what comes in here is told to all (facts.h), and what counts
+ * is what comes from all. It stays until a look that has it is kept, at every node; so any of them
+ * may take the next look, which goes on where that one ended. */
 #ifndef PADDOCK_SELECTION_EXPERIMENT_EVIDENCE_H
 #define PADDOCK_SELECTION_EXPERIMENT_EVIDENCE_H
 
 #include "selection/experiment_rules.h"
+#include "selection/facts.h"
 #include "selection/outcomes.h"
 
 /* The control, and the treatments from ARM_TREATMENT on. */
@@ -27,6 +32,7 @@ struct evidence_watch {
     int64_t since_ms;
     size_t metric_count;
     char scores[EXPERIMENT_GUARDRAILS][OUTCOME_NAME_MAX + 1]; /* by metric; "": it is no score */
+    uint64_t upto; /* facts up to this one have been looked at; 0: none, or nobody shares */
 };
 
 struct evidence_slot {
@@ -41,7 +47,8 @@ void evidence_slot_init(struct evidence_slot *s);
 void evidence_slot_release(struct evidence_slot *s);
 
 struct experiment_evidence;
-struct experiment_evidence *evidence_new(void) __attribute__((returns_nonnull));
+/* Tell it to `facts` and hear it from there; NULL: this node is alone. */
+struct experiment_evidence *evidence_new(struct facts *facts) __attribute__((returns_nonnull));
 void evidence_free(struct experiment_evidence *e); /* NULL is allowed */
 
 /* Begin to listen (anew), or end it. */
@@ -49,8 +56,11 @@ void evidence_watch(struct experiment_evidence *e, const struct evidence_watch *
 void evidence_drop(struct experiment_evidence *e, uint64_t uid);
 /* An arm has no share from `at_ms` on; what was collected stays. */
 void evidence_take_out(struct experiment_evidence *e, uint64_t uid, size_t arm, int64_t at_ms);
-/* Swap what came since into `slot`, which is emptied first and goes on to collect. */
-void evidence_take(struct experiment_evidence *e, uint64_t uid, struct evidence_slot *slot);
+/* What came since goes into `slot`, which is emptied first. Where facts are shared it also stays,
+ * until evidence_looked(): the answer says up to which of them it is. */
+uint64_t evidence_take(struct experiment_evidence *e, uint64_t uid, struct evidence_slot *slot);
+/* Facts up to this one are in a look that is kept, or hold nothing of this experiment. */
+void evidence_looked(struct experiment_evidence *e, uint64_t uid, uint64_t upto);
 
 /* Does anybody listen? Without a lock: who would have to verify a signature asks first. */
 bool evidence_wanted(const struct experiment_evidence *e);
@@ -64,7 +74,7 @@ struct evidence_request {
 void evidence_request(struct experiment_evidence *e, const struct evidence_request *r);
 void evidence_score(struct experiment_evidence *e, const struct decision_facts *decision,
                     const char *name, size_t len, double value);
-/* Scores of outcomes. */
+/* Scores of outcomes, where facts are not shared. */
 struct outcome_follower evidence_follower(struct experiment_evidence *e);
 
 #endif

@@ -67,14 +67,16 @@ static struct experiment_plan plan_of(const struct seen_experiment *s,
     return plan;
 }
 
-static void listen_to(struct experiments *x, const struct seen_experiment *s)
+/* `upto`: facts that its looks have. */
+static void listen_to(struct experiments *x, const struct seen_experiment *s, uint64_t upto)
 {
     struct evidence_watch w = {.uid = s->uid,
                                .route_uid = s->route_uid,
                                .treatment_count = s->spec.treatment_count,
                                .arms = {decision_mark(s->control, strlen(s->control))},
                                .since_ms = s->started_at,
-                               .metric_count = s->spec.metric_count};
+                               .metric_count = s->spec.metric_count,
+                               .upto = upto};
     memcpy(w.models, s->models, sizeof w.models);
     for (size_t i = 0; i < s->spec.treatment_count; i++) {
         const struct experiment_treatment *t = &s->spec.treatments[i];
@@ -109,7 +111,6 @@ static struct live_experiment *begin(struct experiments *x, const struct seen_ex
     l->slot_ms = slot_of(s->step_min_ms);
     l->slot_start = now_ms(x);
     l->outs = s->spec.out_count;
-    l->decided = store_decides(x->config.store);
     evidence_slot_init(&l->slot);
     const struct experiment_plan plan = plan_of(s, &l->spec, l->slot_ms);
     const char *fault = experiment_plan_fault(&plan);
@@ -117,8 +118,8 @@ static struct live_experiment *begin(struct experiments *x, const struct seen_ex
         log_text(LOG_ERROR, "experiment_plan_refused", fault);
     for (size_t i = 0; i < l->spec.treatment_count; i++)
         experiment_begin(&l->rules[i], &plan);
-    experiment_looks_replay(x, l);
-    listen_to(x, s);
+    l->decided = experiment_looks_replay(x, l) && store_decides(x->config.store);
+    listen_to(x, s, l->upto);
     pthread_mutex_lock(&x->lock);
     l->next = x->first;
     x->first = l;
@@ -182,40 +183,62 @@ static bool is_empty(const struct evidence_slot *slot)
     return n == 0;
 }
 
-/* A slot is over: what came in it, as one look at each treatment that is left. */
-static void look(struct experiments *x, struct live_experiment *l, int64_t now)
+static int64_t taken_until(const struct live_experiment *l)
 {
-    struct experiment_look taken[EXPERIMENT_TREATMENTS_MAX];
-    evidence_take(x->config.evidence, l->uid, &l->slot);
+    int64_t until = 0;
+    for (size_t i = 0; i < l->spec.treatment_count; i++)
+        until = l->rules[i].taken_ms > until ? l->rules[i].taken_ms : until;
+    return until;
+}
+
+/* It counts here as well. */
+static void taken(struct experiments *x, struct live_experiment *l,
+                  const struct experiment_look *looks, int64_t now)
+{
     pthread_mutex_lock(&x->lock);
     for (size_t i = 0; i < l->spec.treatment_count; i++)
         if (!l->spec.treatments[i].out_order)
-            taken[i] = look_of(l, i, now);
-    pthread_mutex_unlock(&x->lock);
-    l->slot_start = now;
-    if (is_empty(&l->slot))
-        return;
-    if (!experiment_look_keep(x, l, taken)) {
-        l->decided = false; /* it counts for nothing, here neither */
-        return;
-    }
-    pthread_mutex_lock(&x->lock);
-    for (size_t i = 0; i < l->spec.treatment_count; i++)
-        if (!l->spec.treatments[i].out_order)
-            (void)experiment_take(&l->rules[i], &taken[i], now);
+            (void)experiment_take(&l->rules[i], &looks[i], now);
     pthread_mutex_unlock(&x->lock);
 }
 
-/* Another node decides, or has until now: its looks are taken, what came in here is let go. */
+/* A slot is over: what came in it, as one look at each treatment that is left. One that is not kept
+ * counts for nothing; where nodes share the store what was in it comes again in the next one, here
+ * or at whoever decides by then. */
+static void look(struct experiments *x, struct live_experiment *l, int64_t now)
+{
+    struct experiment_look looks[EXPERIMENT_TREATMENTS_MAX];
+    const int64_t until = taken_until(l); /* by another node's clock, perhaps */
+    l->slot_start = l->slot_start < until ? until : l->slot_start;
+    if (now <= l->slot_start)
+        return;
+    const uint64_t upto = evidence_take(x->config.evidence, l->uid, &l->slot);
+    if (!is_empty(&l->slot)) {
+        pthread_mutex_lock(&x->lock);
+        for (size_t i = 0; i < l->spec.treatment_count; i++)
+            if (!l->spec.treatments[i].out_order)
+                looks[i] = look_of(l, i, now);
+        pthread_mutex_unlock(&x->lock);
+        if (!experiment_look_keep(x, l, looks, upto)) {
+            l->decided = false;
+            return;
+        }
+        taken(x, l, looks, now);
+    }
+    l->slot_start = now;
+    evidence_looked(x->config.evidence, l->uid, upto);
+}
+
+/* Another node decides, or has until now: its looks are taken. What they have of what came here is
+ * done with. */
 static bool only_follows(struct experiments *x, struct live_experiment *l, int64_t now)
 {
     bool decides = store_decides(x->config.store);
     if (decides && l->decided)
         return false;
-    evidence_take(x->config.evidence, l->uid, &l->slot);
+    l->decided = experiment_looks_replay(x, l) && decides;
+    evidence_looked(x->config.evidence, l->uid, l->upto);
     l->slot_start = now;
-    experiment_looks_replay(x, l);
-    l->decided = decides;
     return true;
 }
 
@@ -352,14 +375,6 @@ void experiments_stop(struct experiments *x)
     pthread_mutex_unlock(&x->lock);
     pthread_join(x->thread, NULL);
     free_all(x);
-}
-
-static int64_t taken_until(const struct live_experiment *l)
-{
-    int64_t until = 0;
-    for (size_t i = 0; i < l->spec.treatment_count; i++)
-        until = l->rules[i].taken_ms > until ? l->rules[i].taken_ms : until;
-    return until;
 }
 
 bool experiments_analysis(struct experiments *x, uint64_t uid, struct bytes *out)

@@ -36,6 +36,7 @@ struct live_experiment {
     size_t published;  /* of the shares that it has had in turn */
     int64_t retry_ms;  /* the gate refused: not before */
     int64_t looked_at; /* the newest look that was read or kept */
+    uint64_t upto;     /* facts up to this one are in looks that are kept */
     bool decided;      /* here, at the last look; else another node does */
 };
 
@@ -59,12 +60,14 @@ void experiment_shares_follow(struct experiments *x, struct live_experiment *l,
                               const struct seen_experiment *s);
 
 /* experiments_keep.c: the looks in the store. [experiments] */
-/* `looks`: one for each treatment; of those that were taken out nothing is kept. False: another
- * node decides. */
+/* `looks`: one for each treatment; of those that were taken out nothing is kept. `upto`: with the
+ * facts up to this one. False: another node decides, or (where nodes share the store) it may not be
+ * kept: then it counts for nothing, unless it is found there. */
 bool experiment_look_keep(struct experiments *x, struct live_experiment *l,
-                          const struct experiment_look *looks) MUST_CHECK;
-/* Take the looks of this attempt that are not known here, all of them at first. */
-void experiment_looks_replay(struct experiments *x, struct live_experiment *l);
+                          const struct experiment_look *looks, uint64_t upto) MUST_CHECK;
+/* Take the looks of this attempt that are not known here, all of them at first. False: they could
+ * not be read. */
+bool experiment_looks_replay(struct experiments *x, struct live_experiment *l);
 /* It has ended: let its looks go. */
 void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before_ms);
 

@@ -24,6 +24,7 @@ struct kept_look {
     int64_t started_at, step;
     uint64_t n;
     struct kept_pair pairs[EXPERIMENT_TREATMENTS_MAX]; /* as many as there are */
+    /* Behind them, where nodes share the store: u64, facts up to this one are in it. */
 };
 
 static const char *key_of(struct experiments *x, uint64_t uid)
@@ -64,8 +65,9 @@ static void keep_pair(struct kept_pair *out, size_t treatment, const struct expe
 }
 
 bool experiment_look_keep(struct experiments *x, struct live_experiment *l,
-                          const struct experiment_look *looks)
+                          const struct experiment_look *looks, uint64_t upto)
 {
+    char bytes[sizeof(struct kept_look) + sizeof upto];
     struct kept_look kept;
     memset(&kept, 0, sizeof kept);
     kept.version = LOOK_VERSION;
@@ -78,17 +80,22 @@ bool experiment_look_keep(struct experiments *x, struct live_experiment *l,
         }
     if (kept.n == 0)
         return true;
-    const struct series_record record = {key_of(x, l->uid), kept.pairs[0].look.end_ms, "", &kept,
-                                         size_of(kept.n)};
+    const bool shared = store_shared(x->config.store);
+    const size_t len = size_of(kept.n);
+    memcpy(bytes, &kept, len);
+    memcpy(bytes + len, &upto, sizeof upto);
+    const struct series_record record = {key_of(x, l->uid), kept.pairs[0].look.end_ms, "", bytes,
+                                         len + (shared ? sizeof upto : 0)};
     struct series_append a = {.records = &record, .n = 1, .duty = true};
     if (append(x, &a)) {
         l->looked_at = record.at;
+        l->upto = upto;
         return true;
     }
     if (a.err.kind == &ERR_BUSY && !store_decides(x->config.store))
         return false;
     log_text(LOG_WARN, "experiment_look_not_kept", a.err.detail);
-    return true;
+    return !shared;
 }
 
 void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before_ms)
@@ -114,9 +121,14 @@ static void take_pair(struct experiment_rules *r, const struct kept_pair *pair, 
 static void take_again(struct live_experiment *l, const void *data, size_t len)
 {
     struct kept_look kept;
-    if (len < size_of(1) || len > sizeof kept)
+    uint64_t upto = 0;
+    if (len < size_of(1) || len > sizeof kept + sizeof upto)
         return;
-    memcpy(&kept, data, len);
+    memcpy(&kept, data, len < sizeof kept ? len : sizeof kept);
+    if (kept.n <= EXPERIMENT_TREATMENTS_MAX && len == size_of(kept.n) + sizeof upto) {
+        len -= sizeof upto;
+        memcpy(&upto, (const char *)data + len, sizeof upto);
+    }
     if (kept.version != LOOK_VERSION || kept.pair_size != sizeof kept.pairs[0] ||
         kept.started_at != l->started_at || kept.n > EXPERIMENT_TREATMENTS_MAX ||
         len != size_of(kept.n))
@@ -124,6 +136,7 @@ static void take_again(struct live_experiment *l, const void *data, size_t len)
     for (size_t i = 0; i < kept.n; i++)
         if (kept.pairs[i].treatment < l->spec.treatment_count)
             take_pair(&l->rules[kept.pairs[i].treatment], &kept.pairs[i], kept.step);
+    l->upto = upto > l->upto ? upto : l->upto;
 }
 
 /* Looks as they come from the store: they are taken when all are here, under the lock. */
@@ -155,7 +168,7 @@ static void read_done(struct series_read *r)
     latch_open(r->owner);
 }
 
-void experiment_looks_replay(struct experiments *x, struct live_experiment *l)
+bool experiment_looks_replay(struct experiments *x, struct live_experiment *l)
 {
     struct latch done;
     struct reading looks = {.arena = arena_new(LOOKS_BYTES), .last = &looks.first};
@@ -177,4 +190,5 @@ void experiment_looks_replay(struct experiments *x, struct live_experiment *l)
     arena_free(looks.arena);
     if (!r.ok)
         log_text(LOG_ERROR, "experiment_looks_lost", r.err.detail);
+    return r.ok;
 }

@@ -49,16 +49,31 @@ void outcome_block_end(struct bytes *b, uint64_t added)
 
 /* ---- reading ---- */
 
-static bool row_read(const struct block_row *row, struct outcome *o)
+bool outcome_row_read(const void *bytes, struct outcome *o)
 {
+    struct block_row row;
+    memcpy(&row, bytes, sizeof row);
     memset(o, 0, sizeof *o);
-    memcpy(o->decision_id, row->decision_id, sizeof row->decision_id);
-    o->model_uid = row->model_uid;
-    o->at_ms = row->at_ms;
-    o->value = row->value;
-    o->shadow = row->shadow != 0;
-    memcpy(o->name, row->name, OUTCOME_NAME_MAX);
-    return decision_id_facts(o->decision_id, sizeof row->decision_id, &o->decision);
+    memcpy(o->decision_id, row.decision_id, sizeof row.decision_id);
+    o->model_uid = row.model_uid;
+    o->at_ms = row.at_ms;
+    o->value = row.value;
+    o->shadow = row.shadow != 0;
+    memcpy(o->name, row.name, OUTCOME_NAME_MAX);
+    return decision_id_facts(o->decision_id, sizeof row.decision_id, &o->decision);
+}
+
+const char *outcome_block_rows(const char *payload, size_t len, size_t *n, int64_t *received_ms)
+{
+    struct block_top top;
+    if (len < sizeof top)
+        return NULL;
+    memcpy(&top, payload, sizeof top);
+    *n = top.count;
+    *received_ms = top.received_ms;
+    return top.magic == MAGIC && len == sizeof top + top.count * sizeof(struct block_row)
+               ? payload + sizeof top
+               : NULL;
 }
 
 bool outcome_block_read(const struct block_read *b, int64_t *received_ms,
@@ -66,20 +81,15 @@ bool outcome_block_read(const struct block_read *b, int64_t *received_ms,
                                    const struct outcome *o),
                         void *ctx, struct err *e)
 {
-    struct block_top top;
-    if (b->payload_len < sizeof top)
-        return fail(e, &ERR_CORRUPT, "a block of outcomes is too short");
-    memcpy(&top, b->payload, sizeof top);
-    if (top.magic != MAGIC || b->payload_len != sizeof top + top.count * sizeof(struct block_row))
+    size_t n;
+    const char *rows = outcome_block_rows(b->payload, b->payload_len, &n, received_ms);
+    if (!rows)
         return fail(e, &ERR_CORRUPT, "a block of outcomes has a form that is not known");
-    *received_ms = top.received_ms;
-    for (uint32_t i = 0; i < top.count; i++) {
-        struct block_row row;
+    for (size_t i = 0; i < n; i++) {
         struct outcome out;
-        memcpy(&row, b->payload + sizeof top + i * sizeof row, sizeof row);
-        if (!row_read(&row, &out))
+        if (!outcome_row_read(rows + i * OUTCOME_BLOCK_ROW, &out))
             return fail(e, &ERR_CORRUPT, "a block of outcomes names no decision");
-        fn(ctx, b->position, top.received_ms, &out);
+        fn(ctx, b->position, *received_ms, &out);
     }
     return true;
 }

@@ -24,4 +24,9 @@ bool outcome_block_read(const struct block_read *b, int64_t *received_ms,
                                    const struct outcome *o),
                         void *ctx, struct err *e) MUST_CHECK;
 
+/* The rows of a block as they lie there; NULL: it has not the form of one. */
+const char *outcome_block_rows(const char *payload, size_t len, size_t *n, int64_t *received_ms);
+/* One of them, which need not be aligned. False: it names no decision. */
+bool outcome_row_read(const void *row, struct outcome *o) MUST_CHECK;
+
 #endif

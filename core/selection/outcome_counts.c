@@ -123,7 +123,7 @@ void outcome_counts_each(const struct outcome_counts *c, uint64_t route_uid,
     }
 }
 
-/* ---- the file ---- */
+/* ---- as bytes ---- */
 
 static void collect(struct outcome_counts *c, int64_t oldest_ms, struct bytes *out)
 {
@@ -144,6 +144,69 @@ static void collect(struct outcome_counts *c, int64_t oldest_ms, struct bytes *o
     c->map = kept;
 }
 
+bool outcome_counts_encode(struct outcome_counts *c, uint64_t position, int64_t oldest_ms,
+                           struct bytes *out)
+{
+    struct file_head head = {.magic = MAGIC, .position = position};
+    const size_t at = out->len, after = at + sizeof head;
+    bytes_add(out, &head, sizeof head);
+    collect(c, oldest_ms, out);
+    if (out->full)
+        return false;
+    head.count = (out->len - after) / sizeof(struct row);
+    head.checksum = checksum32(out->data + after, out->len - after);
+    memcpy(out->data + at, &head, sizeof head);
+    return true;
+}
+
+static void add_row(struct row *sum, const struct row *r)
+{
+    sum->count += r->count;
+    sum->sum += r->sum;
+    sum->sum_squares += r->sum_squares;
+    sum->weight += r->weight;
+    sum->weighted_sum += r->weighted_sum;
+    sum->first_ms = r->first_ms < sum->first_ms ? r->first_ms : sum->first_ms;
+    sum->last_ms = r->last_ms > sum->last_ms ? r->last_ms : sum->last_ms;
+}
+
+static bool take_row(struct outcome_counts *c, const char *bytes, bool add)
+{
+    struct row r;
+    memcpy(&r, bytes, sizeof r);
+    r.name[sizeof r.name - 1] = '\0';
+    const size_t before = map_count(c->map);
+    struct row *sum = row_for(c, &r);
+    if (sum && add && map_count(c->map) == before)
+        add_row(sum, &r);
+    return sum != NULL;
+}
+
+bool outcome_counts_decode(struct outcome_counts *c, const void *data, size_t len, bool add,
+                           uint64_t *position)
+{
+    struct file_head head;
+    if (len < sizeof head)
+        return false;
+    memcpy(&head, data, sizeof head);
+    const char *rows = (const char *)data + sizeof head;
+    len -= sizeof head;
+    if (head.magic != MAGIC || head.count > OUTCOME_COUNTS_MAX ||
+        len != head.count * sizeof(struct row) || checksum32(rows, len) != head.checksum)
+        return false;
+    if (!add) {
+        outcome_counts_release(c);
+        outcome_counts_init(c);
+    }
+    *position = head.position;
+    bool ok = true;
+    for (size_t i = 0; i < head.count; i++)
+        ok = take_row(c, rows + i * sizeof(struct row), add) && ok;
+    return ok || add; /* what there is no room for is left out */
+}
+
+/* ---- the file ---- */
+
 static bool write_all(int fd, const void *data, size_t len)
 {
     const char *at = data;
@@ -163,50 +226,39 @@ bool outcome_counts_save(struct outcome_counts *c, const char *path, uint64_t po
                          int64_t oldest_ms, struct err *e)
 {
     char beside[4200];
-    struct bytes rows = BYTES_INIT(FILE_MAX);
-    collect(c, oldest_ms, &rows);
-    const struct file_head head = {.magic = MAGIC,
-                                   .position = position,
-                                   .count = rows.len / sizeof(struct row),
-                                   .checksum = checksum32(rows.data ? rows.data : "", rows.len)};
+    struct bytes all = BYTES_INIT(FILE_MAX);
     snprintf(beside, sizeof beside, "%s.new", path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    bool ok = !rows.full && fd >= 0 && write_all(fd, &head, sizeof head) &&
-              write_all(fd, rows.data, rows.len) && fdatasync(fd) == 0;
+    bool ok = outcome_counts_encode(c, position, oldest_ms, &all) && fd >= 0 &&
+              write_all(fd, all.data, all.len) && fdatasync(fd) == 0;
     if (fd >= 0)
         ok = close(fd) == 0 && ok;
     ok = ok && rename(beside, path) == 0;
-    bytes_release(&rows);
+    bytes_release(&all);
     return ok || fail_errno(e, &ERR_IO, "cannot write the counters of outcomes '%s'", path);
 }
 
-static bool read_rows(struct outcome_counts *c, FILE *f, const struct file_head *head)
+static bool read_all(FILE *f, struct bytes *out)
 {
-    size_t size = head->count * sizeof(struct row);
-    if (head->magic != MAGIC || head->count > OUTCOME_COUNTS_MAX || size > FILE_MAX)
-        return false;
-    struct row *rows = mem_alloc(size + 1);
-    bool ok = fread(rows, sizeof *rows, head->count, f) == head->count &&
-              checksum32(rows, size) == head->checksum;
-    for (size_t i = 0; ok && i < head->count; i++) {
-        rows[i].name[sizeof rows[i].name - 1] = '\0';
-        ok = row_for(c, &rows[i]) != NULL;
-    }
-    free(rows);
-    return ok;
+    char part[65536];
+    for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0;)
+        bytes_add(out, part, n);
+    return !ferror(f) && !out->full;
 }
 
 bool outcome_counts_load(struct outcome_counts *c, const char *path, uint64_t *position,
                          struct err *e)
 {
-    struct file_head head = {0};
+    struct bytes all = BYTES_INIT(FILE_MAX);
     *position = 0;
     FILE *f = fopen(path, "re");
     if (!f)
         return errno == ENOENT ||
                fail_errno(e, &ERR_IO, "cannot read the counters of outcomes '%s'", path);
-    bool ok = fread(&head, sizeof head, 1, f) == 1 && read_rows(c, f, &head);
+    bool ok = read_all(f, &all) && outcome_counts_decode(c, all.data, all.len, false, position);
     fclose(f);
-    *position = ok ? head.position : 0;
+    bytes_release(&all);
+    if (!ok)
+        *position = 0;
     return ok || fail(e, &ERR_CORRUPT, "the counters of outcomes '%s' are damaged", path);
 }

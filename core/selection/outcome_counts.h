@@ -3,6 +3,7 @@
 #ifndef PADDOCK_SELECTION_OUTCOME_COUNTS_H
 #define PADDOCK_SELECTION_OUTCOME_COUNTS_H
 
+#include "base/bytes.h"
 #include "base/map.h"
 #include "selection/outcomes.h"
 
@@ -19,6 +20,13 @@ void outcome_counts_add(struct outcome_counts *c, const struct outcome *o, int64
 
 void outcome_counts_each(const struct outcome_counts *c, uint64_t route_uid,
                          void (*fn)(void *ctx, const struct outcome_count *count), void *ctx);
+
+/* All of them as bytes, and back: what was there makes way, or (`add`) is added to. False: damaged,
+ * or there is no room. Counters without an outcome since `oldest_ms` are left out and forgotten. */
+bool outcome_counts_encode(struct outcome_counts *c, uint64_t position, int64_t oldest_ms,
+                           struct bytes *out) MUST_CHECK;
+bool outcome_counts_decode(struct outcome_counts *c, const void *data, size_t len, bool add,
+                           uint64_t *position) MUST_CHECK;
 
 /* Replace the file by what is counted up to `position`; counters without an outcome since
  * `oldest_ms` are left out and forgotten. */

@@ -1,18 +1,12 @@
 #include "selection/outcomes.h"
 
-#include "base/bytes.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "selection/outcome_block.h"
-#include "selection/outcome_counts.h"
-#include "selection/outcome_window.h"
-#include "telemetry/segment_log.h"
 #include "base/thread.h"
+#include "selection/outcomes_impl.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,45 +15,23 @@
 #define WRITES_MAX       4096 /* that wait, and of one fdatasync */
 #define SAVE_MS          60000
 #define PROBE_MS         1000
-#define IDLE_MS          (INT64_C(90) * 86400 * 1000) /* counters without outcomes are forgotten */
-#define MARKS            256
+#define UNTOLD_MAX       ((size_t)256 << 20) /* bytes that wait to be told to other nodes */
 #define WINDOW_DEFAULT   3600000
 #define REMEMBER_DEFAULT 2000000
 #define LOG_DEFAULT      ((size_t)1 << 30)
 #define SEGMENT_DEFAULT  ((size_t)16 << 20)
 
-struct outcomes {
-    struct outcomes_config config;
-    char *dir, *counts_file;
-    struct segment_log *log;
-    struct mailbox *mailbox;
-    pthread_t writer;
-    /* [writer], and [main] while it opens */
-    struct outcome_window window;
-    uint64_t counted, saved; /* positions that the counters, and their file, are complete up to */
-    int64_t saved_ms;
-    struct mark {
-        uint64_t position;
-        int64_t at_ms;
-    } marks[MARKS]; /* where the log was, minute by minute; the oldest first */
-    size_t mark_count;
-    pthread_mutex_t lock; /* guards what follows */
-    struct outcome_counts counts;
-    struct outcomes_stats stats;
-    atomic_size_t log_bytes;
-};
-
 /* ---- one outcome ---- */
 
-static uint64_t hash_of(const struct outcome *o)
+uint64_t outcome_hash(const struct outcome *o)
 {
     const uint64_t of[2] = {hash64(o->decision_id, sizeof o->decision_id - 1, 0), o->model_uid};
     return hash64(o->name, strlen(o->name), hash64(of, sizeof of, 0));
 }
 
 /* It is in the log: count it, tell it. `replay`: only who does not have it yet. */
-static void take_in(struct outcomes *o, uint64_t position, const struct outcome *out,
-                    int64_t now_ms, const uint64_t *after)
+void outcomes_take_in(struct outcomes *o, uint64_t position, const struct outcome *out,
+                      int64_t now_ms, const uint64_t *after)
 {
     if (!after || position > after[OUTCOME_FOLLOWERS_MAX]) {
         pthread_mutex_lock(&o->lock);
@@ -79,6 +51,7 @@ struct replay {
     struct outcomes *o;
     uint64_t after[OUTCOME_FOLLOWERS_MAX + 1]; /* the last: of the counters */
     int64_t now_ms;
+    uint64_t keep_after; /* position; what is told already is told again if the store has lost it */
 };
 
 static void mark(struct outcomes *o, uint64_t position, int64_t at_ms)
@@ -86,7 +59,7 @@ static void mark(struct outcomes *o, uint64_t position, int64_t at_ms)
     struct mark *last = o->mark_count ? &o->marks[o->mark_count - 1] : NULL;
     if (last && at_ms - last->at_ms < SAVE_MS)
         return;
-    if (o->mark_count == MARKS)
+    if (o->mark_count == OUTCOME_MARKS)
         memmove(o->marks, o->marks + 1, --o->mark_count * sizeof *o->marks);
     o->marks[o->mark_count++] = (struct mark){position, at_ms};
 }
@@ -96,8 +69,9 @@ static void replay_outcome(void *ctx, uint64_t position, int64_t received_ms,
 {
     struct replay *r = ctx;
     if (received_ms >= r->now_ms - 2 * r->o->config.window_ms)
-        outcome_window_add(&r->o->window, hash_of(out), received_ms);
-    take_in(r->o, position, out, received_ms, r->after);
+        outcome_window_add(&r->o->window, outcome_hash(out), received_ms);
+    if (!r->o->shared) /* else it comes from the stream of all */
+        outcomes_take_in(r->o, position, out, received_ms, r->after);
 }
 
 static bool replay_block(void *ctx, const struct block_read *b, struct err *e)
@@ -108,6 +82,8 @@ static bool replay_block(void *ctx, const struct block_read *b, struct err *e)
         return false;
     mark(r->o, b->position, received_ms);
     r->o->counted = b->position;
+    if (r->o->shared && b->position > r->keep_after)
+        outcomes_hold(r->o, b->position, b->payload, b->payload_len);
     return true;
 }
 
@@ -121,9 +97,23 @@ struct group {
     size_t n;
 };
 
+/* What other nodes have accepted goes into the window as well. */
+static void lock_window(struct outcomes *o)
+{
+    if (o->shared)
+        pthread_mutex_lock(&o->shared->lock);
+}
+
+static void unlock_window(struct outcomes *o)
+{
+    if (o->shared)
+        pthread_mutex_unlock(&o->shared->lock);
+}
+
 /* Of those that were not known the payload is made. */
 static void sift(struct outcomes *o, struct group *g, struct outcomes_write *w, int64_t now_ms)
 {
+    lock_window(o);
     struct bytes *b = &g->payloads[g->n];
     uint8_t *fresh = mem_zero(w->n, 1);
     outcome_block_begin(b, w->n, now_ms);
@@ -132,7 +122,7 @@ static void sift(struct outcomes *o, struct group *g, struct outcomes_write *w, 
         const struct outcome *out = &w->list[i];
         if (outcome_window_late(&o->window, out->decision.at_ms, now_ms)) {
             w->late++;
-        } else if (!outcome_window_add(&o->window, hash_of(out), now_ms)) {
+        } else if (!outcome_window_add(&o->window, outcome_hash(out), now_ms)) {
             w->duplicate++;
         } else {
             w->accepted++;
@@ -140,6 +130,7 @@ static void sift(struct outcomes *o, struct group *g, struct outcomes_write *w, 
             outcome_block_add(b, out);
         }
     }
+    unlock_window(o);
     outcome_block_end(b, w->accepted);
     g->fresh[g->n] = fresh;
     g->writes[g->n++] = w;
@@ -160,15 +151,17 @@ static void set_available(struct outcomes *o, bool available, const char *why)
 static void written(struct outcomes *o, struct group *g, size_t at, int64_t now_ms)
 {
     struct outcomes_write *w = g->writes[at];
-    for (size_t i = 0; i < w->n; i++)
+    for (size_t i = 0; i < w->n && !o->shared; i++)
         if (g->fresh[at][i])
-            take_in(o, g->blocks[at].position, &w->list[i], now_ms, NULL);
+            outcomes_take_in(o, g->blocks[at].position, &w->list[i], now_ms, NULL);
+    if (w->accepted && o->shared)
+        outcomes_hold(o, g->blocks[at].position, g->payloads[at].data, g->payloads[at].len);
     if (w->accepted) {
         o->counted = g->blocks[at].position;
         mark(o, o->counted, now_ms);
     }
     pthread_mutex_lock(&o->lock);
-    o->stats.accepted += w->accepted;
+    o->stats.accepted += o->shared ? 0 : w->accepted; /* shared: once it is in the stream */
     o->stats.duplicate += w->duplicate;
     o->stats.late += w->late;
     pthread_mutex_unlock(&o->lock);
@@ -177,9 +170,11 @@ static void written(struct outcomes *o, struct group *g, size_t at, int64_t now_
 static void not_written(struct outcomes *o, struct group *g, size_t at)
 {
     const struct outcomes_write *w = g->writes[at];
+    lock_window(o);
     for (size_t i = 0; i < w->n; i++)
         if (g->fresh[at][i])
-            outcome_window_remove(&o->window, hash_of(&w->list[i]));
+            outcome_window_remove(&o->window, outcome_hash(&w->list[i]));
+    unlock_window(o);
 }
 
 /* Those with something to write come first in `blocks`, in their order. */
@@ -225,9 +220,9 @@ static uint64_t done_with(const struct outcomes *o, int64_t now_ms)
     for (size_t i = 0; i + 1 < o->mark_count; i++)
         if (o->marks[i + 1].at_ms < now_ms - 2 * o->config.window_ms)
             position = o->marks[i].position;
-    if (o->saved < position)
-        position = o->saved;
-    for (size_t i = 0; i < o->config.follower_count; i++) {
+    const uint64_t saved = o->shared ? atomic_load(&o->shared->told) : o->saved;
+    position = saved < position ? saved : position;
+    for (size_t i = 0; i < o->config.follower_count && !o->shared; i++) {
         const struct outcome_follower *f = &o->config.followers[i];
         uint64_t has = f->saved ? f->saved(f->self) : UINT64_MAX;
         position = has < position ? has : position;
@@ -239,9 +234,10 @@ static void put_away(struct outcomes *o, int64_t now_ms)
 {
     struct err e = {0};
     bool ok = true;
-    if (o->saved < o->counted) {
+    if (o->saved < o->counted && !o->shared) {
         pthread_mutex_lock(&o->lock);
-        ok = outcome_counts_save(&o->counts, o->counts_file, o->counted, now_ms - IDLE_MS, &e);
+        ok = outcome_counts_save(&o->counts, o->counts_file, o->counted, now_ms - OUTCOMES_IDLE_MS,
+                                 &e);
         pthread_mutex_unlock(&o->lock);
         ok = ok && FILES_SYSTEM.sync_dir(FILES_SYSTEM.self, o->dir) == 0;
         if (ok)
@@ -289,6 +285,7 @@ static void free_all(struct outcomes *o)
     segment_log_close(o->log);
     outcome_window_release(&o->window);
     outcome_counts_release(&o->counts);
+    outcomes_shared_free(o->shared);
     pthread_mutex_destroy(&o->lock);
     free(o->dir);
     free(o->counts_file);
@@ -327,28 +324,54 @@ static void load_counts(struct outcomes *o, uint64_t *position)
     *position = 0;
 }
 
+/* Where the counters and the followers are; what comes after that is read from the log. */
+static uint64_t find_begin(struct outcomes *o, struct replay *r)
+{
+    uint64_t *counters = &r->after[OUTCOME_FOLLOWERS_MAX], needed;
+    load_counts(o, counters);
+    needed = *counters;
+    for (size_t i = 0; i < o->config.follower_count; i++) {
+        const struct outcome_follower *f = &o->config.followers[i];
+        r->after[i] = f->saved ? f->saved(f->self) : UINT64_MAX;
+        needed = r->after[i] < needed ? r->after[i] : needed;
+    }
+    return needed;
+}
+
+/* Where nodes share the store: what of the log they all have. */
+static bool find_told(struct outcomes *o, struct replay *r, uint64_t *told, struct err *e)
+{
+    if (!outcomes_share(o, e))
+        return false;
+    *told = atomic_load(&o->shared->told);
+    r->keep_after = o->shared->counters_until;
+    return true;
+}
+
 static bool restore(struct outcomes *o, struct err *e)
 {
     const struct segment_log_config log = {o->dir, &FILES_SYSTEM, o->config.segment_bytes,
                                            o->config.accept_damage};
     struct replay r = {.o = o, .now_ms = clock_wall_ms(o->config.clock)};
-    uint64_t *counters = &r.after[OUTCOME_FOLLOWERS_MAX], needed;
-    load_counts(o, counters);
-    o->saved = o->counted = needed = *counters;
-    for (size_t i = 0; i < o->config.follower_count; i++) {
-        const struct outcome_follower *f = &o->config.followers[i];
-        r.after[i] = f->saved ? f->saved(f->self) : UINT64_MAX;
-        needed = r.after[i] < needed ? r.after[i] : needed;
+    uint64_t needed, has;
+    if (o->config.facts) {
+        if (!find_told(o, &r, &needed, e))
+            return false;
+        has = needed > r.keep_after ? needed : r.keep_after;
+    } else {
+        needed = find_begin(o, &r);
+        has = r.after[OUTCOME_FOLLOWERS_MAX];
     }
+    o->saved = o->counted = has;
     outcome_window_init(&o->window, o->config.window_ms, o->config.window_max,
                         r.now_ms - 2 * o->config.window_ms);
     const struct log_reader reader = {replay_block, &r, needed};
     o->log = segment_log_open(&log, e);
     if (!o->log || !segment_log_read(o->log, &reader, e))
         return false;
-    segment_log_continue_after(o->log, *counters);
-    if (o->counted < *counters)
-        o->counted = *counters;
+    segment_log_continue_after(o->log, has);
+    if (o->counted < has)
+        o->counted = has;
     o->saved_ms = r.now_ms;
     atomic_store(&o->log_bytes, segment_log_bytes(o->log));
     return true;
@@ -385,6 +408,8 @@ bool outcomes_append(struct outcomes *o, struct outcomes_write *w, struct err *e
         return fail(e, &ERR_INTERNAL, "a write of %zu outcomes", w->n);
     if (atomic_load(&o->log_bytes) + w->n * OUTCOME_BLOCK_ROW > o->config.log_max_bytes)
         return fail(e, &ERR_BUSY, "the log of outcomes has reached its limit; try again");
+    if (o->shared && atomic_load(&o->shared->untold_bytes) > UNTOLD_MAX)
+        return fail(e, &ERR_BUSY, "too many outcomes are waiting for Redis; try again");
     return mailbox_post(o->mailbox, &w->mail) ||
            fail(e, &ERR_BUSY, "too many outcomes are waiting for the disk; try again");
 }
@@ -414,6 +439,7 @@ void outcomes_stats(struct outcomes *o, struct outcomes_stats *out)
     *out = o->stats;
     out->counters = map_count(o->counts.map);
     pthread_mutex_unlock(&o->lock);
+    out->untold_bytes = o->shared ? atomic_load(&o->shared->untold_bytes) : 0;
     out->log_bytes = segment_log_bytes(o->log);
     out->position = segment_log_last(o->log);
 }

@@ -5,7 +5,11 @@
  * one for a decision older than the window is late: neither is counted. What is accepted is in
  * DIR/outcomes, a log of its own of the kind that inference records have, before it is answered,
  * and counted once over any crash. Counters are written to a file beside it, and a part of the log
- * goes when they are, the window has passed over it, and every follower has it. */
+ * goes when they are, the window has passed over it, and every follower has it.
+ *
+ * Where several nodes share the store, what lies in the log is told to all (facts.h), and each node
+ * counts what comes from there, in the order of all: once, wherever and however often it was sent.
+ * Then counters and followers are of all nodes, and positions those of the common stream. */
 #ifndef PADDOCK_SELECTION_OUTCOMES_H
 #define PADDOCK_SELECTION_OUTCOMES_H
 
@@ -16,6 +20,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct facts;
+struct store;
 
 #define OUTCOME_NAME_MAX 64 /* bytes of a score's name */
 
@@ -32,11 +39,15 @@ struct outcome {
 /* Who reads every outcome, in the order of the log. Called on the writer's thread (and while
  * opening): must not block. */
 struct outcome_follower {
-    /* Several outcomes may have one position; all of a position come together. */
+    /* Several outcomes may have one position; all of a position come together. Where nodes share
+     * the store it is called on the thread of facts. */
     void (*outcome)(void *self, uint64_t position, const struct outcome *o);
     /* What it has put away for good: the log is kept behind this, and read from there at the next
      * start. NULL: it wants none of what was before. */
     uint64_t (*saved)(void *self);
+    /* What has not been put away is void: the store has lost some of it, and tells it anew. NULL is
+     * allowed. */
+    void (*anew)(void *self);
     void *self;
 };
 #define OUTCOME_FOLLOWERS_MAX 4
@@ -49,6 +60,8 @@ struct outcomes_config {
     size_t log_max_bytes; /* past it outcomes are refused [1 GiB] */
     size_t segment_bytes; /* [16 MiB] */
     bool accept_damage;
+    struct facts *facts; /* several nodes share the store: by these; else NULL. It is not started */
+    struct store *store; /* goes with it */
     struct outcome_follower followers[OUTCOME_FOLLOWERS_MAX];
     size_t follower_count;
 };
@@ -100,6 +113,7 @@ struct outcomes_stats {
     uint64_t accepted, duplicate, late;   /* since the start */
     uint64_t unknown, forged, mismatched; /* likewise, as was told */
     uint64_t counters, log_bytes, position;
+    uint64_t untold_bytes; /* that wait to be told to other nodes */
     bool available;
 };
 void outcomes_stats(struct outcomes *o, struct outcomes_stats *out); /* [any] */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "selection/strategies_impl.h"
+#include "selection/strategy_log.h"
 #include "base/thread.h"
 
 #include <stdio.h>
@@ -13,8 +14,6 @@
 #define ROUND_BYTES (256u << 20) /* of what is read for one round */
 #define CATCH_UP    20           /* turns in one round of a route that is behind */
 #define NS_PER_MS   INT64_C(1000000)
-
-#define FOLLOW_AT_ONCE 1000 /* outcomes that are let go under one lock */
 
 const char *const STRATEGY_FRESHNESS_NAMES[] = {
     [STRATEGY_WAITING] = "waiting",
@@ -284,23 +283,36 @@ static void ask_in(struct strategies *s, struct asked *a, const struct strategy_
     plugin_used(p, !good);
 }
 
-/* Another node asks: what it has published is published here, and what was told here let go. */
+/* Another node asks: what it has published is published here, and outcomes are let go that it has
+ * learned from for good; the others are there for whoever asks next. */
 static void follow_route(struct strategies *s, const struct strategy_route *r)
 {
     const struct strategy_source *source = s->config.source;
     struct asked *a = asked_of(s, r);
-    struct strategy_outcomes out = {0};
     strategies_close(s, a);
     strategies_fetch(s, a, r);
-    do {
-        if (!source->outcomes ||
-            !source->outcomes(source->ctx, r, a->offset, FOLLOW_AT_ONCE, s->arena, &out))
-            return;
-        a->offset = out.n ? out.list[out.n - 1].offset : out.upto;
-    } while (out.n);
-    a->state_offset = a->offset;
+    a->offset = a->state_offset;
     if (source->kept)
-        source->kept(source->ctx, a->ns, a->route, a->uid, a->offset);
+        source->kept(source->ctx, a->ns, a->route, a->uid, a->state_offset);
+}
+
+/* The store has lost some of what it had: so has what was learned. */
+static void begin_anew(struct strategies *s)
+{
+    size_t at = 0, len;
+    const void *key;
+    void *value;
+    const struct strategy_source *source = s->config.source;
+    const uint64_t life = source->life ? source->life(source->ctx) : 0;
+    while (life != s->life && map_next(s->routes, &at, &key, &len, &value)) {
+        struct asked *a = value;
+        strategies_close(s, a);
+        free(a->state);
+        a->state = NULL;
+        a->state_offset = a->offset = a->kept = 0;
+        a->fetched = false;
+    }
+    s->life = life;
 }
 
 static void ask_route(struct strategies *s, const struct plugin_set *set,
@@ -330,6 +342,7 @@ static void one_round(struct strategies *s)
     if (!s->config.source->routes(s->config.source->ctx, s->arena, &list, &n))
         return;
     s->round++;
+    begin_anew(s);
     const struct plugin_set *set = catalog_take(s->config.catalog);
     bool decides = store_decides(s->config.store);
     for (size_t i = 0; i < n; i++)
@@ -410,7 +423,8 @@ struct strategies *strategies_start(const struct strategies_config *config, stru
 {
     struct strategies *s = mem_zero(1, sizeof *s);
     s->config = *config;
-    store_space(config->store, s->space);
+    strategy_space(config->store, s->space);
+    s->life = config->source->life ? config->source->life(config->source->ctx) : 0;
     s->config.every_ms = or_preset(config->every_ms, STRATEGIES_EVERY_MS);
     s->config.keep_ms = or_preset(config->keep_ms, STRATEGIES_KEEP_MS);
     s->config.turn_ms = or_preset(config->turn_ms, STRATEGIES_TURN_MS);

@@ -88,6 +88,9 @@ struct strategy_source {
                      struct arena *a, struct strategy_outcomes *out);
     /* What was learned up to this offset is kept for good. NULL: nobody wants to know. */
     void (*kept)(void *ctx, const char *ns, const char *route, uint64_t uid, uint64_t offset);
+    /* Changes when outcomes are told anew, under other offsets, beyond what is kept. NULL: never.
+     */
+    uint64_t (*life)(void *ctx);
     void *ctx;
 };
 

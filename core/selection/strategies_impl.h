@@ -45,10 +45,10 @@ struct strategies {
     pthread_mutex_t lock;
     pthread_cond_t call;
     bool stopping, woken;
-    struct map *routes;  /* "ns\0route" to struct asked, under the lock where it changes */
-    struct map *shops;   /* sha256 to struct shop */
-    struct arena *arena; /* of one round */
-    uint64_t round;
+    struct map *routes;   /* "ns\0route" to struct asked, under the lock where it changes */
+    struct map *shops;    /* sha256 to struct shop */
+    struct arena *arena;  /* of one round */
+    uint64_t round, life; /* life: of the source */
     char space[STORE_SPACE_SIZE];
 };
 

@@ -185,7 +185,7 @@ static void take_kept(struct strategies *s, struct asked *a, const struct strate
         return; /* of another life of this route */
     free(a->state);
     a->state = mem_text(state);
-    /* Another node's offsets are not ours: what came here while it decided was let go. */
+    /* Where nodes share the store, offsets are those of all; others are of an older version. */
     if (strategy_space_is(kept, s->space))
         a->offset = (uint64_t)json_integer_value(json_object_get(kept, "offset"));
     a->state_offset = a->offset;

@@ -1,11 +1,12 @@
 #include "selection/strategy_log.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "store/nodes.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ struct strategy_log {
     struct map *routes; /* uid to struct route_log */
     uint64_t head;      /* offset of the last outcome of all */
     size_t count;
-    uint64_t lost;
+    uint64_t lost, life;
+    struct store *store;
     char space[STORE_SPACE_SIZE];
 };
 
@@ -120,9 +122,62 @@ static uint64_t saved(void *self)
     return least;
 }
 
+void strategy_space(struct store *store, char out[STORE_SPACE_SIZE])
+{
+    if (store_shared(store))
+        snprintf(out, STORE_SPACE_SIZE, "*");
+    else
+        store_space(store, out);
+}
+
+bool strategy_space_is(const json_t *kept, const char *space)
+{
+    const char *of = json_string_value(json_object_get(kept, "space"));
+    return strcmp(of ? of : "", space) == 0;
+}
+
+/* Of a value that strategies_keep.c wrote. */
+static bool take_kept(void *ctx, const struct store_key *k)
+{
+    struct strategy_log *log = ctx;
+    struct err e;
+    json_t *kept = json_read(k->value, k->value_len, &e);
+    uint64_t uid = (uint64_t)json_integer_value(json_object_get(kept, "uid"));
+    /* Offsets are of the log of the node that kept it. */
+    pthread_mutex_lock(&log->lock);
+    if (kept && strategy_space_is(kept, log->space))
+        log_make(log, uid)->kept = (uint64_t)json_integer_value(json_object_get(kept, "offset"));
+    pthread_mutex_unlock(&log->lock);
+    json_decref(kept);
+    return true;
+}
+
+/* The common stream is told again, perhaps under other numbers. */
+static void begin_anew(void *self)
+{
+    struct strategy_log *log = self;
+    struct err e;
+    size_t at = 0, len;
+    const void *key;
+    void *value;
+    pthread_mutex_lock(&log->lock);
+    while (map_next(log->routes, &at, &key, &len, &value)) {
+        struct route_log *r = value;
+        while (r->first)
+            drop_first(log, r);
+        r->kept = 0;
+    }
+    log->head = 0;
+    log->life++;
+    pthread_mutex_unlock(&log->lock);
+    if (!log->store->ops->keys(log->store, "strategy/", take_kept, log, &e))
+        log_text(LOG_ERROR, "strategy_offsets_not_read", e.detail);
+}
+
 struct outcome_follower strategy_log_follower(struct strategy_log *log)
 {
-    return (struct outcome_follower){.outcome = follow, .saved = saved, .self = log};
+    return (struct outcome_follower){
+        .outcome = follow, .saved = saved, .anew = begin_anew, .self = log};
 }
 
 /* ---- the other end ---- */
@@ -188,6 +243,14 @@ void strategy_log_want(struct strategy_log *log, const uint64_t *route_uids, siz
     pthread_mutex_unlock(&log->lock);
 }
 
+uint64_t strategy_log_life(struct strategy_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    uint64_t life = log->life;
+    pthread_mutex_unlock(&log->lock);
+    return life;
+}
+
 uint64_t strategy_log_lost(struct strategy_log *log)
 {
     pthread_mutex_lock(&log->lock);
@@ -198,32 +261,13 @@ uint64_t strategy_log_lost(struct strategy_log *log)
 
 /* ---- life ---- */
 
-bool strategy_space_is(const json_t *kept, const char *space)
-{
-    const char *of = json_string_value(json_object_get(kept, "space"));
-    return strcmp(of ? of : "", space) == 0;
-}
-
-/* Of a value that strategies_keep.c wrote. */
-static bool take_kept(void *ctx, const struct store_key *k)
-{
-    struct strategy_log *log = ctx;
-    struct err e;
-    json_t *kept = json_read(k->value, k->value_len, &e);
-    uint64_t uid = (uint64_t)json_integer_value(json_object_get(kept, "uid"));
-    /* Offsets are of the log of the node that kept it. */
-    if (kept && strategy_space_is(kept, log->space))
-        log_make(log, uid)->kept = (uint64_t)json_integer_value(json_object_get(kept, "offset"));
-    json_decref(kept);
-    return true;
-}
-
 struct strategy_log *strategy_log_open(struct store *store, struct err *e)
 {
     struct strategy_log *log = mem_zero(1, sizeof *log);
     pthread_mutex_init(&log->lock, NULL);
     log->routes = map_new();
-    store_space(store, log->space);
+    log->store = store;
+    strategy_space(store, log->space);
     if (store->ops->keys(store, "strategy/", take_kept, log, e))
         return log;
     strategy_log_free(log);

@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "selection/outcomes.h"
-#include "store/store.h"
+#include "store/nodes.h"
 
 #define STRATEGY_LOG_MAX                                                       \
     500000 /* outcomes that wait, of all routes; past it the oldest of a route \
@@ -44,7 +44,11 @@ void strategy_log_read(struct strategy_log *log, uint64_t route_uid, uint64_t af
 void strategy_log_kept(struct strategy_log *log, uint64_t route_uid, uint64_t offset);
 /* From now on those of these routes (sorted) alone are wanted; others' are forgotten. */
 void strategy_log_want(struct strategy_log *log, const uint64_t *route_uids, size_t n);
-/* Is this what the node with that space (store_space()) kept? */
+/* How often it had to begin anew. */
+uint64_t strategy_log_life(struct strategy_log *log);
+/* Whose offsets they are: of all nodes that share the store, or of this one. */
+void strategy_space(struct store *store, char out[STORE_SPACE_SIZE]);
+/* Is this what the node with that space kept? */
 bool strategy_space_is(const json_t *kept, const char *space);
 uint64_t strategy_log_lost(struct strategy_log *log);
 

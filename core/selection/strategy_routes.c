@@ -212,12 +212,18 @@ static void note_kept(void *ctx, const char *ns, const char *route, uint64_t uid
     strategy_log_kept(s->log, uid, offset);
 }
 
+static uint64_t life_of(void *ctx)
+{
+    const struct strategy_routes *s = ctx;
+    return strategy_log_life(s->log);
+}
+
 bool strategy_routes_init(struct strategy_routes *r, struct engine *engine,
                           struct telemetry *telemetry, struct strategy_log *log,
                           struct matches *matches, const struct clock *clock, struct err *e)
 {
     *r = (struct strategy_routes){
-        .source = {give_routes, give_outcomes, note_kept, r},
+        .source = {give_routes, give_outcomes, note_kept, life_of, r},
         .reader = engine_join(engine),
         .telemetry = telemetry,
         .log = log,

@@ -1,5 +1,6 @@
 /* Deltas: a stream for each place, whose ids are positions of that node's log and parts. A hash
- * says how far each stream reaches, also when it was trimmed to nothing. */
+ * says how far each stream reaches, also when it was trimmed to nothing. Facts: one stream of all,
+ * whose ids are counted; its hash says how far each place has told each kind. */
 #include "store/redis.h"
 
 #include <stdlib.h>
@@ -18,6 +19,41 @@ static enum ask_result shipped(struct ask *c, const redisReply *r, struct err *e
     return ASK_DONE;
 }
 
+static enum ask_result told(struct ask *c, const redisReply *r, struct err *e)
+{
+    struct delta_ship *d = c->job->ship;
+    int64_t reaches, left_out, floor;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 ||
+        !redis_number(r->element[0], &reaches) || !redis_number(r->element[1], &left_out) ||
+        !redis_number(r->element[2], &floor) || reaches < 0 || left_out < 0)
+        return redis_strange(e), ASK_FAILED;
+    d->reaches = (uint64_t)reaches;
+    d->left_out = (size_t)left_out;
+    d->floor_ms = floor;
+    return ASK_DONE;
+}
+
+static void tell(struct ask *c)
+{
+    const struct delta_ship *d = c->job->ship;
+    const struct fact_ship *f = d->fact;
+    ask_begin(c, SCRIPT_FACTS);
+    ask_text(c, arena_printf(c->arena, "%u:%s", c->link->store->space, f->kind));
+    ask_uint(c, d->from);
+    ask_uint(c, d->until);
+    ask_int(c, f->now_ms);
+    ask_int(c, f->window_ms);
+    ask_uint(c, f->window_max);
+    ask_uint(c, f->drop);
+    ask_uint(c, d->n);
+    for (size_t i = 0; i < d->n; i++) {
+        ask_add(c, f->hashes ? &f->hashes[i] : NULL, f->hashes && f->hashes[i] ? 8 : 0);
+        ask_add(c, d->parts[i], d->lens[i]);
+    }
+    c->reply = told;
+    ask_send(c);
+}
+
 static void tidy(struct ask *c)
 {
     ask_begin(c, SCRIPT_TIDY);
@@ -30,6 +66,10 @@ void redis_ship(struct ask *c)
 {
     const struct delta_ship *d = c->job->ship;
     c->reply = shipped;
+    if (d->fact) {
+        tell(c);
+        return;
+    }
     if (d->tidy) {
         tidy(c);
         ask_send(c);
@@ -91,6 +131,7 @@ void redis_deltas(struct ask *c)
 {
     const struct delta_read *d = c->job->deltas;
     ask_begin(c, SCRIPT_DELTAS);
+    ask_text(c, d->facts ? "facts" : "deltas");
     ask_uint(c, ANSWER_MAX);
     ask_uint(c, d->n);
     for (size_t i = 0; i < d->n; i++)

@@ -1,16 +1,7 @@
-#include "store/redis_scripts.h"
+#include "store/redis_scripts_impl.h"
 
 /* Numbers of 64 bits stay texts, since Lua's numbers here are doubles. Arguments are taken one
  * after the other: how many follow stands before them. */
-
-#define PREFIX "local P = '" REDIS_CONTROL "'\n"
-#define FENCE                                                                             \
-    PREFIX                                                                                \
-    "if redis.call('get', P..'node:'..string.match(ARGV[1], '^[^/]*')) ~= ARGV[1] then\n" \
-    "  return redis.error_reply('NODE this node does not hold its lease') end\n"
-#define TAKE         \
-    "local at = 1\n" \
-    "local function take() at = at + 1 return ARGV[at] end\n"
 
 /* Expiring keys: a value, a counter, and when it ends. */
 #define KEYS_LIB                                                                              \
@@ -412,68 +403,12 @@ static const char JOURNAL[] = PREFIX TAKE
     "for i = 1, #list do all[i + 2] = texts[i] end\n"
     "return all\n";
 
-/* me, place, from, until, how many at most in the stream, how many parts, and these. Answers the
- * position that the stream reaches. */
-static const char SHIP[] =
-    FENCE TAKE "local call, D, place = redis.call, P..'deltas', take()\n"
-               "local from, till, most, parts = take(), take(), take(), tonumber(take())\n"
-               "local last = call('hget', D, place) or '0'\n"
-               "if parts == 0 or last ~= from then return last end\n"
-               "for i = 1, parts do\n"
-               "  call('xadd', D..':'..place, till..'-'..i, 'd', take())\n"
-               "end\n"
-               "call('xtrim', D..':'..place, 'maxlen', most)\n"
-               "call('hset', D, place, till)\n"
-               "return till\n";
-
-/* me, place, now, how long a node is waited for that does not come here. What the rows of all nodes
- * seen since then have, by their marks, leaves the streams. */
-static const char TIDY[] = FENCE TAKE
-    "local call, S, own = redis.call, P..'spaces', take()\n"
-    "local now, wait, spaces = tonumber(take()), tonumber(take()), {}\n"
-    "call('hset', P..'deltas:seen', own, string.format('%.0f', now))\n"
-    "local list = call('hgetall', P..'deltas:seen')\n"
-    "for i = 1, #list, 2 do\n"
-    "  if now - tonumber(list[i + 1]) < wait then\n"
-    "    spaces[#spaces + 1] = list[i] == '0' and '' or '.'..list[i]\n"
-    "  end\n"
-    "end\n"
-    "for place = 0, tonumber(call('hget', S, 'count') or '0') - 1 do\n"
-    "  local least\n"
-    "  for _, space in ipairs(spaces) do\n"
-    "    local mark = call('hget', P..'marks', 'telemetry'..space..'/taken.'..place) or '0'\n"
-    "    least = math.min(least or tonumber(mark), tonumber(mark))\n"
-    "  end\n"
-    "  if least and least > 0 then\n"
-    "    call('xtrim', P..'deltas:'..place, 'minid', string.format('%.0f', least + 1))\n"
-    "  end\n"
-    "end\n"
-    "return '0'\n";
-
-/* me, bytes of an answer, how many places, and how far each was read. Answers '1' if there is more,
- * how many places there are, how far the stream of each reaches, then place, id, part of each. */
-static const char DELTAS[] = PREFIX TAKE
-    "local call, all, room, after = redis.call, {'0'}, tonumber(take()), {}\n"
-    "for place = 0, tonumber(take()) - 1 do after[place] = take() end\n"
-    "all[2] = call('hget', P..'spaces', 'count') or '0'\n"
-    "local last = tonumber(all[2]) - 1\n"
-    "for place = 0, last do all[#all + 1] = call('hget', P..'deltas', place) or '0' end\n"
-    "for place = 0, last do\n"
-    "  local K = P..'deltas:'..place\n"
-    "  local list = call('xrange', K, '('..(after[place] or '0-0'), '+', 'count', 16)\n"
-    "  if #list == 16 then all[1] = '1' end\n"
-    "  for i, entry in ipairs(list) do\n"
-    "    if room <= 0 and i > 1 then all[1] = '1' break end\n"
-    "    for _, v in ipairs({tostring(place), entry[1], entry[2][2]}) do all[#all + 1] = v end\n"
-    "    room = room - #entry[2][2]\n"
-    "  end\n"
-    "end\n"
-    "return all\n";
-
 const char *const REDIS_SCRIPTS[SCRIPTS] = {
-    [SCRIPT_NODE] = NODE,     [SCRIPT_LEAVE] = LEAVE, [SCRIPT_COMMIT] = COMMIT,
-    [SCRIPT_KEY] = KEY,       [SCRIPT_LEASE] = LEASE, [SCRIPT_QUEUE] = QUEUE,
-    [SCRIPT_APPEND] = APPEND, [SCRIPT_READ] = READ,   [SCRIPT_JOURNAL] = JOURNAL,
-    [SCRIPT_TAIL] = TAIL,     [SCRIPT_SHIP] = SHIP,   [SCRIPT_TIDY] = TIDY,
-    [SCRIPT_DELTAS] = DELTAS,
+    [SCRIPT_NODE] = NODE,           [SCRIPT_LEAVE] = LEAVE,
+    [SCRIPT_COMMIT] = COMMIT,       [SCRIPT_KEY] = KEY,
+    [SCRIPT_LEASE] = LEASE,         [SCRIPT_QUEUE] = QUEUE,
+    [SCRIPT_APPEND] = APPEND,       [SCRIPT_READ] = READ,
+    [SCRIPT_JOURNAL] = JOURNAL,     [SCRIPT_TAIL] = TAIL,
+    [SCRIPT_SHIP] = REDIS_SHIP,     [SCRIPT_TIDY] = REDIS_TIDY,
+    [SCRIPT_DELTAS] = REDIS_DELTAS, [SCRIPT_FACTS] = REDIS_FACTS,
 };

@@ -24,6 +24,7 @@ enum redis_script {
     SCRIPT_SHIP,
     SCRIPT_TIDY,
     SCRIPT_DELTAS,
+    SCRIPT_FACTS,
     SCRIPTS,
     PLAIN = SCRIPTS, /* no script: a command of Redis */
 };

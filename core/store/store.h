@@ -248,14 +248,28 @@ struct queue_request {
 struct delta_at { /* how far a stream was read */
     uint64_t position, part;
 };
+/* The stream of all: facts that each node must know once and in the same order. The parts that come
+ * together are one entry, all of the first (a head) and of the others those whose hash is not among
+ * the ones of the last `window_ms`; an entry of a head alone is none. Positions are those of the
+ * place and the kind; the entries' own are counted from 1, without a gap. */
+struct fact_ship {
+    const char *kind;
+    const uint64_t *hashes;    /* of each part; 0: it has none */
+    int64_t now_ms, window_ms; /* window 0: no part has a hash */
+    size_t window_max;         /* hashes of one window; then the older half is forgotten early */
+    uint64_t drop; /* entries up to this one are needed by nobody any more; 0: as it is */
+};
 struct delta_ship {
     struct mail mail;
     uint64_t from, until; /* it is added only if the stream reaches `from` */
     const void *const *parts;
     const size_t *lens;
-    size_t n;         /* 0: nothing is added */
-    bool tidy;        /* drop what every node's rows have, by the marks delta_mark_name() */
+    size_t n;  /* 0: nothing is added */
+    bool tidy; /* drop what every node's rows have, by the marks delta_mark_name() */
+    const struct fact_ship *fact; /* not NULL: into the stream that all have in common */
     uint64_t reaches; /* out: position the stream reaches; `until`: it is there, now or before */
+    size_t left_out;  /* out, of a fact: parts that were known already */
+    int64_t floor_ms; /* out, of a fact: what came before this may be known no more; 0: all is */
     bool ok;
     struct err err;
     void (*done)(struct delta_ship *d);
@@ -263,6 +277,7 @@ struct delta_ship {
 };
 struct delta_read {
     struct mail mail;
+    bool facts; /* of the stream that all have in common, which is told as place 0 */
     const struct delta_at *after; /* of each place; of those past `n`: from the beginning */
     size_t n;
     /* On the store's thread: how far the stream of each place reaches, then each part, in order

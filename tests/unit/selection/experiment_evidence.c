@@ -10,7 +10,7 @@
 /* The planned split of a treatment and the control, whoever else has a share. */
 static void the_planned_split_is_between_two(void **state)
 {
-    struct experiment_evidence *e = evidence_new();
+    struct experiment_evidence *e = evidence_new(NULL);
     struct evidence_watch w = {.uid = 1,
                                .route_uid = 2,
                                .treatment_count = 3,

@@ -74,7 +74,7 @@ UNUSED_OK static void start(struct lab *lab)
 {
     struct err e = {0};
     lab->weights = weights_new();
-    lab->evidence = evidence_new();
+    lab->evidence = evidence_new(NULL);
     const struct experiments_config config = {.engine = lab->engine,
                                               .store = lab->store,
                                               .clock = &lab->clock,

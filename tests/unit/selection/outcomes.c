@@ -47,7 +47,7 @@ static void open_outcomes(struct fixture *x)
     struct outcomes_config config = {
         .dir = x->dir, .clock = &x->clock.clock, .window_ms = 60000, .segment_bytes = 65536};
     if (x->follow) {
-        config.followers[0] = (struct outcome_follower){follow, saved, x};
+        config.followers[0] = (struct outcome_follower){follow, saved, NULL, x};
         config.follower_count = 1;
     }
     x->o = outcomes_open(&config, &e);

@@ -133,7 +133,7 @@ static void place_make(struct place *p, const char *dir)
         fail_msg("%s", e.detail);
     p->weights = weights_new();
     p->outcomes = mem_zero(OUTCOMES_MAX, sizeof *p->outcomes);
-    p->source = (struct strategy_source){give_routes, give_outcomes, NULL, p};
+    p->source = (struct strategy_source){give_routes, give_outcomes, NULL, NULL, p};
     p->config = (struct strategies_config){.catalog = p->catalog,
                                            .worker = &p->worker,
                                            .store = p->store,

@@ -1,0 +1,20 @@
+/* redis_scripts_impl: what scripts have in common, and those of the other file. Room: store,
+ * private. Threads: constants. */
+#ifndef PADDOCK_STORE_REDIS_SCRIPTS_IMPL_H
+#define PADDOCK_STORE_REDIS_SCRIPTS_IMPL_H
+
+#include "store/redis_scripts.h"
+
+#define PREFIX "local P = '" REDIS_CONTROL "'\n"
+#define FENCE                                                                             \
+    PREFIX                                                                                \
+    "if redis.call('get', P..'node:'..string.match(ARGV[1], '^[^/]*')) ~= ARGV[1] then\n" \
+    "  return redis.error_reply('NODE this node does not hold its lease') end\n"
+#define TAKE         \
+    "local at = 1\n" \
+    "local function take() at = at + 1 return ARGV[at] end\n"
+
+/* redis_scripts_streams.c */
+extern const char REDIS_SHIP[], REDIS_TIDY[], REDIS_FACTS[], REDIS_DELTAS[];
+
+#endif
