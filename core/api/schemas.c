@@ -44,7 +44,7 @@
     "arm:s? model_id:s name:s version:s "                                                     \
     "status:(development|canary|stable|deprecated|retired) endpoint:s? "                      \
     "reason:(KILLED|EXPERIMENT|FLAG|STRATEGY|ONLY_CANDIDATE|FALLBACK|CIRCUIT_OPEN|DEGRADED) " \
-    "variant:s? strategy:s? propensity:n intended_model_id:s? fallback:b fallback_cause:s? "  \
+    "variant:s? strategy:s? propensity:n? intended_model_id:s? fallback:b fallback_cause:s? " \
     "fallbacks:[s] shadows:[s] "                                                              \
     "candidates~:[{arm:s model_id:s? share_ratio:n? score:n? parts:{*:any}? cause:s?}]"
 #define DECISION "decision_id:s route:s? seq:i " CHOICE " cached:b degraded:b expires_at:t"
@@ -178,12 +178,12 @@ const struct schema SCHEMAS[] = {
     {"DecisionBatch", "In the order of the contexts; what concerns one alone stands in its place.",
      NULL, "{decisions:[{*:any}]}", NULL},
     {"DecisionFacts", "What a decision's id carries. Null: it is not there any more.", NULL,
-     "{decision_id:s at:t route:s? arm:s? model_id:s intended_model_id:s? reason:s propensity:n "
+     "{decision_id:s at:t route:s? arm:s? model_id:s intended_model_id:s? reason:s propensity:n? "
      "fallback:b shadows:[s]}",
      NULL},
     {"LoggedDecision", "A decision as its route logged it when it was made.", NULL,
      "{decision_id:s at:t unit:s route:s? arm:s? model_id:s name:s version:s reason:s variant:s? "
-     "strategy:s? propensity:n intended_model_id:s? fallback:b fallback_cause:s? degraded:b}",
+     "strategy:s? propensity:n? intended_model_id:s? fallback:b fallback_cause:s? degraded:b}",
      NULL},
     {"LoggedDecisionList", NULL, NULL, NULL, "LoggedDecision"},
     {"Explanation",

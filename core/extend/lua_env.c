@@ -110,6 +110,7 @@ static int env_bucket(lua_State *L)
     if (!salt)
         salt = flag_of(L)->salt;
     uint32_t place = bucket_of(salt, BUCKET_GATE, unit, len);
+    ((struct policy *)sandbox_owner(L))->drew = true;
     lua_pushnumber(L, place / 1000.0);
     return done_at(L, "bucket", 2, place);
 }
@@ -126,8 +127,32 @@ static int env_split(lua_State *L)
     uint32_t place = bucket_of(flag->salt, BUCKET_SPLIT, unit, len);
     int arm = share_at(flag->shares, flag->share_count, place);
     size_t variant = arm >= 0 ? (size_t)arm : flag->default_variant;
+    ((struct policy *)sandbox_owner(L))->drew = true;
     lua_pushlstring(L, flag->variants[variant], flag->variant_lens[variant]);
     return done_at(L, "split", 1, place);
+}
+
+static double share_of(const struct policy_flag *flag, size_t variant)
+{
+    uint32_t own = 0;
+    for (size_t i = 0; i < flag->share_count; i++)
+        own += flag->shares[i].arm == variant ? flag->shares[i].to - flag->shares[i].from : 0;
+    return (double)own / BUCKETS;
+}
+
+/* share(variant): of the weights, 0..1; 0: they have none of this name. */
+static int env_share(lua_State *L)
+{
+    size_t len;
+    double share = 0;
+    lua_settop(L, 1);
+    const struct policy_flag *flag = flag_of(L);
+    const char *name = luaL_checklstring(L, 1, &len);
+    for (size_t i = 0; i < flag->variant_count; i++)
+        if (flag->variant_lens[i] == len && memcmp(flag->variants[i], name, len) == 0)
+            share = share_of(flag, i);
+    lua_pushnumber(L, share);
+    return 1; /* nothing to trace: it is the same for everybody */
 }
 
 static int env_in_segment(lua_State *L)
@@ -320,10 +345,16 @@ static int env_note(lua_State *L)
 
 void policy_open_env(lua_State *L)
 {
-    static const luaL_Reg HELPERS[] = {{"bucket", env_bucket},           {"contains", env_contains},
-                                       {"ends_with", env_ends_with},     {"glob", env_glob},
-                                       {"in_segment", env_in_segment},   {"note", env_note},
-                                       {"semver", env_semver},           {"split", env_split},
-                                       {"starts_with", env_starts_with}, {NULL, NULL}};
+    static const luaL_Reg HELPERS[] = {{"bucket", env_bucket},
+                                       {"contains", env_contains},
+                                       {"ends_with", env_ends_with},
+                                       {"glob", env_glob},
+                                       {"in_segment", env_in_segment},
+                                       {"note", env_note},
+                                       {"semver", env_semver},
+                                       {"share", env_share},
+                                       {"split", env_split},
+                                       {"starts_with", env_starts_with},
+                                       {NULL, NULL}};
     luaL_newlib(L, HELPERS);
 }

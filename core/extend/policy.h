@@ -105,6 +105,8 @@ const char *policy_reason_name(enum policy_reason reason); /* "TARGETING_MATCH",
 struct policy_decision {
     size_t variant; /* index in the flag's variants */
     enum policy_reason reason;
+    double share;      /* of the units in this context that get it, 0..1; NAN: the policy drew and
+                          does not say */
     bool unit_missing; /* failed because a helper needs a unit and the context has none */
     char note[POLICY_REASON_MAX]; /* the second result where it is none of the names; else "" */
 };

@@ -6,8 +6,11 @@
 #include "extend/policy_impl.h"
 
 #include <lauxlib.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#define SHARE_SLACK 1e-9 /* sums of shares are not exact */
 
 static const char *const REASONS[] = {
     [REASON_MATCH] = "TARGETING_MATCH",
@@ -116,6 +119,19 @@ static void read_reason(lua_State *L, const struct policy *p, struct policy_deci
     out->note[len] = '\0';
 }
 
+/* Without a draw everybody in this context gets the same. */
+static void read_share(lua_State *L, const struct policy *p, struct policy_decision *out)
+{
+    if (lua_type(L, -1) == LUA_TNIL) {
+        out->share = p->drew ? NAN : 1;
+        return;
+    }
+    const double share = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
+    if (!(share >= 0 && share <= 1 + SHARE_SLACK))
+        luaL_error(L, "the share must be a number from 0 to 1");
+    out->share = fmin(share, 1);
+}
+
 struct decide_call {
     struct policy *policy;
     struct policy_decision *out;
@@ -132,7 +148,9 @@ static int decide_body(lua_State *L)
     push_flag(L, p, p->flag);
     lua_pushvalue(L, lua_upvalueindex(UP_CONTEXT));
     lua_pushvalue(L, lua_upvalueindex(UP_ENV));
-    lua_call(L, 3, 2);
+    lua_call(L, 3, 3);
+    read_share(L, p, c->out);
+    lua_pop(L, 1);
     read_variant(L, p->flag, c->out);
     read_reason(L, p, c->out);
     return 0;
@@ -160,10 +178,11 @@ bool policy_decide(struct policy *p, struct policy_flag *flag, const json_t *con
     out->variant = flag->default_variant;
     out->reason = REASON_MATCH;
     out->note[0] = '\0';
+    out->share = 1;
     p->env = env;
     p->context = context;
     p->flag = flag;
-    p->unit_missing = false;
+    p->unit_missing = p->drew = false;
     bool good = policy_ready(p, e) && sandbox_call(p->sandbox, p->decide, &call, e);
     out->unit_missing = !good && p->unit_missing;
     p->env = NULL;

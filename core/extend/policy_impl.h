@@ -57,6 +57,7 @@ struct policy {
     const json_t *context;
     struct policy_flag *flag;
     bool unit_missing;
+    bool drew; /* the unit's place was looked at */
 };
 
 /* Run under the limits, in a fresh state if the last one is spoilt. */

@@ -134,6 +134,15 @@ static size_t derive(const void *fields, void *out)
     return sizeof *r + (n + held) * sizeof *r->list;
 }
 
+double layer_share(const struct document *d, const char *flag)
+{
+    const struct ranges *r = d->derived;
+    uint32_t own = 0;
+    for (size_t i = 0; i < r->n; i++)
+        own += strcmp(r->list[i].flag, flag) == 0 ? r->list[i].to - r->list[i].from : 0;
+    return (double)own / BUCKETS;
+}
+
 enum layer_place layer_place(const struct document *d, const char *flag, const char *unit,
                              size_t len, uint32_t *bucket)
 {

@@ -25,6 +25,8 @@ enum layer_place {
     LAYER_OUT,     /* in another's, or in nobody's */
     LAYER_HOLDOUT, /* kept from all flags */
 };
+/* What part of all units is in a range of the flag, 0..1. */
+double layer_share(const struct document *d, const char *flag);
 /* Where a unit is, as the flag sees it, and which of BUCKETS that is. */
 enum layer_place layer_place(const struct document *d, const char *flag, const char *unit,
                              size_t len, uint32_t *bucket);

@@ -7,6 +7,7 @@
 
 #define VERSION 1
 #define PARTS   1e9 /* of a propensity */
+#define UNKNOWN UINT32_MAX
 
 _Static_assert(4 * ((DECISION_FACTS + DECISION_MAC) / 3) + 1 == DECISION_ID_SIZE, "no padding");
 
@@ -42,7 +43,7 @@ void decision_id_make(const struct decision_keys *keys, const struct decision_fa
     at = put(at, f->flags, 1);
     at = put(at, f->reason, 1);
     at = put(at, (uint64_t)f->at_ms, 6);
-    at = put(at, (uint64_t)llround(f->propensity * PARTS), 4);
+    at = put(at, isnan(f->propensity) ? UNKNOWN : (uint64_t)llround(f->propensity * PARTS), 4);
     at = put(at, f->route_uid, 8);
     at = put(at, f->served_uid, 8);
     at = put(at, f->intended_uid, 8);
@@ -67,7 +68,8 @@ static void read_facts(const uint8_t *raw, struct decision_facts *out)
     out->flags = (uint8_t)take(&at, 1);
     out->reason = (uint8_t)take(&at, 1);
     out->at_ms = (int64_t)take(&at, 6);
-    out->propensity = (double)take(&at, 4) / PARTS;
+    const uint64_t parts = take(&at, 4);
+    out->propensity = parts == UNKNOWN ? NAN : (double)parts / PARTS;
     out->route_uid = take(&at, 8);
     out->served_uid = take(&at, 8);
     out->intended_uid = take(&at, 8);

@@ -26,7 +26,7 @@ struct decision_facts {
     uint8_t flags, reason; /* enum selection_reason */
     uint8_t shadows;       /* bit i: the route's i-th shadow was named */
     int64_t at_ms;
-    double propensity;  /* of the intended arm, to 1e-9 */
+    double propensity;  /* of the intended arm, to 1e-9; NAN: not known */
     uint64_t route_uid; /* of the route's document, or of the registered model; 0: no route */
     uint64_t served_uid, intended_uid; /* models */
     uint32_t arm, unit; /* decision_mark() of the arm's name and of the unit; 0: none */

@@ -7,6 +7,7 @@
 #include "registry/layer.h"
 #include "registry/segment.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,6 +296,8 @@ static void ask_policy(struct flag_set *set, struct ready *r, const struct flag 
         return;
     }
     answer(r, d.variant, reason_of(d.reason), out);
+    const double rest = d.variant == r->default_variant ? 1 - out->share : 0;
+    out->share = out->share * d.share + rest; /* who is not in the flag's part has the default */
     if (*d.note) {
         snprintf(set->note, sizeof set->note, "%s", d.note);
         out->note = set->note;
@@ -342,8 +345,11 @@ static bool in_layer(struct flag_set *set, const struct ready *r, const struct f
     enum layer_place where =
         layer_place(d, f->head.id, json_string_value(unit), json_string_length(unit), &place);
     trace_layer(q->trace, f->layer, json_string_value(unit), where == LAYER_IN, place);
+    const double in = layer_share(d, f->head.id);
+    out->share *= in; /* the flag's part, in which the policy shares */
     if (where == LAYER_IN)
         return true;
+    out->share = in > 0 ? NAN : 1; /* its policy may give the default as well */
     answer(r, r->default_variant, FLAG_DEFAULT, out);
     snprintf(set->note, sizeof set->note, "%s the layer '%.128s' (place %u)",
              where == LAYER_HOLDOUT ? "held out of" : "not in this flag's part of", f->layer,
@@ -370,21 +376,24 @@ bool flag_set_timed(struct flag_set *set, const struct document *d)
 static void ask(struct flag_set *set, const struct document *d, const struct flag_question *q,
                 int depth, struct flag_answer *out);
 
-/* The first prerequisite that is not met, or NULL. */
+/* The first prerequisite that is not met, or NULL. Where they share units out, what the flag's own
+ * shares are is not known. */
 static const char *unmet(struct flag_set *set, const json_t *prerequisites,
-                         const struct flag_question *q, int depth)
+                         const struct flag_question *q, int depth, double *share)
 {
     const json_t *item, *name;
     size_t i, k;
     json_array_foreach((json_t *)prerequisites, i, item) {
         const char *key = json_string_value(json_object_get(item, "flag"));
         const struct document *d = view_document(q->view, &FLAG_TYPE, q->ns, key);
-        struct flag_answer other = {.variant = NULL};
+        struct flag_answer other = {.variant = NULL, .share = 1};
         bool met = false;
         if (d && depth < DEPTH_MAX)
             ask(set, d, q, depth + 1, &other);
         json_array_foreach(json_object_get(item, "variants"), k, name)
             met = met || (other.variant && strcmp(other.variant, json_string_value(name)) == 0);
+        if (!(other.share >= 1))
+            *share = NAN;
         if (!met)
             return key;
     }
@@ -397,7 +406,7 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
     const struct flag *f = flag_of(d);
     struct ready *r = ready_of(set, d);
     note_seen(set, r, q->now_ms);
-    *out = (struct flag_answer){.policy = f->policy, .revision = r->revision};
+    *out = (struct flag_answer){.policy = f->policy, .revision = r->revision, .share = 1};
     if (f->killed) {
         answer(r, r->fallback_variant, FLAG_KILLED, out);
         return;
@@ -408,7 +417,7 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
     }
     const char *missing = NULL;
     if (r->depends) {
-        missing = unmet(set, r->prerequisites, q, depth);
+        missing = unmet(set, r->prerequisites, q, depth, &out->share);
         r = ready_of(set, d); /* asking others may have made room */
     }
     if (!missing && f->layer && !in_layer(set, r, f, q, out))
@@ -419,6 +428,7 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
         out->note = set->note;
     } else if (!f->policy) {
         answer(r, r->default_variant, FLAG_STATIC, out);
+        out->share = 1; /* everybody has it, in its part of a layer or not */
     } else {
         ask_policy(set, r, f, q, out);
     }

@@ -45,6 +45,7 @@ struct flag_answer {
     const char *note;   /* the policy's own reason, or the prerequisite that is not met; or NULL */
     const char *policy; /* or NULL */
     const char *error;  /* FLAG_ERROR, FLAG_NO_UNIT: what went wrong */
+    double share; /* of all units, in this context, who get the variant, 0..1; NAN: not known */
     int64_t revision;
 };
 

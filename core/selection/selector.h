@@ -81,7 +81,7 @@ struct selection_answer {
     const struct model *fallbacks[ROUTE_FALLBACK_MAX];
     const struct model *shadows[ROUTE_SHADOWS_MAX];
     size_t fallback_count, shadow_count;
-    double propensity;
+    double propensity; /* NAN: it is not known */
     int64_t expires_at;
     enum decision_log log;
     bool degraded;                                /* the store was gone */

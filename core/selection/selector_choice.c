@@ -134,8 +134,8 @@ static void ask_flag(struct deciding *d)
         choose_none(d, SELECTION_FALLBACK, "NO_UNIT");
     } else {
         choose(d, a.reason == FLAG_KILLED ? SELECTION_KILLED : SELECTION_FLAG,
-               arm_called(d->r, a.variant), 1);
-        d->drawn = a.reason == FLAG_SPLIT;
+               arm_called(d->r, a.variant), a.share);
+        d->drawn = a.reason == FLAG_SPLIT || !(a.share >= 1);
     }
     d->out->variant = keep_text(d->text->variant, a.variant ? a.variant : "");
 }

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,8 @@ static void follow(void *self, uint64_t position, const struct outcome *o)
     pthread_mutex_lock(&log->lock);
     uint64_t begin = position << PLACE_BITS;
     log->head = log->head >= begin ? log->head + 1 : begin;
-    /* What a shadow said never moves anybody. */
-    if (!o->shadow && o->decision.route_uid) {
+    /* What a shadow said never moves anybody, nor does what cannot be weighed. */
+    if (!o->shadow && o->decision.route_uid && !isnan(o->decision.propensity)) {
         struct route_log *r = log_make(log, o->decision.route_uid);
         struct waiting *w = mem_zero(1, sizeof *w + size);
         *w = (struct waiting){.offset = log->head,

@@ -53,7 +53,10 @@ void flags_put(struct flags_fixture *x, enum entity_kind kind, const char *id, i
     struct err e = {0};
     int len = snprintf(text, sizeof text,
                        "{\"namespace\":\"default\",\"%s\":\"%s\",\"revision\":%lld,%s}",
-                       kind == ENTITY_FLAG ? "key" : "segment", id, (long long)revision, members);
+                       kind == ENTITY_FLAG    ? "key"
+                       : kind == ENTITY_LAYER ? "layer"
+                                              : "segment",
+                       id, (long long)revision, members);
     const struct entity_source from = {"default", id, uid ? uid : x->uid++, text, (size_t)len};
     struct entity *after = entity_parse(kind, &from, state_names(x->state), &e);
     need(after != NULL, text, &e);

@@ -69,13 +69,34 @@ local function matches(rule, number, ctx, env)
       return false
     end
   end
-  local place = rule.percent and env.bucket(ctx.targetingKey)
-  if place and place >= rule.percent then
-    env.note(string.format("rule %s: at %g, beyond its %g %%", rule.name or number, place,
-      rule.percent))
-    return false
-  end
   return true
+end
+
+-- A rule of a `percent` takes those units that the rules before it, which hold as well, have left.
+-- So where there is one, those after it are looked at too: all that gives the variant is its share.
+local function draw(flag, from, ctx, env)
+  local default, place, past, shares, variant, reason = flag.default_variant, nil, 0, {}, nil, nil
+  for number = from, #flag.params.rules do
+    local rule = flag.params.rules[number]
+    local percent, gives = rule.percent or 100, rule.variant or default
+    if percent > past and matches(rule, number, ctx, env) then
+      if not rule.percent and past == 0 then
+        return gives, "TARGETING_MATCH" -- everybody: no unit needed
+      end
+      place = place or env.bucket(ctx.targetingKey)
+      shares[gives] = (shares[gives] or 0) + percent - past
+      past = percent
+      if not variant and place < percent then
+        variant, reason = gives, rule.percent and "SPLIT" or "TARGETING_MATCH"
+      elseif not variant then
+        env.note(string.format("rule %s: at %g, beyond its %g %%", rule.name or number, place,
+          percent))
+      end
+    end
+  end
+  shares[default] = (shares[default] or 0) + 100 - past
+  variant = variant or default
+  return variant, reason or "DEFAULT", shares[variant] / 100
 end
 
 return {
@@ -87,8 +108,11 @@ return {
 
   decide = function(flag, ctx, env)
     for number, rule in ipairs(flag.params.rules) do
+      if rule.percent then
+        return draw(flag, number, ctx, env)
+      end
       if matches(rule, number, ctx, env) then
-        return rule.variant, rule.percent and "SPLIT" or "TARGETING_MATCH"
+        return rule.variant, "TARGETING_MATCH"
       end
     end
     return flag.default_variant, "DEFAULT"

@@ -15,10 +15,12 @@ return {
   },
 
   decide = function(flag, ctx, env)
-    local percent = flag.params.percent
+    local percent, default = flag.params.percent, flag.default_variant
+    local out = 1 - percent / 100 -- what of all units does not take part
     if percent < 100 and env.bucket(ctx.targetingKey) >= percent then
-      return flag.default_variant, "DEFAULT"
+      return default, "DEFAULT", out + (1 - out) * env.share(default)
     end
-    return env.split(ctx.targetingKey), "SPLIT"
+    local variant = env.split(ctx.targetingKey)
+    return variant, "SPLIT", (1 - out) * env.share(variant) + (variant == default and out or 0)
   end,
 }

@@ -5,11 +5,20 @@
 --
 --   { "open": 2, "rings": [ { "segment": "staff" }, { "segment": "friends" }, { "percent": 5 } ] }
 
-local function inside(ring, unit, env)
-  if ring.segment then
-    return env.in_segment(ring.segment, unit)
+-- The widest share of all units that is open; true in its place: a segment lets the unit in.
+local function opened(params, unit, env)
+  local widest
+  for i, ring in ipairs(params.rings) do
+    if i > params.open then
+      break
+    end
+    if not ring.segment then
+      widest = math.max(widest or 0, ring.percent or 0)
+    elseif env.in_segment(ring.segment, unit) then
+      return true
+    end
   end
-  return env.bucket(unit) < (ring.percent or 0)
+  return widest
 end
 
 return {
@@ -22,15 +31,14 @@ return {
   },
 
   decide = function(flag, ctx, env)
-    local params = flag.params
-    for i, ring in ipairs(params.rings) do
-      if i > params.open then
-        break
-      end
-      if inside(ring, ctx.targetingKey, env) then
-        return params.variant, ring.segment and "TARGETING_MATCH" or "SPLIT"
-      end
+    local params, unit = flag.params, ctx.targetingKey
+    local percent = opened(params, unit, env)
+    if percent == true then
+      return params.variant, "TARGETING_MATCH"
     end
-    return flag.default_variant, "DEFAULT"
+    if percent and env.bucket(unit) < percent then
+      return params.variant, "SPLIT", percent / 100
+    end
+    return flag.default_variant, "DEFAULT", 1 - (percent or 0) / 100
   end,
 }

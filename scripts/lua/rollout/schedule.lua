@@ -39,8 +39,8 @@ return {
       return flag.params.variant, "STATIC" -- everybody: no unit needed
     end
     if percent > 0 and env.bucket(ctx.targetingKey) < percent then
-      return flag.params.variant, "SPLIT"
+      return flag.params.variant, "SPLIT", percent / 100
     end
-    return flag.default_variant, "DEFAULT"
+    return flag.default_variant, "DEFAULT", 1 - percent / 100
   end,
 }

@@ -37,8 +37,8 @@ return {
       return flag.default_variant, "TARGETING_MATCH"
     end
     if env.bucket(unit) < params.percent then
-      return params.variant, "SPLIT"
+      return params.variant, "SPLIT", params.percent / 100
     end
-    return flag.default_variant, "DEFAULT"
+    return flag.default_variant, "DEFAULT", 1 - params.percent / 100
   end,
 }

@@ -3,6 +3,7 @@
 #include "extend/lua_sandbox.h"
 #include "support/unit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,7 @@ static void helpers(void **state)
         "env.bucket('u1', 'other') ~= env.bucket('u1')",
         "env.bucket(7) == env.bucket('7')",
         "env.split('u1') == 'on' or env.split('u1') == 'off'",
+        "env.share('on') + env.share('off') == 1 and env.share('none') == 0",
         "env.note('said') == nil",
         "ctx.n == 7 and math.type(ctx.n) == 'integer' and ctx.r == 0.5 and ctx.b == true",
         "#ctx.list == 2 and ctx.list[2] == 2 and ctx.o.k == 'v' and ctx.none == nil",
@@ -195,6 +197,13 @@ static void reasons_and_failures(void **state)
     assert_false(decide(&x, "{\"targetingKey\":true}", &env));
     assert_false(x.out.unit_missing);
     assert_true(decide(&x, "{\"targetingKey\":\"u\"}", &env));
+    policy_free(x.policy);
+    open_body(&x, "if ctx.draws then env.bucket('u') end return 'on', 'SPLIT', ctx.share");
+    assert_true(decide(&x, "{}", &env) && x.out.share == 1);
+    assert_true(decide(&x, "{\"draws\":true}", &env) && isnan(x.out.share));
+    assert_true(decide(&x, "{\"draws\":true,\"share\":0.25}", &env) && x.out.share == 0.25);
+    assert_false(decide(&x, "{\"share\":1.5}", &env));
+    assert_false(decide(&x, "{\"share\":\"half\"}", &env));
     policy_free(x.policy);
     open_body(&x, "\nlocal x = nil\nreturn x.y");
     assert_false(decide(&x, "{}", &env));

@@ -3,6 +3,7 @@
 
 #include "support/unit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,52 @@ static void growing_keeps_everybody(void **state)
     }
 }
 
+/* What a policy says of its shares is what the units make of it. */
+static void shares_are_told(void **state)
+{
+    (void)state;
+    static const char *const TELLING[][2] = {
+        {"percentage", "{'percent':30,'weights':{'on':60,'off':40}}"},
+        {"percentage", "{'weights':{'on':25,'canary':75}}"},
+        {"percentage", "{'percent':0,'weights':{'on':100}}"},
+        {"ring", "{'open':3,'rings':[{'percent':5},{'segment':'staff'},{'percent':40}]}"},
+        {"ring", "{'open':0,'rings':[{'percent':5}]}"},
+        {"sticky_canary", "{'percent':20}"},
+        {"schedule", "{'start':'2025-12-01T00:00:00Z','end':'2025-12-02T00:00:00Z'}"},
+        {"allowlist", "{'units':['1','2']}"},
+        {"attributes", "{'rules':[{'variant':'on','percent':20},"
+                       "{'variant':'canary','percent':50,'when':[{'field':'a','op':'missing'}]},"
+                       "{'variant':'on','percent':60},{'variant':'on','percent':30},"
+                       "{'variant':'canary','percent':90,'when':[{'field':'a','op':'exists'}]}]}"},
+        {"attributes", "{'rules':[{'variant':'on','percent':20},{'variant':'canary'}]}"},
+    };
+    enum { UNITS = 4000 };
+    for (size_t i = 0; i < sizeof TELLING / sizeof *TELLING; i++) {
+        struct arena *a = arena_new(1 << 20);
+        struct policy_trial t;
+        const struct policy_env env = {.now_ms = NOON, .in_segment = in_segment};
+        int count[3] = {0};
+        double told[3] = {0};
+        open_trial(&t, TELLING[i][0], TELLING[i][1], a);
+        for (int unit = 0; unit < UNITS; unit++) {
+            struct policy_decision d;
+            struct err e = {0};
+            json_t *context = json_pack("{s:i}", "targetingKey", unit);
+            assert_true(policy_decide(t.policy, t.flag, context, &env, &d, &e));
+            assert_true(count[d.variant] == 0 || told[d.variant] == d.share);
+            count[d.variant]++;
+            told[d.variant] = d.share;
+            json_decref(context);
+        }
+        for (size_t v = 0; v < 3; v++)
+            if (fabs(told[v] - (double)count[v] / UNITS) > 0.03)
+                fail_msg("%s %s: %s is said to have %g, has %d", TELLING[i][0], TELLING[i][1],
+                         t.variants[v], told[v], count[v]);
+        policy_free(t.policy);
+        arena_free(a);
+    }
+}
+
 /* What simulate tells of a re-weighting, three arms: as few move as can be. */
 static void simulation_counts_moves(void **state)
 {
@@ -251,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_decides),
         cmocka_unit_test(growing_keeps_everybody),
+        cmocka_unit_test(shares_are_told),
         cmocka_unit_test(simulation_counts_moves),
         cmocka_unit_test(wrong_weights_are_faults),
     };

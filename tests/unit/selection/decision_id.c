@@ -74,6 +74,11 @@ static void facts_travel(void **state)
     assert_true(f.route_uid == FACTS.route_uid && f.served_uid == FACTS.served_uid);
     assert_true(f.intended_uid == FACTS.intended_uid && f.nonce == FACTS.nonce);
     assert_true(f.arm == FACTS.arm && f.unit == FACTS.unit);
+    struct decision_facts unknown = FACTS;
+    unknown.propensity = NAN;
+    decision_id_make(k, &unknown, id);
+    assert_int_equal(decision_id_read(k, id, strlen(id), &f), DECISION_GOOD);
+    assert_true(isnan(f.propensity));
     decision_keys_close(k);
 }
 

@@ -4,6 +4,7 @@
 #include "support/temp_dir.h"
 #include "support/unit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,6 +70,51 @@ static void segments_and_prerequisites(void **state)
     flags_close(&x);
 }
 
+static double share_of(struct flags_fixture *x, const char *key, const char *unit)
+{
+    char context[64];
+    snprintf(context, sizeof context, "{\"targetingKey\":\"%s\"}", unit);
+    return flags_ask(x, key, context).share;
+}
+
+#define HALVES(more)                                                                       \
+    ON_OFF ",\"policy\":\"percentage\",\"params\":{\"weights\":{\"on\":50,\"off\":50}},"   \
+           "\"allocation\":[{\"from\":0,\"to\":50000,\"variant\":\"on\"},{\"from\":50000," \
+           "\"to\":100000,\"variant\":\"off\"}]" more
+
+/* Of all units: a layer's part counts, and what cannot be known is not said. */
+static void shares_of_all_units(void **state)
+{
+    (void)state;
+    struct flags_fixture x;
+    flags_open(&x, NULL);
+    flags_put(&x, ENTITY_LAYER, "l", 1, 0, "\"ranges\":[{\"flag\":\"f\",\"from\":0,\"to\":20000}]");
+    flags_put(&x, ENTITY_FLAG, "plain", 1, 1, HALVES(""));
+    flags_put(&x, ENTITY_FLAG, "f", 1, 2, HALVES(",\"layer\":\"l\""));
+    flags_put(&x, ENTITY_FLAG, "static", 1, 3, ON_OFF);
+    flags_put(
+        &x, ENTITY_FLAG, "after", 1, 4,
+        LIST("\"u1\"") ",\"prerequisites\":[{\"flag\":\"plain\",\"variants\":[\"on\",\"off\"]}]");
+    assert_true(share_of(&x, "plain", "u1") == 0.5);
+    assert_true(share_of(&x, "static", "u1") == 1);
+    assert_true(isnan(share_of(&x, "after", "u1"))); /* its prerequisite is drawn */
+    bool seen[3] = {false};
+    for (int i = 0; i < 200; i++) {
+        char unit[16], context[64];
+        snprintf(unit, sizeof unit, "u%d", i);
+        snprintf(context, sizeof context, "{\"targetingKey\":\"%s\"}", unit);
+        struct flag_answer a = flags_ask(&x, "f", context);
+        const int which = a.reason == FLAG_DEFAULT ? 0 : strcmp(a.variant, "on") == 0 ? 1 : 2;
+        seen[which] = true;
+        if (which == 0)
+            assert_true(isnan(a.share)); /* the policy was not asked */
+        else
+            assert_float_equal(a.share, which == 1 ? 0.1 : 0.9, 1e-12);
+    }
+    assert_true(seen[0] && seen[1] && seen[2]);
+    flags_close(&x);
+}
+
 static void put_policy(const char *dir, const char *name, const char *text)
 {
     char path[TEMP_DIR_SIZE + 64], fresh[TEMP_DIR_SIZE + 72];
@@ -130,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_document),
         cmocka_unit_test(segments_and_prerequisites),
+        cmocka_unit_test(shares_of_all_units),
         cmocka_unit_test(a_broken_policy_harms_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

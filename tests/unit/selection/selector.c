@@ -148,6 +148,16 @@ static void flags_name_the_arm(void **state)
     assert_true(n > 850 && n < 1150);
     assert_int_equal(x->a.reason, SELECTION_FLAG);
     assert_string_equal(x->a.variant, x->a.arm);
+    assert_true(x->a.propensity == 0.5);
+    flag(x, "f",
+         "{\"variants\":{\"new\":1,\"old\":2},\"default_variant\":\"old\",\"policy\":"
+         "\"percentage\",\"params\":{\"percent\":40,\"weights\":{\"new\":50,\"old\":50}}}");
+    for (int i = 0; i < 100; i++) {
+        char unit[32];
+        snprintf(unit, sizeof unit, "user-%d", i);
+        ask(x, unit); /* who is out has the default, as half of those who are in */
+        assert_float_equal(x->a.propensity, strcmp(x->a.arm, "new") == 0 ? 0.2 : 0.8, 1e-12);
+    }
     flag(x, "f",
          "{\"variants\":{\"new\":1,\"old\":2},\"default_variant\":\"new\",\"killed\":true,"
          "\"fallback_variant\":\"old\"}");
