@@ -37,9 +37,10 @@ static const struct setting SETTINGS[] = {
      "Comma list of directories of plugins, beside those that come with Paddock; files and "
      "directories must belong to root or to who runs the server, writable by nobody else."},
     {"redis-url", "MODEL_REGISTRY_REDIS_URL", SETTING_TEXT, AT(redis_url), 0, 0, "", NULL, true,
-     "Redis that keeps everything but the record log: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] "
-     "or "
-     "redis+unix://[[USER]:PASSWORD@]/PATH[?db=DB]; empty: the embedded store."},
+     "Redis that keeps everything but the record log: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], "
+     "redis+unix://[[USER]:PASSWORD@]/PATH[?db=DB], "
+     "redis+sentinel://[[USER]:PASSWORD@]HOST[:PORT],.../SERVICE[/DB][?wait=N] or "
+     "redis+cluster://[[USER]:PASSWORD@]HOST[:PORT],...[?wait=N]; empty: the embedded store."},
     {"redis-accept-loss", NULL, SETTING_BOOL, AT(redis_accept_loss), 0, 0, "false", NULL, false,
      "Start on a Redis that may lose what was acknowledged: without appendonly yes, appendfsync "
      "always and maxmemory-policy noeviction."},

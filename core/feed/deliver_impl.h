@@ -33,6 +33,7 @@ struct deliveries {
     unsigned asked; /* requests that the store has not answered */
     unsigned busy;  /* lanes handed out */
     bool held, loaded, loading, scanning, leasing;
+    int64_t since_ms;                                           /* when it was loaded */
     int64_t lease_ms, lease_ends_ms, load_ms, scan_ms, trim_ms; /* when next, monotonic */
 
     pthread_mutex_t lock; /* guards what follows, which others read */

@@ -64,6 +64,7 @@ static void queues_read(struct mail *mail)
         return;
     }
     l->d->loaded = true;
+    l->d->since_ms = clock_wall_ms(l->d->config.clock);
     load_end(l);
 }
 

@@ -93,13 +93,16 @@ static bool match(const struct entity *e, void *ctx)
         s->cap = s->cap ? 2 * s->cap : 64;
         s->matches = mem_resize(s->matches, s->cap, sizeof *s->matches);
     }
-    s->matches[s->n++] = (struct match){
-        .row = {.uid = e->uid,
-                .ns = arena_text(s->rows, e->ns),
-                .id = arena_text(s->rows, e->id),
-                .subject = journal_entry_subject(entry),
-                .delivery = {.seq = entry->seq, .created_ms = clock_wall_ms(s->d->config.clock)}},
-        .entry = entry};
+    /* A page that was written in part is written again, to the same places. */
+    const struct deliveries *d = s->d;
+    const int64_t created = entry->at > d->since_ms ? entry->at : d->since_ms;
+    s->matches[s->n++] =
+        (struct match){.row = {.uid = e->uid,
+                               .ns = arena_text(s->rows, e->ns),
+                               .id = arena_text(s->rows, e->id),
+                               .subject = journal_entry_subject(entry),
+                               .delivery = {.seq = entry->seq, .created_ms = created}},
+                       .entry = entry};
     return true;
 }
 

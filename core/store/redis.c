@@ -45,11 +45,9 @@ int64_t store_away_since(struct store *store)
         return 0;
     struct redis *s = redis_of(store);
     struct link *const links[] = {&s->control, &s->data, &s->watch};
-    int64_t first = atomic_load(&s->short_since);
-    for (size_t i = 0; i < LINKS && links[i]->started; i++) {
-        pthread_mutex_lock(&links[i]->lock);
-        int64_t since = links[i]->away_since;
-        pthread_mutex_unlock(&links[i]->lock);
+    int64_t first = 0;
+    for (size_t i = 0; i < LINKS; i++) {
+        int64_t since = link_away_since(links[i]);
         if (since && (!first || since < first))
             first = since;
     }
@@ -91,7 +89,7 @@ static void close_store(struct store *store)
     link_stop(&s->data);
     link_stop(&s->control);
     direct_close(s);
-    sentinels_stop(s);
+    guides_stop(s);
     struct link *const links[] = {&s->control, &s->data, &s->watch};
     for (size_t i = 0; i < LINKS; i++) {
         pthread_mutex_destroy(&links[i]->lock);
@@ -172,16 +170,17 @@ struct store *store_redis_open(const struct redis_settings *settings, const stru
     s->started_ms = clock_wall_ms(clock);
     snprintf(s->version, sizeof s->version, "%s", settings->version ? settings->version : "");
     s->control.keeps_lease = !settings->read_only;
+    s->data.spreads = true;
     s->watch.watches = true;
     struct link *const links[] = {&s->control, &s->data, &s->watch};
     for (size_t i = 0; i < LINKS; i++) {
         pthread_mutex_init(&links[i]->lock, NULL);
         cond_init(&links[i]->wake);
-        snprintf(links[i]->reason, sizeof links[i]->reason, "not connected yet");
+        wire_init(&links[i]->main, links[i], NULL);
     }
     if (redis_url_parse(settings->url, &s->url, e)) {
         redis_url_place(&s->url, s->place);
-        if (sentinels_start(s, e) && direct_start(s, settings, e) &&
+        if (guides_start(s, e) && direct_start(s, settings, e) &&
             link_start(&s->control, s, "control", e) && link_start(&s->data, s, "data", e) &&
             (settings->read_only || link_start(&s->watch, s, "watch", e)) &&
             link_wait(&s->control, e) && link_wait(&s->data, e))

@@ -14,6 +14,15 @@ struct ask *ask_new(struct link *l, struct job *j)
     c->job = j;
     c->arena = arena_new((size_t)1 << 30);
     c->begun_ns = clock_mono_ns(&CLOCK_SYSTEM);
+    c->slot = -1;
+    return c;
+}
+
+struct ask *ask_part(struct ask *whole)
+{
+    struct ask *c = ask_new(whole->link, whole->job);
+    c->whole = whole;
+    whole->parts++;
     return c;
 }
 
@@ -43,36 +52,48 @@ void ask_uint(struct ask *c, uint64_t n)
     ask_text(c, arena_printf(c->arena, "%llu", (unsigned long long)n));
 }
 
-void ask_begin(struct ask *c, enum redis_script script)
+static void begin(struct ask *c, enum redis_script script, const char *gate, int slot)
 {
     c->script = script;
+    c->slot = slot;
     c->n = 0;
     if (script == PLAIN)
         return;
     ask_text(c, "EVALSHA");
     ask_text(c, c->link->digests[script]);
     ask_text(c, "1");
-    ask_text(c, REDIS_CONTROL "meta");
+    ask_text(c, gate);
     ask_text(c, c->link->store->me);
+}
+
+void ask_begin(struct ask *c, enum redis_script script)
+{
+    begin(c, script, REDIS_GATE, -1);
+}
+
+void ask_begin_at(struct ask *c, enum redis_script script, const char *tag)
+{
+    const char *gate = arena_printf(c->arena, "paddock:{%s}:gate", tag);
+    begin(c, script, gate, gate ? (int)redis_slot(gate) : -1);
 }
 
 /* --- those that are under way --- */
 
 static void enlist(struct ask *c)
 {
-    struct link *l = c->link;
+    struct wire *w = c->wire;
     c->sent_ns = clock_mono_ns(&CLOCK_SYSTEM);
-    c->before = l->newest;
+    c->before = w->newest;
     c->after = NULL;
-    *(l->newest ? &l->newest->after : &l->oldest) = c;
-    l->newest = c;
+    *(w->newest ? &w->newest->after : &w->oldest) = c;
+    w->newest = c;
 }
 
 static void delist(struct ask *c)
 {
-    struct link *l = c->link;
-    *(c->before ? &c->before->after : &l->oldest) = c->after;
-    *(c->after ? &c->after->before : &l->newest) = c->before;
+    struct wire *w = c->wire;
+    *(c->before ? &c->before->after : &w->oldest) = c->after;
+    *(c->after ? &c->after->before : &w->newest) = c->before;
     c->before = c->after = NULL;
 }
 
@@ -107,18 +128,45 @@ static void note(struct ask *c, const struct err *why)
     pthread_mutex_unlock(&s->stats_lock);
 }
 
+static void went(struct ask *c, enum ask_result result, const struct err *why);
+
+static void release(struct ask *c)
+{
+    arena_free(c->arena);
+    free(c->args);
+    free(c->lens);
+    free(c);
+}
+
+/* A part has ended, or all of them were sent. After the last one the whole goes on. */
+static void join(struct ask *whole, const struct err *why)
+{
+    if (why && !whole->fault.kind)
+        whole->fault = *why;
+    if (--whole->parts > 0)
+        return;
+    if (whole->fault.kind) {
+        ask_end(whole, &whole->fault);
+        return;
+    }
+    went(whole, whole->joined(whole), NULL);
+}
+
 void ask_end(struct ask *c, const struct err *why)
 {
     struct link *l = c->link;
     struct err copy;
     if (why)
         copy = *why; /* it may lie in the call */
+    if (c->whole) {
+        struct ask *whole = c->whole;
+        release(c);
+        join(whole, why ? &copy : NULL);
+        return;
+    }
     note(c, why);
     struct job *j = c->job;
-    arena_free(c->arena);
-    free(c->args);
-    free(c->lens);
-    free(c);
+    release(c);
     atomic_fetch_sub(&l->waiting, 1);
     job_end(j, why ? &copy : NULL);
     link_rest(l);
@@ -152,43 +200,11 @@ bool redis_number(const redisReply *r, int64_t *out)
     return errno == 0 && end == r->str + r->len;
 }
 
-/* "slave0:ip=...,state=online,offset=1,lag=0": one that hangs looks online, but lags. */
-static int replicas(const char *text)
-{
-    int n = 0;
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        size_t len = strcspn(line, "\r\n");
-        const char *online = memmem(line, len, ",state=online,", 14);
-        const char *lag = memmem(line, len, ",lag=", 5);
-        n += strncmp(line, "slave", 5) == 0 && online && lag && strtol(lag + 5, NULL, 10) <= 2;
-    }
-    return n;
-}
-
-static void note_replicas(struct redis *s, int n)
-{
-    int64_t since = atomic_load(&s->short_since);
-    if ((n < s->url.wait) == (since != 0))
-        return;
-    atomic_store(&s->short_since, since ? 0 : clock_wall_ms(s->clock));
-    log_event(since ? LOG_INFO : LOG_WARN, since ? "redis_replicas_back" : "redis_replicas_away",
-              "\"needed\":%d,\"there\":%d", s->url.wait, n);
-}
-
-bool redis_is_master(struct redis *s, const redisReply *r)
-{
-    if (r->type != REDIS_REPLY_STRING || !strstr(r->str, "role:master"))
-        return false;
-    note_replicas(s, replicas(r->str));
-    return true;
-}
-
 /* Who would wait in vain is told so at once. */
 static bool may_send(const struct ask *c, struct err *e)
 {
     struct redis *s = c->link->store;
-    return c->confirming || !job_writes(c->job) || !atomic_load(&s->short_since) ||
+    return c->confirming || !job_writes(c->job) || !atomic_load(wire_short_since(c->wire)) ||
            fail(e, &ERR_IO, "fewer than %d replicas follow the Redis, so nothing is written",
                 s->url.wait);
 }
@@ -216,8 +232,8 @@ static unsigned confirm_ms(const struct redis *s)
     return (unsigned)(s->reply_ns / 5000000);
 }
 
-/* Behind Sentinels what was written is told as done when replicas have it, for one of them may be
- * the master next. */
+/* Behind Sentinels, and on a Cluster, what was written is told as done when replicas have it, for
+ * one of them may be the master next. */
 static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err *e)
 {
     struct redis *s = c->link->store;
@@ -228,7 +244,7 @@ static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err 
         return ASK_DONE;
     fail(e, &ERR_IO, "%d of %d replicas had it after %u ms; whether it lasts is not known", (int)n,
          s->url.wait, confirm_ms(s));
-    note_replicas(s, (int)n);
+    wire_note_replicas(c->wire, (int)n);
     return ASK_FAILED;
 }
 
@@ -236,7 +252,7 @@ static void ask_replicas(struct ask *c)
 {
     const struct redis *s = c->link->store;
     c->confirming = true;
-    ask_begin(c, PLAIN);
+    begin(c, PLAIN, NULL, c->slot);
     ask_text(c, "WAIT");
     ask_int(c, s->url.wait);
     ask_uint(c, confirm_ms(s));
@@ -244,13 +260,68 @@ static void ask_replicas(struct ask *c)
     ask_send(c);
 }
 
+/* --- slots that move --- */
+
+/* It waits, to be sent again. False: that has lasted too long. */
+static bool postpone(struct ask *c)
+{
+    struct link *l = c->link;
+    if (!cluster_waits(&c->moving_ns))
+        return false;
+    c->after = l->waiters;
+    l->waiters = c;
+    return true;
+}
+
+void asks_go_on(struct link *l)
+{
+    struct ask *c = l->waiters;
+    l->waiters = NULL;
+    for (struct ask *next; c; c = next) {
+        next = c->after;
+        ask_send(c);
+    }
+}
+
+/* It was not carried out. Whoever has the slot now is asked at once, if there is a connection. */
+static void redirected(struct ask *c, const redisReply *r)
+{
+    struct err e = {0};
+    struct wire *before = c->wire;
+    const bool told = strncmp(r->str, "MOVED", 5) == 0;
+    if (told && !c->moving_ns && link_wire(c->link, c->slot) != before) {
+        (void)cluster_waits(&c->moving_ns);
+        ask_send(c);
+    } else if (!postpone(c)) {
+        fail(&e, &ERR_IO, "the slot of what is asked for is on its way to another master");
+        ask_end(c, &e);
+    }
+}
+
+/* --- a reply --- */
+
 /* What is a replica now is left at once; who is asked next says where the master is. */
 static void not_a_master(struct ask *c, struct err *e)
 {
-    struct link *l = c->link;
     fail(e, &ERR_IO, "Redis is a replica, which takes no writes");
-    if (l->state == LINK_READY)
-        link_drop(l, "it is a replica");
+    if (c->wire->state == WIRE_READY)
+        wire_drop(c->wire, "it is a replica");
+}
+
+static void went(struct ask *c, enum ask_result result, const struct err *why)
+{
+    bool writes = job_writes(c->job) && c->link->store->url.wait && !c->confirming;
+    if (result == ASK_AGAIN) {
+        ask_send(c);
+    } else if (result == ASK_PARTS) {
+        join(c, NULL);
+    } else if (result == ASK_DONE && writes) {
+        ask_replicas(c);
+    } else {
+        if (result == ASK_DONE && c->settled)
+            c->settled(c);
+        ask_end(c, result == ASK_DONE ? NULL : why);
+    }
 }
 
 static void replied(redisAsyncContext *connection, void *reply, void *arg)
@@ -261,6 +332,11 @@ static void replied(redisAsyncContext *connection, void *reply, void *arg)
     struct err e = {0};
     enum ask_result result = ASK_FAILED;
     delist(c);
+    if (r && cluster_redirects(c->link->store, r, &c->wire->to)) {
+        redirected(c, r);
+        return;
+    }
+    c->moving_ns = 0;
     if (!r)
         fail(&e, &ERR_IO, "the connection to Redis was lost; whether it was done is not known");
     else if (is_error(r, "NOSCRIPT") && send_text(c))
@@ -271,29 +347,34 @@ static void replied(redisAsyncContext *connection, void *reply, void *arg)
         redis_refused(r, &e);
     else
         result = c->reply(c, r, &e);
-    if (result == ASK_AGAIN) {
-        ask_send(c);
-        return;
-    }
-    if (result == ASK_DONE && c->link->store->url.wait && !c->confirming && job_writes(c->job)) {
-        ask_replicas(c);
-        return;
-    }
-    if (result == ASK_DONE && c->settled)
-        c->settled(c);
-    ask_end(c, result == ASK_DONE ? NULL : &e);
+    went(c, result, &e);
+}
+
+/* Where it may go; false: nowhere, or it waits, then `*waits`. */
+static bool may_go(struct ask *c, bool *waits, struct err *e)
+{
+    if (!c->confirming) /* what replicas have is known where it was written */
+        c->wire = link_wire(c->link, c->slot);
+    bool is_new = !c->wire || (c->wire->spread && !c->wire->was_ready);
+    if (c->wire && wire_up(c->wire, e))
+        return may_send(c, e);
+    *waits = (is_new || c->moving_ns) && !c->link->lost && postpone(c);
+    return !c->wire && !e->kind ? fail(e, &ERR_IO, "nobody has the slot of what is asked for")
+                                : false;
 }
 
 void ask_send(struct ask *c)
 {
-    struct link *l = c->link;
     struct err e = {0};
-    if (!link_up(l, &e) || !may_send(c, &e)) {
-        ask_end(c, &e);
+    bool waits = false;
+    if (!may_go(c, &waits, &e)) {
+        if (!waits)
+            ask_end(c, &e);
         return;
     }
     enlist(c);
-    if (redisAsyncCommandArgv(l->connection, replied, c, (int)c->n, c->args, c->lens) == REDIS_OK)
+    if (redisAsyncCommandArgv(c->wire->connection, replied, c, (int)c->n, c->args, c->lens) ==
+        REDIS_OK)
         return;
     delist(c);
     fail(&e, &ERR_IO, "the connection to Redis is closing");

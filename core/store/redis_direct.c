@@ -33,6 +33,7 @@ static redisReply *replied(struct redis *s, redisReply *r, struct err *e)
     }
     if (r->type != REDIS_REPLY_ERROR)
         return r;
+    cluster_redirects(s, r, &s->direct_to);
     redis_refused(r, e);
     freeReplyObject(r);
     return NULL;
@@ -56,6 +57,14 @@ redisReply *direct_words(struct redis *s, int n, const char **words, const size_
     return replied(s, s->direct ? redisCommandArgv(s->direct, n, words, lens) : NULL, e);
 }
 
+redisReply *direct_next(struct redis *s, struct err *e)
+{
+    void *r = NULL;
+    if (s->direct && redisGetReply(s->direct, &r) != REDIS_OK)
+        r = NULL;
+    return replied(s, r, e);
+}
+
 static bool said_ok(redisReply *r)
 {
     if (r)
@@ -63,24 +72,14 @@ static bool said_ok(redisReply *r)
     return r != NULL;
 }
 
-bool direct_connect(struct redis *s, struct err *e)
+/* A connection that is let in. */
+static bool dial(struct redis *s, const struct redis_place *to, struct err *e)
 {
     const struct redis_url *u = &s->url;
-    const unsigned hangs = atomic_load(&s->hangs);
-    struct redis_place to;
-    redis_master(s, &to);
-    if (s->direct_turn != to.turn)
-        direct_close(s);
-    s->direct_turn = to.turn;
-    /* One that Redis closed meanwhile is found out, and closed, by asking. Where one hangs another
-     * would, too, and whoever waits has waited long enough. */
-    if (s->direct && said_ok(direct_command(s, e, "PING")))
-        return true;
-    if (atomic_load(&s->hangs) != hangs)
-        return false;
     direct_close(s);
-    s->direct = *to.host ? redisConnectWithTimeout(to.host, to.port, WAIT)
-                         : redisConnectUnixWithTimeout(u->path, WAIT);
+    s->direct_to = *to;
+    s->direct = *to->host ? redisConnectWithTimeout(to->host, to->port, WAIT)
+                          : redisConnectUnixWithTimeout(u->path, WAIT);
     if (!s->direct || s->direct->err) {
         fail(e, &ERR_IO, "cannot connect to Redis at %s: %s", s->place,
              s->direct ? s->direct->errstr : "no memory");
@@ -95,6 +94,34 @@ bool direct_connect(struct redis *s, struct err *e)
     if (!good)
         direct_close(s);
     return good;
+}
+
+bool direct_connect(struct redis *s, struct err *e)
+{
+    const unsigned hangs = atomic_load(&s->hangs);
+    struct redis_place to;
+    redis_master(s, &to);
+    if (s->direct_to.turn != to.turn)
+        direct_close(s);
+    /* One that Redis closed meanwhile is found out, and closed, by asking. Where one hangs another
+     * would, too, and whoever waits has waited long enough. */
+    if (s->direct && said_ok(direct_command(s, e, "PING")))
+        return true;
+    return atomic_load(&s->hangs) == hangs && dial(s, &to, e);
+}
+
+bool direct_each_master(struct redis *s, bool (*each)(struct redis *s, void *ctx, struct err *e),
+                        void *ctx, struct err *e)
+{
+    struct redis_place masters[CLUSTER_MASTERS_MAX], control;
+    if (!s->cluster)
+        return each(s, ctx, e);
+    size_t n = cluster_masters(s, masters);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = dial(s, &masters[i], e) && each(s, ctx, e);
+    redis_master(s, &control);
+    return ok && dial(s, &control, e);
 }
 
 /* --- what is asked at the start --- */
@@ -131,9 +158,11 @@ static bool check_server(struct redis *s, struct err *e)
     if (major < 6 || (major == 6 && minor < 2))
         return fail(e, &ERR_CONFIG, "Redis at %s is %s: 6.2 is the oldest that will do", s->place,
                     version);
-    if (strcmp(mode, "standalone") != 0)
-        return fail(e, &ERR_CONFIG, "Redis at %s runs as %s, which this version does not know yet",
-                    s->place, mode);
+    if (strcmp(mode, s->cluster ? "cluster" : "standalone") != 0)
+        return fail(e, &ERR_CONFIG, "Redis at %s runs as %s: name it by %s", s->place, mode,
+                    strcmp(mode, "cluster") == 0      ? "redis+cluster://"
+                    : strcmp(mode, "standalone") == 0 ? "redis://"
+                                                      : "the Redis, not what watches it");
     if (strcmp(role, "master") != 0)
         return fail(e, &ERR_CONFIG, "Redis at %s is a replica: name its master", s->place);
     log_event(LOG_INFO, "redis_version", "\"version\":\"%s\"", version);
@@ -153,8 +182,9 @@ static bool setting(struct redis *s, const char *name, char *out, size_t size)
     return s->direct != NULL;
 }
 
-static bool check_settings(struct redis *s, bool accept_loss, struct err *e)
+static bool check_settings(struct redis *s, void *accepts_loss, struct err *e)
 {
+    const bool accept_loss = *(const bool *)accepts_loss;
     static const struct {
         const char *name, *want;
     } SETTINGS[] = {
@@ -162,7 +192,9 @@ static bool check_settings(struct redis *s, bool accept_loss, struct err *e)
         {"appendfsync", "always"},
         {"maxmemory-policy", "noeviction"},
     };
-    char is[64];
+    char is[64], which[300] = "";
+    if (s->cluster)
+        snprintf(which, sizeof which, " (%s:%d)", s->direct_to.host, s->direct_to.port);
     for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) {
         if (!setting(s, SETTINGS[i].name, is, sizeof is))
             return fail(e, &ERR_IO, "Redis at %s went away", s->place);
@@ -170,9 +202,9 @@ static bool check_settings(struct redis *s, bool accept_loss, struct err *e)
             continue;
         struct err why = {0};
         fail(&why, &ERR_CONFIG,
-             "Redis at %s has %s %s instead of %s, so it may lose what was acknowledged: change "
+             "Redis at %s%s has %s %s instead of %s, so it may lose what was acknowledged: change "
              "it, or give --redis-accept-loss",
-             s->place, SETTINGS[i].name, *is ? is : "(not told)", SETTINGS[i].want);
+             s->place, which, SETTINGS[i].name, *is ? is : "(not told)", SETTINGS[i].want);
         if (!accept_loss) {
             *e = why;
             return false;
@@ -208,8 +240,9 @@ static bool check_format(struct redis *s, bool read_only, struct err *e)
 
 bool direct_check(struct redis *s, const struct redis_settings *settings, struct err *e)
 {
+    bool accept_loss = settings->accept_loss;
     return check_server(s, e) &&
-           (settings->read_only || check_settings(s, settings->accept_loss, e)) &&
+           (settings->read_only || direct_each_master(s, check_settings, &accept_loss, e)) &&
            check_format(s, settings->read_only, e);
 }
 
@@ -222,7 +255,7 @@ bool direct_take_lease(struct redis *s, struct err *e)
              *s->version ? s->version : "-");
     redisReply *r =
         direct_command(s, e, "EVAL %s 1 %s %s %d 1 %s %s %lld", REDIS_SCRIPTS[SCRIPT_NODE],
-                       REDIS_CONTROL "meta", s->me, REDIS_LEASE_MS, "", report, now);
+                       REDIS_GATE, s->me, REDIS_LEASE_MS, "", report, now);
     bool ours = r && node_leased(s, asked, r, e);
     if (r)
         freeReplyObject(r);
@@ -247,6 +280,6 @@ bool direct_alone(struct redis *s, struct err *e)
 void direct_give_lease(struct redis *s)
 {
     struct err e;
-    said_ok(direct_command(s, &e, "EVAL %s 1 %s %s", REDIS_SCRIPTS[SCRIPT_LEAVE],
-                           REDIS_CONTROL "meta", s->me));
+    said_ok(
+        direct_command(s, &e, "EVAL %s 1 %s %s", REDIS_SCRIPTS[SCRIPT_LEAVE], REDIS_GATE, s->me));
 }

@@ -20,8 +20,8 @@
 static const char UNLINK[] =
     FENCE "for i = 1, #KEYS do redis.call('unlink', KEYS[i]) end\nreturn 1\n";
 static const char FORGET[] =
-    FENCE "redis.call('hdel', KEYS[1], 'seq', 'next_uid', 'commits', 'pushed')\nreturn 1\n";
-static const char WHOLE[] = FENCE "redis.call('hdel', KEYS[1], 'importing')\nreturn 1\n";
+    FENCE "redis.call('hdel', '" META "', 'seq', 'next_uid', 'commits', 'pushed')\nreturn 1\n";
+static const char WHOLE[] = FENCE "redis.call('hdel', '" META "', 'importing')\nreturn 1\n";
 
 static bool done(redisReply *r)
 {
@@ -32,7 +32,7 @@ static bool done(redisReply *r)
 
 static bool on_meta(struct redis *s, const char *script, struct err *e)
 {
-    return done(direct_command(s, e, "EVAL %s 1 %s %s", script, META, s->me));
+    return done(direct_command(s, e, "EVAL %s 1 %s %s", script, REDIS_GATE, s->me));
 }
 
 /* What says who is at work here. */
@@ -79,10 +79,32 @@ static bool unlink_page(struct redis *s, const redisReply *keys, struct err *e)
     return ok;
 }
 
-static bool wipe(struct redis *s, struct err *e)
+/* On a Cluster each key is in a slot of its own, where no lease is known: nothing is taken away
+ * when that of this node may have ended. */
+static bool unlink_each(struct redis *s, const redisReply *keys, struct err *e)
+{
+    const int64_t until = atomic_load(&s->leased_ns) + REDIS_LEASE_MS / 2 * 1000000LL;
+    size_t n = 0;
+    bool ok = clock_mono_ns(&CLOCK_SYSTEM) < until ||
+              fail(e, &ERR_IO, "taking away what an import left took too long: try again");
+    for (size_t i = 0; ok && i < keys->elements; i++) {
+        const redisReply *key = keys->element[i];
+        if (stays(key->str))
+            continue;
+        ok = redisAppendCommand(s->direct, "UNLINK %b", key->str, (size_t)key->len) == REDIS_OK ||
+             fail(e, &ERR_MEMORY, "no memory");
+        n += ok;
+    }
+    for (; n; n--)
+        ok = done(direct_next(s, e)) && ok;
+    return ok;
+}
+
+static bool wipe_one(struct redis *s, void *ctx, struct err *e)
 {
     char cursor[32] = "0";
     bool ok = true;
+    (void)ctx;
     do {
         redisReply *r = direct_command(s, e, "SCAN %s MATCH paddock:* COUNT %d", cursor, PAGE);
         if (!r)
@@ -93,11 +115,16 @@ static bool wipe(struct redis *s, struct err *e)
             redis_strange(e);
         if (ok) {
             snprintf(cursor, sizeof cursor, "%s", r->element[0]->str);
-            ok = unlink_page(s, r->element[1], e);
+            ok = s->cluster ? unlink_each(s, r->element[1], e) : unlink_page(s, r->element[1], e);
         }
         freeReplyObject(r);
     } while (ok && strcmp(cursor, "0") != 0);
-    return ok && on_meta(s, FORGET, e);
+    return ok;
+}
+
+static bool wipe(struct redis *s, struct err *e)
+{
+    return direct_each_master(s, wipe_one, NULL, e) && on_meta(s, FORGET, e);
 }
 
 /* Is there anything of a node in it? */

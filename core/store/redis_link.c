@@ -1,39 +1,20 @@
-/* A connection that comes back.
- *
- * A link is a thread with an event loop, a mailbox and one asynchronous connection. It is away,
- * greeting, or ready. While it is not ready every request fails at once: nobody waits for a Redis
- * that is not there. Attempts to connect are `backoff_ms` apart, which doubles up to a bound.
- *
- * Greeting: let in (AUTH), choose the database, ask whether it is a master, load all scripts and
- * learn their digests, and, on the link that keeps it, renew the lease of the node. Only then do
- * requests go out, so after a restart or a failover none meets a Redis without scripts or with
- * other data.
- *
- * A Redis that hangs (stopped, swapped out, cut off without a word) looks connected. So an answer
- * that takes longer than `reply_ns` ends the connection: all that were sent fail, since nobody can
- * tell what became of them, and what comes after fails at once. A commit whose answer was lost may
- * have been carried out; then the journal's head has moved, the next commit is refused for it, and
- * the engine loads anew. */
+/* A thread with an event loop, a mailbox, and connections (redis_wire.c): one to where the control
+ * plane is, and, on the link that carries series, one to each master of a Cluster. Those are made
+ * when the map of the Cluster names a master that there is none for. */
 #include "store/redis.h"
 
 #include "base/cond.h"
-#include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
 #include <errno.h>
-#include <hiredis/adapters/libevent.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WAITING_MAX 65536
 #define TICK_MS     100
-#define CONNECT_MS  3000
-#define RENEW_MS    2000
-#define LOOK_MS     200 /* when some are missing */
-#define BACKOFF_MIN 50
-#define BACKOFF_MAX 2000
-#define MS          1000000LL
+#define READY_MS    15000
+#define LEAVE_NS    3000000000LL
 
 static int64_t now_ns(void)
 {
@@ -42,273 +23,113 @@ static int64_t now_ns(void)
 
 /* --- what others see --- */
 
-static void set_ready(struct link *l, bool ready, const char *reason)
-{
-    pthread_mutex_lock(&l->lock);
-    bool changed = l->ready != ready || (!ready && strcmp(l->reason, reason) != 0);
-    l->ready = ready;
-    if (ready)
-        l->away_since = 0;
-    else if (!l->away_since)
-        l->away_since = clock_wall_ms(l->store->clock);
-    snprintf(l->reason, sizeof l->reason, "%s", reason);
-    pthread_cond_broadcast(&l->wake);
-    pthread_mutex_unlock(&l->lock);
-    if (!changed || l->closing)
-        return;
-    char text[sizeof l->reason + REDIS_PLACE_SIZE + 64];
-    snprintf(text, sizeof text, "%s, %s%s%s", l->store->place, l->name, *reason ? ": " : "",
-             reason);
-    log_text(ready ? LOG_INFO : LOG_WARN, ready ? "redis_connected" : "redis_away", text);
-}
-
 bool link_up(struct link *l, struct err *e)
 {
+    return wire_up(&l->main, e);
+}
+
+int64_t link_away_since(struct link *l)
+{
+    int64_t first = 0;
     pthread_mutex_lock(&l->lock);
-    /* What the direct connection has found out holds before the next tick says so. */
-    bool ready = l->ready && l->hangs == atomic_load(&l->store->hangs);
-    if (!ready)
-        fail(e, &ERR_IO, "Redis is away: %s", l->ready ? "it does not answer" : l->reason);
+    for (struct wire *w = l->started ? &l->main : NULL; w; w = w->next) {
+        const int64_t since[] = {w->away_since, atomic_load(&w->short_since)};
+        for (size_t i = 0; i < 2 && !w->retired; i++)
+            if (since[i] && (!first || since[i] < first))
+                first = since[i];
+    }
     pthread_mutex_unlock(&l->lock);
-    return ready;
+    return first;
+}
+
+/* One that is not ready, or NULL. Under the lock. */
+static struct wire *missing(struct link *l)
+{
+    struct wire *w = &l->main;
+    while (w && (w->ready || w->retired))
+        w = w->next;
+    return w;
 }
 
 bool link_wait(struct link *l, struct err *e)
 {
-    const struct timespec until = cond_until(5 * CONNECT_MS);
+    const struct timespec until = cond_until(READY_MS);
     pthread_mutex_lock(&l->lock);
-    while (!l->ready)
+    while (missing(l))
         if (pthread_cond_timedwait(&l->wake, &l->lock, &until) == ETIMEDOUT)
             break;
+    struct wire *w = missing(l);
     pthread_mutex_unlock(&l->lock);
-    return link_up(l, e);
+    return !w || wire_up(w, e);
 }
 
-/* --- coming and going --- */
+/* --- a Cluster's masters --- */
 
-static void go_away(struct link *l, const char *reason)
+static bool same_place(const struct redis_place *a, const struct redis_place *b)
 {
-    l->connection = NULL;
-    l->state = LINK_AWAY;
-    l->backoff_ms = l->backoff_ms ? l->backoff_ms * 2 : BACKOFF_MIN;
-    if (l->backoff_ms > BACKOFF_MAX)
-        l->backoff_ms = BACKOFF_MAX;
-    l->retry_ns = now_ns() + l->backoff_ms * MS;
-    set_ready(l, false, reason);
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-/* Whoever waits on it hears so at once, or when the callback under way is over. */
-void link_drop(struct link *l, const char *reason)
+static struct wire *wire_to(struct link *l, const struct redis_place *to)
 {
-    redisAsyncContext *connection = l->connection;
-    go_away(l, reason);
-    if (connection)
-        redisAsyncFree(connection);
+    struct wire *w = l->main.next;
+    while (w && !same_place(&w->to, to))
+        w = w->next;
+    return w;
 }
 
-static void disconnected(const redisAsyncContext *connection, int status)
+/* What was retired stays: its connection may still have something to tell. */
+static void spread(struct link *l)
 {
-    struct link *l = connection->data;
-    if (l->connection == connection)
-        go_away(l, status == REDIS_OK ? "the connection was closed" : connection->errstr);
-}
-
-/* One reply of the greeting has come. False: it went wrong, or is of a connection given up. */
-static bool greeted_well(const redisAsyncContext *connection, const redisReply *r)
-{
-    struct link *l = connection->data;
-    struct err e = {0};
-    if (l->connection != connection || !r)
-        return false;
-    if (r->type == REDIS_REPLY_ERROR) {
-        redis_refused(r, &e);
-        link_drop(l, e.detail);
-        return false;
-    }
-    if (--l->greetings > 0)
-        return true;
-    l->state = LINK_READY;
-    l->backoff_ms = 0;
-    l->renewing = false;
-    l->heard = 0; /* other data have other numbers */
-    set_ready(l, true, "");
-    if (l->watches)
-        watch_ask(l);
-    return true;
-}
-
-static void greeted(redisAsyncContext *connection, void *reply, void *arg)
-{
-    (void)arg;
-    greeted_well(connection, reply);
-}
-
-static void role_told(redisAsyncContext *connection, void *reply, void *arg)
-{
-    (void)arg;
-    struct link *l = connection->data;
-    const redisReply *r = reply;
-    if (l->connection == connection && r && r->type != REDIS_REPLY_ERROR &&
-        !redis_is_master(l->store, r))
-        link_drop(l, "it is a replica");
-    else
-        greeted_well(connection, r);
-}
-
-static void loaded(redisAsyncContext *connection, void *reply, void *digest)
-{
-    const redisReply *r = reply;
-    if (greeted_well(connection, r) && r->type == REDIS_REPLY_STRING)
-        snprintf(digest, REDIS_DIGEST_SIZE, "%s", r->str);
-}
-
-void link_lose(struct link *l, const char *reason)
-{
-    l->lost = true;
-    link_drop(l, reason);
-}
-
-/* False: the lease is not ours, or the connection given up. */
-static bool lease_answered(const redisAsyncContext *connection, const redisReply *r)
-{
-    struct link *l = connection->data;
-    struct err e = {0};
-    if (l->connection != connection || !r)
-        return false;
-    if (r->type == REDIS_REPLY_ERROR && strncmp(r->str, "READONLY", 8) == 0) {
-        link_drop(l, "it is a replica");
-        return false;
-    }
-    if (r->type == REDIS_REPLY_ERROR)
-        return true; /* the greeting says what is wrong; later ones are asked again */
-    if (node_leased(l->store, l->renewed_ns, r, &e))
-        return true;
-    link_lose(l, e.detail);
-    return false;
-}
-
-static void leased(redisAsyncContext *connection, void *reply, void *arg)
-{
-    (void)arg;
-    if (lease_answered(connection, reply))
-        greeted_well(connection, reply);
-}
-
-static void greet(struct link *l)
-{
-    redisAsyncContext *ac = l->connection;
-    const struct redis *s = l->store;
-    const struct redis_url *u = &s->url;
-    const unsigned scripts = l->watches ? 0 : SCRIPTS;
-    l->greetings = scripts + 2U + (*u->password != 0) + l->keeps_lease;
-    if (*u->password && *u->user)
-        redisAsyncCommand(ac, greeted, NULL, "AUTH %s %s", u->user, u->password);
-    else if (*u->password)
-        redisAsyncCommand(ac, greeted, NULL, "AUTH %s", u->password);
-    redisAsyncCommand(ac, greeted, NULL, "SELECT %d", u->db);
-    redisAsyncCommand(ac, role_told, NULL, "INFO replication");
-    for (unsigned i = 0; i < scripts; i++)
-        redisAsyncCommand(ac, loaded, l->digests[i], "SCRIPT LOAD %s", REDIS_SCRIPTS[i]);
-    l->renewed_ns = now_ns();
-    if (l->keeps_lease)
-        node_renew(l, leased);
-}
-
-static void connected(const redisAsyncContext *connection, int status)
-{
-    struct link *l = connection->data;
-    if (l->connection != connection)
+    struct redis_place masters[CLUSTER_MASTERS_MAX];
+    uint64_t version = cluster_version(l->store);
+    if (!l->spreads || version == l->map)
         return;
-    if (status == REDIS_OK)
-        greet(l);
-    else
-        go_away(l, connection->errstr);
+    l->map = version;
+    size_t n = cluster_masters(l->store, masters);
+    pthread_mutex_lock(&l->lock);
+    for (struct wire *w = l->main.next; w; w = w->next)
+        w->retired = true;
+    for (size_t i = 0; i < n; i++) {
+        struct wire *w = wire_to(l, &masters[i]);
+        if (!w) {
+            w = mem_zero(1, sizeof *w);
+            wire_init(w, l, &masters[i]);
+            w->next = l->main.next;
+            l->main.next = w;
+        }
+        w->retired = false;
+    }
+    pthread_mutex_unlock(&l->lock);
 }
 
-static void begin_to_connect(struct link *l)
+struct wire *link_wire(struct link *l, int slot)
 {
     struct redis_place to;
-    redis_master(l->store, &to);
-    l->turn = to.turn;
-    l->hangs = atomic_load(&l->store->hangs);
-    redisAsyncContext *ac =
-        *to.host ? redisAsyncConnect(to.host, to.port) : redisAsyncConnectUnix(l->store->url.path);
-    if (!ac || ac->err) {
-        char reason[128];
-        snprintf(reason, sizeof reason, "%s", ac ? ac->errstr : "no memory");
-        if (ac)
-            redisAsyncFree(ac);
-        go_away(l, reason);
-        return;
-    }
-    ac->data = l;
-    l->connection = ac;
-    l->state = LINK_GREETING;
-    l->greeting_ns = now_ns();
-    redisLibeventAttach(ac, l->base);
-    redisAsyncSetConnectCallback(ac, connected);
-    redisAsyncSetDisconnectCallback(ac, disconnected);
-}
-
-/* --- the lease --- */
-
-static void renewed(redisAsyncContext *connection, void *reply, void *arg)
-{
-    (void)arg;
-    struct link *l = connection->data;
-    if (lease_answered(connection, reply))
-        l->renewing = false;
-}
-
-static void renew(struct link *l)
-{
-    l->renewed_ns = now_ns();
-    l->renewing = true;
-    node_renew(l, renewed);
-}
-
-/* --- replicas that have to confirm --- */
-
-static void looked(redisAsyncContext *connection, void *reply, void *arg)
-{
-    (void)arg;
-    struct link *l = connection->data;
-    const redisReply *r = reply;
-    if (l->connection == connection && r && r->type == REDIS_REPLY_STRING &&
-        !redis_is_master(l->store, r))
-        link_drop(l, "it is a replica");
-}
-
-static void look_after_replicas(struct link *l, int64_t now)
-{
-    struct redis *s = l->store;
-    int64_t pause = (atomic_load(&s->short_since) ? LOOK_MS : RENEW_MS) * MS;
-    if (!s->url.wait || !l->keeps_lease || l->state != LINK_READY || now - l->looked_ns < pause)
-        return;
-    l->looked_ns = now;
-    redisAsyncCommand(l->connection, looked, NULL, "INFO replication");
+    if (slot < 0 || !l->spreads)
+        return &l->main;
+    spread(l);
+    return cluster_owner(l->store, (unsigned)slot, &to) ? wire_to(l, &to) : NULL;
 }
 
 /* --- the end --- */
 
-static void left(redisAsyncContext *connection, void *reply, void *arg)
+static bool under_way(const struct link *l)
 {
-    (void)reply;
-    (void)arg;
-    struct link *l = connection->data;
-    event_base_loopbreak(l->base);
+    bool any = l->waiters != NULL;
+    for (const struct wire *w = &l->main; w; w = w->next)
+        any |= w->oldest != NULL;
+    return any;
 }
 
 void link_rest(struct link *l)
 {
-    if (!l->closing || l->leaving || l->oldest)
+    if (!l->closing || l->leaving || under_way(l))
         return;
     l->leaving = true;
-    if (l->state == LINK_READY && l->keeps_lease)
-        node_leave(l, left);
-    else
+    l->leaving_ns = now_ns(); /* that may not take for ever either */
+    if (!wire_leave(&l->main))
         event_base_loopbreak(l->base);
-    l->greeting_ns = now_ns(); /* that may not take for ever either */
 }
 
 /* --- the thread --- */
@@ -349,27 +170,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct link *l = arg;
     int64_t now = now_ns();
-    if (l->turn != redis_turn(l->store)) {
-        l->turn = redis_turn(l->store);
-        if (l->state != LINK_AWAY)
-            link_drop(l, "another Redis is the master");
-        l->retry_ns = now;
-    }
-    if (l->state == LINK_READY && l->hangs != atomic_load(&l->store->hangs))
-        link_drop(l, "it does not answer");
-    if (l->oldest && now - l->oldest->sent_ns > l->store->reply_ns)
-        link_drop(l, "it does not answer");
-    if (l->state == LINK_READY && l->renewing && now - l->renewed_ns > l->store->reply_ns)
-        link_drop(l, "it does not answer");
-    if (l->state == LINK_GREETING && now - l->greeting_ns > CONNECT_MS * MS)
-        link_drop(l, "it does not answer");
-    if (l->state == LINK_AWAY && now >= l->retry_ns && !l->closing && !l->lost)
-        begin_to_connect(l);
-    if (l->state == LINK_READY && l->keeps_lease && !l->renewing &&
-        now - l->renewed_ns > RENEW_MS * MS)
-        renew(l);
-    look_after_replicas(l, now);
-    if (l->leaving && now - l->greeting_ns > CONNECT_MS * MS)
+    spread(l);
+    for (struct wire *w = &l->main; w; w = w->next)
+        wire_tick(w, now);
+    asks_go_on(l);
+    if (l->leaving && now - l->leaving_ns > LEAVE_NS)
         event_base_loopbreak(l->base);
     link_rest(l);
 }
@@ -377,9 +182,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void *thread(void *arg)
 {
     struct link *l = arg;
-    begin_to_connect(l);
+    on_tick(-1, 0, l);
     event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
-    link_drop(l, "the store is closed");
+    for (struct wire *w = &l->main; w; w = w->next)
+        wire_drop(w, "the store is closed");
     return NULL;
 }
 
@@ -388,6 +194,8 @@ bool link_start(struct link *l, struct redis *s, const char *name, struct err *e
     const struct timeval tick = {.tv_usec = TICK_MS * 1000};
     l->store = s;
     l->name = name;
+    l->spreads &= s->cluster != NULL;
+    spread(l);
     l->mailbox = mailbox_new(WAITING_MAX, e);
     if (!l->mailbox)
         return false;
@@ -418,6 +226,11 @@ void link_stop(struct link *l)
     if (l->base)
         event_base_free(l->base);
     mailbox_free(l->mailbox);
+    for (struct wire *w = l->main.next, *next; w; w = next) {
+        next = w->next;
+        free(w);
+    }
+    l->main.next = NULL;
 }
 
 void link_post(struct link *l, enum job_kind kind, void *request)

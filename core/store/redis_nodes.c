@@ -144,23 +144,22 @@ bool node_others(struct redis *s)
 
 /* --- the lease --- */
 
-void node_renew(struct link *l, redisCallbackFn *fn)
+void node_renew(struct wire *w, redisCallbackFn *fn)
 {
     char report[REPORT_SIZE];
-    struct redis *s = l->store;
+    struct redis *s = w->link->store;
     const struct store_head has = reached(s);
     make_report(s, report);
-    redisAsyncCommand(l->connection, fn, NULL, "EVAL %s 1 %s %s %d 0 %s %s %lld %llu %llu %s %u",
-                      REDIS_SCRIPTS[SCRIPT_NODE], REDIS_CONTROL "meta", s->me, REDIS_LEASE_MS,
-                      s->life, report, (long long)clock_wall_ms(s->clock),
-                      (unsigned long long)has.epoch, (unsigned long long)has.seq, has.hash,
-                      s->space);
+    redisAsyncCommand(w->connection, fn, NULL, "EVAL %s 1 %s %s %d 0 %s %s %lld %llu %llu %s %u",
+                      REDIS_SCRIPTS[SCRIPT_NODE], REDIS_GATE, s->me, REDIS_LEASE_MS, s->life,
+                      report, (long long)clock_wall_ms(s->clock), (unsigned long long)has.epoch,
+                      (unsigned long long)has.seq, has.hash, s->space);
 }
 
-void node_leave(struct link *l, redisCallbackFn *fn)
+void node_leave(struct wire *w, redisCallbackFn *fn)
 {
-    redisAsyncCommand(l->connection, fn, NULL, "EVAL %s 1 %s %s", REDIS_SCRIPTS[SCRIPT_LEAVE],
-                      REDIS_CONTROL "meta", l->store->me);
+    redisAsyncCommand(w->connection, fn, NULL, "EVAL %s 1 %s %s", REDIS_SCRIPTS[SCRIPT_LEAVE],
+                      REDIS_GATE, w->link->store->me);
 }
 
 /* Why there is no lease. */
@@ -219,6 +218,7 @@ bool node_leased(struct redis *s, int64_t asked_ns, const redisReply *r, struct 
         return refused(s, r, e);
     if (!redis_number(r->element[1], &head) || !redis_number(r->element[5], &epoch))
         return redis_strange(e);
+    atomic_store(&s->leased_ns, asked_ns);
     note_epoch(s, (uint64_t)epoch, (uint64_t)head);
     bool decides = strcmp(r->element[2]->str, s->me) == 0;
     int64_t until = asked_ns + (REDIS_LEASE_MS - LEASE_MARGIN_MS) * MS;
@@ -338,32 +338,35 @@ static uint64_t newest(const redisReply *r)
 
 static void heard(redisAsyncContext *connection, void *reply, void *arg)
 {
-    struct link *l = connection->data;
+    struct wire *w = connection->data;
+    struct link *l = w->link;
     const redisReply *r = reply;
     (void)arg;
-    if (l->connection != connection || !r)
+    if (w->connection != connection || !r)
         return;
     if (r->type == REDIS_REPLY_ERROR) {
         struct err e = {0};
+        cluster_redirects(l->store, r, &w->to);
         redis_refused(r, &e);
-        link_drop(l, e.detail);
+        wire_drop(w, e.detail);
         return;
     }
-    l->renewing = false;
+    w->renewing = false;
     uint64_t seq = newest(r);
     if (seq > l->heard) {
         l->heard = seq;
         tell(l->store, seq);
     }
-    watch_ask(l);
+    watch_ask(w);
 }
 
-void watch_ask(struct link *l)
+void watch_ask(struct wire *w)
 {
+    const struct link *l = w->link;
     int64_t most = l->store->reply_ns / (2 * MS);
-    l->renewed_ns = clock_mono_ns(&CLOCK_SYSTEM);
-    l->renewing = true;
-    redisAsyncCommand(l->connection, heard, NULL, "XREAD BLOCK %lld STREAMS %s %llu-0",
+    w->renewed_ns = clock_mono_ns(&CLOCK_SYSTEM);
+    w->renewing = true;
+    redisAsyncCommand(w->connection, heard, NULL, "XREAD BLOCK %lld STREAMS %s %llu-0",
                       (long long)(most < 1000 ? most : 1000), REDIS_CONTROL "moved",
                       (unsigned long long)l->heard);
 }

@@ -1,8 +1,5 @@
 #include "store/redis_scripts_impl.h"
 
-/* Numbers of 64 bits stay texts, since Lua's numbers here are doubles. Arguments are taken one
- * after the other: how many follow stands before them. */
-
 /* Expiring keys: a value, a counter, and when it ends. */
 #define KEYS_LIB                                                                              \
     "local V, N, X = P..'keys', P..'keys:number', P..'keys:expire'\n"                         \
@@ -35,13 +32,6 @@
     "local function is_entry(seq, hash)\n"                            \
     "  local entry = redis.call('hget', P..'journal', seq)\n"         \
     "  return entry and (hash == '' or texts(entry, 9)[9] == hash)\n" \
-    "end\n"
-
-/* Where records of a series lie: the last part of its name (the model) is the hash tag. */
-#define SERIES_LIB                                                            \
-    "local function places(key)\n"                                            \
-    "  local tag = string.match(key, '[^/]*$')\n"                             \
-    "  return 'paddock:{'..tag..'}:i:'..key, 'paddock:{'..tag..'}:d:'..key\n" \
     "end\n"
 
 /* me, ttl, '1': this is a start, the life of the data as this node knows it, what it tells of
@@ -330,53 +320,6 @@ static const char QUEUE[] = FENCE TAKE
     "end\n"
     "return {1}\n";
 
-/* me, '1': only the decider may; how many records, and key, place (time and id), data of each; how
- * many trims, and key and place; how many marks, and name and value. */
-static const char APPEND[] = FENCE TAKE SERIES_LIB
-    "local call, last = redis.call, nil\n"
-    "if take() == '1' and call('get', P..'decider') ~= ARGV[1] then return 0 end\n"
-    "for _ = 1, tonumber(take()) do\n"
-    "  local key, place, data = take(), take(), take()\n"
-    "  local I, D = places(key)\n"
-    "  call('zadd', I, 0, place)\n"
-    "  call('hset', D, place, data)\n"
-    "  if key ~= last then call('zadd', P..'series', 0, key) last = key end\n"
-    "end\n"
-    "local function trim(key, before)\n"
-    "  local I, D = places(key)\n"
-    "  local gone = call('zrangebylex', I, '-', '('..before)\n"
-    "  for i = 1, #gone, 500 do\n"
-    "    call('hdel', D, unpack(gone, i, math.min(i + 499, #gone)))\n"
-    "  end\n"
-    "  call('zremrangebylex', I, '-', '('..before)\n"
-    "  if call('zcard', I) == 0 then call('zrem', P..'series', key) end\n"
-    "end\n"
-    "for _ = 1, tonumber(take()) do\n"
-    "  local key, before = take(), take()\n"
-    "  if string.sub(key, -1) ~= '*' then trim(key, before) else\n"
-    "    local from = string.sub(key, 1, -2)\n"
-    "    local all = call('zrangebylex', P..'series', '['..from, '['..from..'\\255')\n"
-    "    for _, covered in ipairs(all) do trim(covered, before) end\n"
-    "  end\n"
-    "end\n"
-    "for _ = 1, tonumber(take()) do\n"
-    "  local name, value = take(), take()\n"
-    "  call('hset', P..'marks', name, value)\n"
-    "end\n"
-    "return 1\n";
-
-/* me, key, first and last place, how many, '1': newest first. Answers place, data, place, data. */
-static const char READ[] = TAKE SERIES_LIB
-    "local I, D = places(take())\n"
-    "local low, high, limit, newest = take(), take(), take(), take()\n"
-    "local list\n"
-    "if newest == '1' then list = redis.call('zrevrangebylex', I, high, low, 'limit', 0, limit)\n"
-    "else list = redis.call('zrangebylex', I, low, high, 'limit', 0, limit) end\n"
-    "if #list == 0 then return {} end\n"
-    "local data, all = redis.call('hmget', D, unpack(list)), {}\n"
-    "for i = 1, #list do all[2 * i - 1] = list[i] all[2 * i] = data[i] or '' end\n"
-    "return all\n";
-
 /* me, index or '', first and last sequence, how many, '1': newest first. Answers how many entries
  * the index has, the journal's head, and texts; without an index nil where a sequence is not used
  * (its group was refused). */
@@ -404,11 +347,21 @@ static const char JOURNAL[] = PREFIX TAKE
     "return all\n";
 
 const char *const REDIS_SCRIPTS[SCRIPTS] = {
-    [SCRIPT_NODE] = NODE,           [SCRIPT_LEAVE] = LEAVE,
-    [SCRIPT_COMMIT] = COMMIT,       [SCRIPT_KEY] = KEY,
-    [SCRIPT_LEASE] = LEASE,         [SCRIPT_QUEUE] = QUEUE,
-    [SCRIPT_APPEND] = APPEND,       [SCRIPT_READ] = READ,
-    [SCRIPT_JOURNAL] = JOURNAL,     [SCRIPT_TAIL] = TAIL,
-    [SCRIPT_SHIP] = REDIS_SHIP,     [SCRIPT_TIDY] = REDIS_TIDY,
-    [SCRIPT_DELTAS] = REDIS_DELTAS, [SCRIPT_FACTS] = REDIS_FACTS,
+    [SCRIPT_NODE] = NODE,
+    [SCRIPT_LEAVE] = LEAVE,
+    [SCRIPT_COMMIT] = COMMIT,
+    [SCRIPT_KEY] = KEY,
+    [SCRIPT_LEASE] = LEASE,
+    [SCRIPT_QUEUE] = QUEUE,
+    [SCRIPT_APPEND] = REDIS_APPEND,
+    [SCRIPT_APPEND_BEGIN] = REDIS_APPEND_BEGIN,
+    [SCRIPT_APPEND_PART] = REDIS_APPEND_PART,
+    [SCRIPT_APPEND_END] = REDIS_APPEND_END,
+    [SCRIPT_READ] = REDIS_READ,
+    [SCRIPT_JOURNAL] = JOURNAL,
+    [SCRIPT_TAIL] = TAIL,
+    [SCRIPT_SHIP] = REDIS_SHIP,
+    [SCRIPT_TIDY] = REDIS_TIDY,
+    [SCRIPT_DELTAS] = REDIS_DELTAS,
+    [SCRIPT_FACTS] = REDIS_FACTS,
 };

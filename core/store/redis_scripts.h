@@ -10,6 +10,10 @@
 /* All of the control plane lies in the slot of this tag. */
 #define REDIS_CONTROL "paddock:{c}:"
 
+/* The key that each script names, and that never exists: a Cluster carries out no script in a slot
+ * that is on its way to another master (redis_cluster.c). That of series has their own tag. */
+#define REDIS_GATE REDIS_CONTROL "gate"
+
 enum redis_script {
     SCRIPT_NODE,
     SCRIPT_LEAVE,
@@ -18,6 +22,9 @@ enum redis_script {
     SCRIPT_LEASE,
     SCRIPT_QUEUE,
     SCRIPT_APPEND,
+    SCRIPT_APPEND_BEGIN,
+    SCRIPT_APPEND_PART,
+    SCRIPT_APPEND_END,
     SCRIPT_READ,
     SCRIPT_JOURNAL,
     SCRIPT_TAIL,

@@ -1,76 +1,10 @@
-/* Series: a sorted set of places and a hash from place to data for each key, and one set of all
- * keys. A place is the time, eight bytes that sort as numbers do, and the id. */
+/* Reading series: a sorted set of places and a hash from place to data for each key, and one set of
+ * all keys. A place is the time, eight bytes that sort as numbers do, and the id. */
 #include "store/redis.h"
 
 #include <string.h>
 
-#define AT_SIZE 8
-#define PAGE    64
-
-static void at_put(int64_t at, char out[AT_SIZE])
-{
-    uint64_t n = (uint64_t)at ^ ((uint64_t)1 << 63);
-    for (int i = AT_SIZE - 1; i >= 0; i--, n >>= 8)
-        out[i] = (char)(n & 255);
-}
-
-static int64_t at_get(const char *place)
-{
-    uint64_t n = 0;
-    for (int i = 0; i < AT_SIZE; i++)
-        n = n << 8 | (unsigned char)place[i];
-    return (int64_t)(n ^ ((uint64_t)1 << 63));
-}
-
-/* `mark` ('[', '(' or nothing), time, id */
-static void add_place(struct ask *c, const char *mark, int64_t at, const char *id)
-{
-    size_t m = strlen(mark), len = strlen(id);
-    char *to = arena_alloc(c->arena, m + AT_SIZE + len + 1);
-    if (to) {
-        memcpy(to, mark, m + 1);
-        at_put(at, to + m);
-        memcpy(to + m + AT_SIZE, id, len + 1);
-    }
-    ask_add(c, to, to ? m + AT_SIZE + len : 0);
-}
-
-/* --- append --- */
-
-static enum ask_result appended(struct ask *c, const redisReply *r, struct err *e)
-{
-    if (r->type != REDIS_REPLY_INTEGER)
-        return redis_strange(e), ASK_FAILED;
-    if (r->integer)
-        return ASK_DONE;
-    atomic_store(&c->link->store->decides_ns, 0);
-    return fail(e, &ERR_BUSY, "another node decides this"), ASK_FAILED;
-}
-
-void redis_append(struct ask *c)
-{
-    const struct series_append *a = c->job->append;
-    ask_begin(c, SCRIPT_APPEND);
-    ask_text(c, a->duty ? "1" : "0");
-    ask_uint(c, a->n);
-    for (size_t i = 0; i < a->n; i++) {
-        ask_text(c, a->records[i].key);
-        add_place(c, "", a->records[i].at, a->records[i].id);
-        ask_add(c, a->records[i].data, a->records[i].len);
-    }
-    ask_uint(c, a->n_trims);
-    for (size_t i = 0; i < a->n_trims; i++) {
-        ask_text(c, a->trims[i].key);
-        add_place(c, "", a->trims[i].before, "");
-    }
-    ask_uint(c, a->n_marks);
-    for (size_t i = 0; i < a->n_marks; i++) {
-        ask_text(c, a->marks[i].name);
-        ask_int(c, a->marks[i].value);
-    }
-    c->reply = appended;
-    ask_send(c);
-}
+#define PAGE 64
 
 /* --- read: the keys that are wanted, then page after page of each --- */
 
@@ -89,9 +23,9 @@ static void add_bound(struct ask *c, const struct reading *g, bool low)
     if (g->last && low != r->newest_first)
         ask_add(c, g->last, g->last_len);
     else if (low)
-        add_place(c, "[", r->from, "");
+        ask_place(c, "[", r->from, "");
     else if (r->to)
-        add_place(c, "(", r->to, "");
+        ask_place(c, "(", r->to, "");
     else
         ask_text(c, "+");
 }
@@ -106,8 +40,11 @@ static enum ask_result go_on(struct ask *c)
     if (g->at == g->n || g->left == 0)
         return ASK_DONE;
     g->asked = g->left < PAGE ? g->left : PAGE;
-    ask_begin(c, SCRIPT_READ);
-    ask_text(c, g->keys[r->newest_first ? g->n - 1 - g->at : g->at]);
+    const char *key = g->keys[r->newest_first ? g->n - 1 - g->at : g->at];
+    const char *tag = redis_tag(c, key);
+    ask_begin_at(c, SCRIPT_READ, tag);
+    ask_text(c, key);
+    ask_text(c, tag);
     add_bound(c, g, true);
     add_bound(c, g, false);
     ask_uint(c, g->asked);
@@ -143,11 +80,11 @@ static enum ask_result page(struct ask *c, const redisReply *r, struct err *e)
         return redis_strange(e), ASK_FAILED;
     for (size_t i = 0; i < r->elements; i += 2) {
         const redisReply *place = r->element[i], *data = r->element[i + 1];
-        if (place->type != REDIS_REPLY_STRING || place->len < AT_SIZE ||
+        if (place->type != REDIS_REPLY_STRING || place->len < REDIS_AT_SIZE ||
             data->type != REDIS_REPLY_STRING)
             return redis_strange(e), ASK_FAILED;
         g->left--;
-        if (!q->each(q->ctx, key, at_get(place->str), place->str + AT_SIZE, data->str,
+        if (!q->each(q->ctx, key, redis_place_at(place->str), place->str + REDIS_AT_SIZE, data->str,
                      (size_t)data->len))
             return ASK_DONE;
     }

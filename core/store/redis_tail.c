@@ -55,7 +55,7 @@ bool direct_tail(struct redis *s, const struct store_head *known, const struct t
 {
     redisReply *r =
         direct_command(s, e, "EVAL %s 1 %s %s %llu %s %llu %llu", REDIS_SCRIPTS[SCRIPT_TAIL],
-                       REDIS_CONTROL "meta", s->me, (unsigned long long)known->seq, known->hash,
+                       REDIS_GATE, s->me, (unsigned long long)known->seq, known->hash,
                        (unsigned long long)room->entries, (unsigned long long)room->bytes);
     bool ok = r && show(r, known->seq, t, head, whole, e);
     if (r)

@@ -116,45 +116,69 @@ static bool take_place(struct piece rest, struct redis_url *out, struct err *e)
            (!slash || take_db(slash + 1, end, out, e));
 }
 
-/* SERVICE[/DB][?wait=N] */
-static bool take_service(const char *at, const char *end, struct redis_url *out, struct err *e)
+/* ?wait=N, or nothing, which stands after `what`. */
+static bool take_wait(const char *query, const char *end, const char *what, struct redis_url *out,
+                      struct err *e)
 {
-    static const char WAIT[] = "wait=";
+    static const char WAIT[] = "?wait=";
     const size_t n = sizeof WAIT - 1;
-    const char *query = memchr(at, '?', (size_t)(end - at));
     out->wait = 1;
-    if (query && ((size_t)(end - query - 1) < n || memcmp(query + 1, WAIT, n) != 0 ||
-                  !number((struct piece){query + 1 + n, (size_t)(end - query - 1) - n},
-                          REDIS_WAIT_MAX, &out->wait)))
-        return WRONG("after the service stands nothing but ?wait= and a number of replicas up to "
-                     "%d",
-                     REDIS_WAIT_MAX);
-    end = query ? query : end;
-    const char *slash = memchr(at, '/', (size_t)(end - at));
-    struct piece service = {at, (size_t)((slash ? slash : end) - at)};
-    if (service.len == 0 || !decode(service, out->service, sizeof out->service))
-        return WRONG("after the Sentinels stands / and the name of the service");
-    return !slash || take_db(slash + 1, end, out, e);
+    return query == end ||
+           ((size_t)(end - query) >= n && memcmp(query, WAIT, n) == 0 &&
+            number((struct piece){query + n, (size_t)(end - query) - n}, REDIS_WAIT_MAX,
+                   &out->wait)) ||
+           WRONG("after %s stands nothing but ?wait= and a number of replicas up to %d", what,
+                 REDIS_WAIT_MAX);
 }
 
-/* HOST[:PORT],.../SERVICE... */
-static bool take_sentinels(struct piece rest, struct redis_url *out, struct err *e)
+static const char *find(const char *at, const char *end, char c)
 {
-    const char *end = rest.at + rest.len, *slash = memchr(rest.at, '/', rest.len), *at = rest.at;
-    if (!slash)
-        return WRONG("after the Sentinels stands / and the name of the service");
-    for (const char *comma = at; comma < slash; at = comma + 1) {
-        comma = memchr(at, ',', (size_t)(slash - at));
-        comma = comma ? comma : slash;
-        if (out->n_sentinels == REDIS_SENTINELS_MAX)
-            return WRONG("there are more than %d Sentinels", REDIS_SENTINELS_MAX);
-        struct redis_sentinel *one = &out->sentinels[out->n_sentinels++];
-        one->port = 26379;
+    const char *found = memchr(at, c, (size_t)(end - at));
+    return found ? found : end;
+}
+
+/* HOST[:PORT],... */
+static bool take_guides(const char *at, const char *end, int port, struct redis_url *out,
+                        struct err *e)
+{
+    for (const char *comma = at; comma < end; at = comma + 1) {
+        comma = find(at, end, ',');
+        if (out->n_guides == REDIS_GUIDES_MAX)
+            return WRONG("it names more than %d that know where Redis is", REDIS_GUIDES_MAX);
+        struct redis_guide *one = &out->guides[out->n_guides++];
+        one->port = port;
         if (!take_host((struct piece){at, (size_t)(comma - at)}, one->host, &one->port, e))
             return false;
     }
-    return (out->n_sentinels > 0 || WRONG("there is no host, or it is too long")) &&
-           take_service(slash + 1, end, out, e);
+    return out->n_guides > 0 || WRONG("there is no host, or it is too long");
+}
+
+/* HOST[:PORT],.../SERVICE[/DB][?wait=N] */
+static bool take_sentinels(struct piece rest, struct redis_url *out, struct err *e)
+{
+    const char *end = rest.at + rest.len, *hosts_end = find(rest.at, end, '/');
+    if (hosts_end == end)
+        return WRONG("after the Sentinels stands / and the name of the service");
+    const char *name = hosts_end + 1, *query = find(name, end, '?');
+    const char *slash = find(name, query, '/');
+    if (!take_guides(rest.at, hosts_end, 26379, out, e) ||
+        !take_wait(query, end, "the service", out, e))
+        return false;
+    struct piece service = {name, (size_t)(slash - name)};
+    if (service.len == 0 || !decode(service, out->service, sizeof out->service))
+        return WRONG("after the Sentinels stands / and the name of the service");
+    return slash == query || take_db(slash + 1, query, out, e);
+}
+
+/* HOST[:PORT],...[/][?wait=N] */
+static bool take_cluster(struct piece rest, struct redis_url *out, struct err *e)
+{
+    const char *end = rest.at + rest.len, *query = find(rest.at, end, '?');
+    const char *slash = find(rest.at, query, '/');
+    if (query - slash > 1)
+        return WRONG("a Cluster has one database, so nothing stands after the /");
+    return take_guides(rest.at, slash, 6379, out, e) &&
+           take_wait(query, end, "the nodes of a Cluster", out, e);
 }
 
 /* /PATH[?db=DB] */
@@ -184,7 +208,7 @@ static bool take_scheme(struct piece *rest, take_fn **take, struct err *e)
         {"unix://", take_path, NULL},
         {"redis+sentinel://", take_sentinels, NULL},
         {"rediss://", NULL, "this version speaks to Redis without TLS only, not yet with it"},
-        {"redis+cluster://", NULL, "this version does not know Redis Cluster yet"},
+        {"redis+cluster://", take_cluster, NULL},
     };
     for (size_t i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
         size_t len = strlen(SCHEMES[i].name);
@@ -197,7 +221,7 @@ static bool take_scheme(struct piece *rest, take_fn **take, struct err *e)
         *take = SCHEMES[i].take;
         return true;
     }
-    return WRONG("it begins with redis://, redis+unix:// or redis+sentinel://");
+    return WRONG("it begins with redis://, redis+unix://, redis+sentinel:// or redis+cluster://");
 }
 
 bool redis_url_parse(const char *text, struct redis_url *out, struct err *e)
@@ -212,11 +236,20 @@ bool redis_url_parse(const char *text, struct redis_url *out, struct err *e)
     return take(rest, out, e);
 }
 
+bool redis_url_is_cluster(const struct redis_url *u)
+{
+    return u->n_guides && !*u->service;
+}
+
 void redis_url_place(const struct redis_url *u, char out[REDIS_PLACE_SIZE])
 {
-    if (u->n_sentinels)
-        snprintf(out, REDIS_PLACE_SIZE, "%s/%d of %s:%d%s", u->service, u->db, u->sentinels[0].host,
-                 u->sentinels[0].port, u->n_sentinels > 1 ? ",..." : "");
+    const char *more = u->n_guides > 1 ? ",..." : "";
+    if (redis_url_is_cluster(u))
+        snprintf(out, REDIS_PLACE_SIZE, "cluster of %s:%d%s", u->guides[0].host, u->guides[0].port,
+                 more);
+    else if (u->n_guides)
+        snprintf(out, REDIS_PLACE_SIZE, "%s/%d of %s:%d%s", u->service, u->db, u->guides[0].host,
+                 u->guides[0].port, more);
     else if (*u->host)
         snprintf(out, REDIS_PLACE_SIZE, "%s:%d/%d", u->host, u->port, u->db);
     else

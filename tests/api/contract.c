@@ -1,12 +1,13 @@
 /* Runs the cases of the .http files in tests/api against a real server, one server for each file.
  * The README beside this file describes their format. `api-contract NAME` runs NAME.http only. With
- * CONTRACT_STORE=redis the servers keep everything in a real Redis, each in its own database.
- */
+ * CONTRACT_STORE=redis the servers keep everything in a real Redis, each in its own database; with
+ * CONTRACT_STORE=cluster in a Redis Cluster, which is emptied before each of them starts. */
 #include "support/client.h"
 #include "support/http_case.h"
 #include "support/json_match.h"
 #include "support/openapi_check.h"
 #include "support/redis.h"
+#include "support/redis_cluster.h"
 #include "support/server.h"
 
 #include <setjmp.h>
@@ -42,6 +43,8 @@ struct test_case {
 
 static json_t *openapi;
 static struct test_redis redis; /* runs if the tests are on it */
+static struct test_cluster cluster;
+static bool on_cluster;
 
 /* --- demands: each returns false with `why` --- */
 
@@ -186,18 +189,23 @@ static void restart(struct file *f, int number)
     assert_true(test_server_start(&f->server));
 }
 
-/* Its last arguments become the next database. */
+/* Its last arguments become the next database, or the Cluster, emptied. */
 static void put_on_redis(struct file *f)
 {
     static int database;
+    char url[256];
     size_t n = 0;
-    char *url = NULL;
     while (f->args[n])
         n++;
     assert_true(n + 2 < sizeof f->args / sizeof *f->args);
-    assert_true(asprintf(&url, "redis://127.0.0.1:%u/%d", redis.port, database++) > 0);
+    if (on_cluster) {
+        assert_true(test_cluster_flush(&cluster));
+        test_cluster_url(&cluster, url, sizeof url);
+    } else {
+        snprintf(url, sizeof url, "redis://127.0.0.1:%u/%d", redis.port, database++);
+    }
     f->args[n] = strdup("--redis-url");
-    f->args[n + 1] = url;
+    f->args[n + 1] = strdup(url);
 }
 
 static void first_start(struct file *f)
@@ -206,7 +214,7 @@ static void first_start(struct file *f)
         return;
     if (!f->server.dir[0]) {
         test_server_init(&f->server);
-        if (redis.pid)
+        if (redis.pid || on_cluster)
             put_on_redis(f);
     }
     f->server.args = f->args;
@@ -337,9 +345,14 @@ int main(int argc, char **argv)
         return 1;
     }
     const char *store = getenv("CONTRACT_STORE");
-    if (store && strcmp(store, "redis") == 0) {
-        if (!test_redis_there())
-            return 77;
+    on_cluster = store && strcmp(store, "cluster") == 0;
+    if (store && !test_redis_there())
+        return 77;
+    if (on_cluster && !test_cluster_start(&cluster)) {
+        test_cluster_release(&cluster);
+        return 1;
+    }
+    if (store && !on_cluster) {
         test_redis_init(&redis);
         if (!test_redis_start(&redis))
             return 1;
@@ -359,6 +372,8 @@ int main(int argc, char **argv)
     globfree(&files);
     int failed = _cmocka_run_group_tests("contract", tests, n, NULL, NULL);
     json_decref(openapi);
+    if (on_cluster)
+        test_cluster_release(&cluster);
     if (redis.pid)
         test_redis_release(&redis);
     return failed;

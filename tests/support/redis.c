@@ -31,7 +31,7 @@ void test_redis_init(struct test_redis *r)
 
 /* Redis takes 0 for "no port": look for one that nobody has, and try another if somebody was
  * faster. */
-static unsigned free_port(void)
+unsigned test_redis_free_port(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
@@ -93,7 +93,7 @@ bool test_redis_start(struct test_redis *r)
     if (r->port)
         return start_once(r);
     for (int attempt = 0; attempt < 20; attempt++) {
-        r->port = free_port();
+        r->port = test_redis_free_port();
         if (r->port && start_once(r))
             return true;
     }
@@ -125,23 +125,38 @@ void test_redis_signal(struct test_redis *r, int number)
     nobody_listens(r->port);
 }
 
-bool test_redis_say(const struct test_redis *r, const char *line, const char *reply)
+/* What it answers to a line, until there is at least so much of it. */
+static size_t ask(const struct test_redis *r, const char *line, char *got, size_t size, size_t want)
 {
-    char text[512], got[512];
-    size_t n = 0, want = strlen(reply);
+    char text[512];
+    size_t n = 0;
     int len = snprintf(text, sizeof text, "%s\r\n", line);
     int fd = client_connect(r->port);
     if (fd < 0)
-        return false;
+        return 0;
     bool sent = len < (int)sizeof text && client_send(fd, text, (size_t)len);
     while (sent && n < want) {
-        ssize_t more = recv(fd, got + n, sizeof got - n, 0);
+        ssize_t more = recv(fd, got + n, size - n, 0);
         if (more <= 0)
             break;
         n += (size_t)more;
     }
     close(fd);
+    return n;
+}
+
+bool test_redis_say(const struct test_redis *r, const char *line, const char *reply)
+{
+    char got[512];
+    size_t want = strlen(reply), n = ask(r, line, got, sizeof got, want);
     return n >= want && memcmp(got, reply, want) == 0;
+}
+
+bool test_redis_ask(const struct test_redis *r, const char *line, char *out, size_t size)
+{
+    size_t n = ask(r, line, out, size - 1, 1);
+    out[n] = '\0';
+    return n > 0;
 }
 
 void test_redis_release(struct test_redis *r)

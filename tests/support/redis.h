@@ -6,6 +6,7 @@
 #include "support/temp_dir.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct test_redis {
@@ -25,6 +26,10 @@ bool test_redis_start(struct test_redis *r);
 void test_redis_signal(struct test_redis *r, int signal);
 /* Send a command in one line; false unless the reply begins with `reply`. */
 bool test_redis_say(const struct test_redis *r, const char *line, const char *reply);
+/* Send a command in one line; what comes of its reply within a moment, as far as it has room. */
+bool test_redis_ask(const struct test_redis *r, const char *line, char *out, size_t size);
+/* A port that nobody has at the moment; 0: there is none. */
+unsigned test_redis_free_port(void);
 /* End it if it runs, and remove the directory. */
 void test_redis_release(struct test_redis *r);
 

@@ -80,7 +80,12 @@ static void wrong_urls_are_refused_without_showing_them(void **state)
         {"redis+sentinel://geheim/m/x", "database"},
         {"redis+sentinel://geheim/m?wait=17", "?wait="},
         {"redis+sentinel://geheim/m?x=1", "?wait="},
-        {"redis+cluster://:geheim@host", "yet"},
+        {"redis+cluster://:geheim@host/0", "one database"},
+        {"redis+cluster://:geheim@host/?wait=x", "?wait="},
+        {"redis+cluster://:geheim@host?db=1", "?wait="},
+        {"redis+cluster://:geheim@", "no host"},
+        {"redis+cluster://:geheim@a,,b", "no host"},
+        {"redis+cluster://geheim@a", "user:password"},
     };
     for (size_t i = 0; i < LEN(CASES); i++) {
         struct redis_url u;
@@ -107,12 +112,12 @@ static void sentinels_are_named(void **state)
     char place[REDIS_PLACE_SIZE];
     assert_true(
         redis_url_parse("redis+sentinel://ann:p%40@a,10.0.0.2:5000,[::1]/main/3?wait=2", &u, &e));
-    assert_int_equal(u.n_sentinels, 3);
-    assert_string_equal(u.sentinels[0].host, "a");
-    assert_int_equal(u.sentinels[0].port, 26379);
-    assert_string_equal(u.sentinels[1].host, "10.0.0.2");
-    assert_int_equal(u.sentinels[1].port, 5000);
-    assert_string_equal(u.sentinels[2].host, "::1");
+    assert_int_equal(u.n_guides, 3);
+    assert_string_equal(u.guides[0].host, "a");
+    assert_int_equal(u.guides[0].port, 26379);
+    assert_string_equal(u.guides[1].host, "10.0.0.2");
+    assert_int_equal(u.guides[1].port, 5000);
+    assert_string_equal(u.guides[2].host, "::1");
     assert_string_equal(u.service, "main");
     assert_string_equal(u.user, "ann");
     assert_string_equal(u.password, "p@");
@@ -128,10 +133,37 @@ static void sentinels_are_named(void **state)
     assert_int_equal(u.wait, 0);
 }
 
+static void nodes_of_a_cluster_are_named(void **state)
+{
+    (void)state;
+    struct redis_url u;
+    struct err e = {0};
+    char place[REDIS_PLACE_SIZE];
+    assert_true(redis_url_parse("redis+cluster://ann:p%40@a,[::1]:7001/?wait=2", &u, &e));
+    assert_true(redis_url_is_cluster(&u));
+    assert_int_equal(u.n_guides, 2);
+    assert_string_equal(u.guides[0].host, "a");
+    assert_int_equal(u.guides[0].port, 6379);
+    assert_string_equal(u.guides[1].host, "::1");
+    assert_int_equal(u.guides[1].port, 7001);
+    assert_string_equal(u.user, "ann");
+    assert_string_equal(u.password, "p@");
+    assert_int_equal(u.wait, 2);
+    redis_url_place(&u, place);
+    assert_string_equal(place, "cluster of a:6379,...");
+    assert_true(redis_url_parse("redis+cluster://a", &u, &e));
+    assert_int_equal(u.wait, 1);
+    assert_true(redis_url_parse("redis+cluster://a:7000?wait=0", &u, &e));
+    assert_int_equal(u.wait, 0);
+    assert_true(redis_url_parse("redis+sentinel://a/main", &u, &e));
+    assert_false(redis_url_is_cluster(&u));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_say_where_and_who),
+        cmocka_unit_test(nodes_of_a_cluster_are_named),
         cmocka_unit_test(sentinels_are_named),
         cmocka_unit_test(wrong_urls_are_refused_without_showing_them),
     };
