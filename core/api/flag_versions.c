@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE           100
+#define PAGE           100 /* entries looked at at once for a version */
 #define PAGE_ARENA_MAX (64 << 20)
 
 struct listing {
@@ -23,7 +23,7 @@ struct listing {
     uint64_t seq; /* behind this entry; 0: from the start */
     bool oldest_first;
     const char *tag; /* of its cursors */
-    int64_t limit;
+    size_t limit;
 };
 
 static void put_value(struct bytes *b, const char *name, const json_t *value)
@@ -61,28 +61,22 @@ static int64_t revision_of(struct view_reader *reader, const char *ns, const cha
     return revision;
 }
 
-/* One page of the flag's entries, newest first. */
-static bool read_page(struct api *api, const char *ns, const char *key, uint64_t before,
-                      struct arena *a, struct journal_read *page, struct err *e)
+/* The flag's entries, newest first. */
+static struct journal_query newest(const char *ns, const char *key, uint64_t before, size_t limit)
 {
-    const struct journal_query q = {.ns = ns,
-                                    .entity = "flag",
-                                    .entity_id = key,
-                                    .newest_first = true,
-                                    .before_seq = before,
-                                    .limit = PAGE};
-    return journal_read_wait(api, &q, a, page, e);
+    return (struct journal_query){.ns = ns,
+                                  .entity = "flag",
+                                  .entity_id = key,
+                                  .newest_first = true,
+                                  .before_seq = before,
+                                  .limit = limit};
 }
 
 /* The entries from that of its creation on, oldest first. */
 static bool read_oldest(struct work *w, const struct listing *l, struct journal_read *page)
 {
-    struct journal_query q = {.ns = w->ns,
-                              .entity = "flag",
-                              .entity_id = l->key,
-                              .action = "flag.created",
-                              .newest_first = true,
-                              .limit = 1};
+    struct journal_query q = newest(w->ns, l->key, 0, 1);
+    q.action = "flag.created";
     uint64_t after = l->seq;
     if (!after) {
         if (!journal_read_wait(w->api, &q, w->arena, page, &w->err))
@@ -90,8 +84,15 @@ static bool read_oldest(struct work *w, const struct listing *l, struct journal_
         after = page->n ? page->entries[0].seq - 1 : 0;
     }
     q = (struct journal_query){
-        .ns = w->ns, .entity = "flag", .entity_id = l->key, .after_seq = after, .limit = PAGE};
+        .ns = w->ns, .entity = "flag", .entity_id = l->key, .after_seq = after, .limit = l->limit};
     return journal_read_wait(w->api, &q, w->arena, page, &w->err);
+}
+
+static bool read_entries(struct work *w, const struct listing *l, struct journal_read *page)
+{
+    const struct journal_query q = newest(w->ns, l->key, l->seq, l->limit);
+    return l->oldest_first ? read_oldest(w, l, page)
+                           : journal_read_wait(w->api, &q, w->arena, page, &w->err);
 }
 
 /* [reader] The entries of this flag are those since it was created last. */
@@ -100,13 +101,13 @@ static bool render_versions(struct work *w)
     const struct listing *l = w->args;
     struct journal_read page;
     char seq[24];
-    int64_t now = revision_of(w->reader, w->ns, l->key), n = 0;
+    int64_t now = revision_of(w->reader, w->ns, l->key);
+    size_t n = 0;
     bool more = true;
     const char *next = NULL;
     if (!now)
         return fail(&w->err, &FLAG_NOT_FOUND, "no flag with id '%.200s'", l->key);
-    if (!(l->oldest_first ? read_oldest(w, l, &page)
-                          : read_page(w->api, w->ns, l->key, l->seq, w->arena, &page, &w->err)))
+    if (!read_entries(w, l, &page))
         return false;
     items_begin(&w->out);
     for (size_t i = 0; i < page.n && more && !next; i++) {
@@ -145,7 +146,7 @@ void flag_versions(struct request *rq)
                           .seq = page.after ? strtoull(page.after, NULL, 10) : 0,
                           .oldest_first = !page.descending,
                           .tag = page.tag,
-                          .limit = c.q.limit < PAGE ? c.q.limit : PAGE};
+                          .limit = (size_t)c.q.limit};
     work_answer(&c, true, render_versions, l);
 }
 
@@ -210,7 +211,8 @@ static void look_up(struct mail *m)
     bool end = false;
     while (!l->text && !end && page.more) {
         arena_reset(a);
-        if (!read_page(l->api, l->ns, l->key, before, a, &page, &l->err))
+        const struct journal_query q = newest(l->ns, l->key, before, PAGE);
+        if (!journal_read_wait(l->api, &q, a, &page, &l->err))
             break;
         for (size_t i = 0; i < page.n && !end && !is_it(l, &page.entries[i], &end); i++)
             before = page.entries[i].seq;
