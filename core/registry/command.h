@@ -31,6 +31,8 @@ struct test_types {
     /* Add faults: at /type if nobody knows the type, below /config for what does not fit its
      * schema. Called on the engine's thread: must not block. */
     void (*check)(void *self, const char *type, const json_t *config, struct faults *f);
+    /* Add a fault at `pointer` if nobody knows the type: it says which there are. Likewise. */
+    void (*check_name)(void *self, const char *type, const char *pointer, struct faults *f);
     void *self;
 };
 

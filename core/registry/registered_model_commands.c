@@ -33,6 +33,29 @@ static void check_namespace(const struct command *c, const char *ns, struct faul
         fault_add(f, &ERR_READ_ONLY_FIELD, "/namespace", "cannot change: it is '%.128s'", c->ns);
 }
 
+/* A type that no plugin has would block every promotion. What is not given is as it was, whatever
+ * plugins there are by now. */
+static void check_types(const struct command *c, const struct head *h, const char *status,
+                        const struct gate_rule *rule, struct faults *f)
+{
+    const struct test_types *known = h->rules->test_types;
+    json_t *types = json_read(rule->require_types, strlen(rule->require_types), NULL), *type;
+    size_t i;
+    json_array_foreach(types, i, type)
+        known->check_name(known->self, json_string_value(type),
+                          arena_printf(c->arena, "/gate/%s/require_types/%zu", status, i), f);
+    json_decref(types);
+}
+
+static void check_gate(const struct command *c, const struct head *h,
+                       const struct registered_model_fields *want, struct faults *f)
+{
+    if (!h->rules->test_types || !body_names(c, "gate"))
+        return;
+    check_types(c, h, "canary", &want->gate.canary, f);
+    check_types(c, h, "stable", &want->gate.stable, f);
+}
+
 static bool exists(const struct command *c, const struct head *h, const char *name, struct err *e)
 {
     if (!view_registered_model(h->view, c->ns, name))
@@ -52,8 +75,10 @@ static bool create(struct command *c, struct head *h, struct changes *out, struc
     const struct entity *made;
     registered_model_fields_init(&want, c->ns, h->rules);
     faults_init(&faults, c->arena);
-    if (decode_body(c, c->body, &want, &faults))
+    if (decode_body(c, c->body, &want, &faults)) {
         check_namespace(c, want.ns, &faults);
+        check_gate(c, h, &want, &faults);
+    }
     if (faults.total)
         return faults_fail(&faults, e);
     if (!command_may(c, want.name, c->actions, e) || exists(c, h, want.name, e) ||
@@ -134,8 +159,10 @@ static bool decode_patch(const struct family *family, struct registered_model_fi
     json_decref(text);
     registered_model_fields_init(want, c->ns, family->d.h->rules);
     patch_unknown(c, REGISTERED_MODEL_FIELDS, &faults);
-    if (decode_body(c, merged, want, &faults))
+    if (decode_body(c, merged, want, &faults)) {
         check_namespace(c, want->ns, &faults);
+        check_gate(c, family->d.h, want, &faults);
+    }
     json_decref(merged);
     if (faults.total)
         return faults_fail(&faults, e);

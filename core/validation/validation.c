@@ -21,6 +21,22 @@ static void check_type(void *self, const char *type, const json_t *config, struc
     (void)ok; /* the faults are counted by who asks */
 }
 
+static void check_name(void *self, const char *type, const char *pointer, struct faults *f)
+{
+    struct validation *v = self;
+    struct bytes there = BYTES_INIT(512); /* what has no room is left out */
+    const struct plugin_set *set = catalog_take(v->config.catalog);
+    if (!plugin_find(set, PLUGIN_TEST, type)) {
+        for (size_t i = 0; i < set->n; i++)
+            if (!set->plugins[i]->why && set->plugins[i]->kind == PLUGIN_TEST)
+                bytes_printf(&there, "%s%s", there.len ? ", " : "", set->plugins[i]->id);
+        fault_add(f, &ERR_INVALID, pointer, "no test plugin has the id '%.64s'; there are: %s",
+                  type, there.len ? there.data : "none");
+    }
+    catalog_give(v->config.catalog, set);
+    bytes_release(&there);
+}
+
 static unsigned processors(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -52,7 +68,7 @@ struct validation *validation_open(const struct validation_config *config, struc
     v->config.claim_ms = config->claim_ms ? config->claim_ms : CLAIM_MS;
     v->shared = store_shared(config->store);
     v->gate = (struct gate_source){gate_judge_runs, v};
-    v->types = (struct test_types){check_type, v};
+    v->types = (struct test_types){check_type, check_name, v};
     v->runs = map_new();
     v->pending = map_new();
     v->hour_seen = -1;
