@@ -150,6 +150,33 @@ static bool count_tries(const struct entity *e, void *ctx)
     return true;
 }
 
+/* Experiments that were deleted since count as well: the models know. */
+static bool count_known(struct experiment_move *m, struct tries *t, struct err *e)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        struct model_fields f;
+        if (!model_fields_read(t->models[i], m->d.c->arena, &f, e))
+            return false;
+        if (f.experiment_attempts > t->most)
+            t->most = f.experiment_attempts;
+    }
+    return true;
+}
+
+static void edit_attempts(struct model_fields *f, const void *ctx)
+{
+    f->experiment_attempts = *(const int64_t *)ctx;
+}
+
+static bool remember(struct experiment_move *m, const struct tries *t, struct err *e)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (!change_model(&m->d, t->models[i], edit_attempts, &m->want.attempt, "model.updated",
+                          NULL, e))
+            return false;
+    return true;
+}
+
 static const struct model *arm_model(struct experiment_move *m, const struct document *route,
                                      const char *arm, struct err *e)
 {
@@ -195,6 +222,8 @@ static bool pin(struct experiment_move *m, struct err *e)
         return false;
     /* With several, the most often tried one says how much of alpha there is for all. */
     view_each_of(m->d.h->view, ENTITY_EXPERIMENT, m->d.c->ns, count_tries, &t);
+    if (!count_known(m, &t, e))
+        return false;
     x->attempt = t.most + 1;
     struct bytes b = BYTES_INIT(8192);
     bytes_char(&b, '{');
@@ -204,7 +233,7 @@ static bool pin(struct experiment_move *m, struct err *e)
     bytes_char(&b, '}');
     x->models = arena_copy(m->d.c->arena, b.data, b.len);
     bytes_release(&b);
-    return true;
+    return remember(m, &t, e);
 }
 
 static bool begin(struct experiment_move *m, struct err *e)

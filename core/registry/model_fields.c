@@ -168,6 +168,13 @@ const struct field MODEL_FIELDS[] = {
      .offset = REF(promotion),
      .doc = "Its last promotion: to, at, evidence, actor, and whether it or an earlier one was "
             "forced."},
+    {.name = "experiment_attempts",
+     .type = FIELD_INT,
+     .flags = FIELD_SERVER,
+     .offset = REF(experiment_attempts),
+     .max = 1e9,
+     .doc = "How often an experiment began with it as a treatment; each next one has a smaller "
+            "budget."},
     {.name = "revision",
      .type = FIELD_INT,
      .flags = FIELD_SERVER,

@@ -31,7 +31,8 @@ struct model_fields {
     const char *hold;       /* {"reason","at","by"} or NULL */
     const char *created_by; /* {"kind","id"} */
     int64_t created_at, updated_at, status_changed_at, promoted_at;
-    const char *promotion; /* {"to","at","evidence","forced","actor"} or NULL */
+    const char *promotion;       /* {"to","at","evidence","forced","actor"} or NULL */
+    int64_t experiment_attempts; /* counted here, for experiments may be deleted */
     int64_t revision;
 };
 

@@ -79,7 +79,7 @@ static void it_owns_its_route_while_it_runs(void **state)
     world_ok(w, 201, NULL, create, NULL, NULL, BODY("y") "}");
     world_no(w, &ROUTE_IN_EXPERIMENT, experiment_start, "y", NULL, NULL);
     world_ok(w, 200, "experiment.stopped", experiment_stop, "x", NULL, NULL);
-    world_ok(w, 200, "experiment.started", experiment_start, "y", NULL, NULL);
+    world_ok(w, 200, "model.updated,experiment.started", experiment_start, "y", NULL, NULL);
     world_ok(w, 200, "experiment.updated", patch, "x", NULL, "{\"alpha\":0.01}");
     world_ok(w, 204, "experiment.deleted", erase, "x", NULL, NULL);
 }
@@ -92,7 +92,7 @@ static void people_pause_resume_and_stop(void **state)
     world_no(w, &EXPERIMENT_STATE, experiment_stop, "x", NULL, NULL);
     world_no(w, &EXPERIMENT_STATE, experiment_promote, "x", NULL, NULL);
     world_no(w, &EXPERIMENT_STATE, experiment_roll_back, "x", NULL, NULL);
-    world_ok(w, 200, "experiment.started", experiment_start, "x", NULL, NULL);
+    world_ok(w, 200, "model.updated,experiment.started", experiment_start, "x", NULL, NULL);
     world_ok(w, 200, "", experiment_start, "x", NULL, NULL);
     world_ok(w, 200, "experiment.paused", experiment_pause, "x", NULL, "{\"reason\":\"lunch\"}");
     assert_string_equal(get(w, "x")->paused_by, "person");
@@ -168,6 +168,13 @@ static void each_start_of_a_treatment_is_one_more_attempt(void **state)
     world_ok(w, 200, NULL, route_patch, "r", NULL, "{\"arms\":{\"new\":\"a:3\"}}");
     world_ok(w, 200, NULL, experiment_start, "y", NULL, NULL);
     assert_int_equal(get(w, "y")->attempt, 1); /* another model */
+    world_ok(w, 200, NULL, experiment_stop, "y", NULL, NULL);
+    world_ok(w, 204, NULL, erase, "x", NULL, NULL); /* that takes no attempt back */
+    world_ok(w, 204, NULL, erase, "y", NULL, NULL);
+    world_ok(w, 200, NULL, route_patch, "r", NULL, "{\"arms\":{\"new\":\"a:2\"}}");
+    world_ok(w, 201, NULL, create, NULL, NULL, BODY("x") "}");
+    world_ok(w, 200, NULL, experiment_start, "x", NULL, NULL);
+    assert_int_equal(get(w, "x")->attempt, 4);
 }
 
 /* ---- the server ---- */

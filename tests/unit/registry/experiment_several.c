@@ -9,7 +9,8 @@ static void begin_two(struct world *w, const char *more)
              "\"other\"]%s%s}",
              *more ? "," : "", more);
     world_ok(w, 201, NULL, create, NULL, NULL, body);
-    world_ok(w, 200, "experiment.started", experiment_start, "x", NULL, NULL);
+    world_ok(w, 200, "model.updated,model.updated,experiment.started", experiment_start, "x", NULL,
+             NULL);
 }
 
 static void one_is_taken_out_and_the_others_go_on(void **state)

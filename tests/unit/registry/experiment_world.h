@@ -61,7 +61,8 @@ UNUSED_OK static void begin(struct world *w, const char *more)
     snprintf(body, sizeof body, BODY("x") "%s%s}", *more ? "," : "", more);
     world_ok(w, 201, "experiment.created", create, NULL, NULL, body);
     w->now_ms += 10;
-    world_ok(w, 200, "experiment.started", experiment_start, "x", NULL, "{\"reason\":\"why\"}");
+    world_ok(w, 200, "model.updated,experiment.started", experiment_start, "x", NULL,
+             "{\"reason\":\"why\"}");
 }
 
 /* Report what the server decided, of the revision there is. */

@@ -36,7 +36,7 @@ static void registers_with_defaults(void **state)
         "\"created_at\":\"2023-11-14T22:13:20.000Z\",\"updated_at\":\"2023-11-14T22:13:20.000Z\","
         "\"status_changed_at\":\"2023-11-14T22:13:20.000Z\",\"promoted_at\":null,\"promotion\":"
         "null,"
-        "\"revision\":1}");
+        "\"experiment_attempts\":0,\"revision\":1}");
     assert_string_equal(w->c.answer.location, "/api/models/enterprise/registry/nba-props:1");
     assert_int_equal(w->c.answer.revision, 1);
     const struct registered_model *r = world_name(w, "nba-props");
