@@ -19,7 +19,7 @@
 
 static const char *const STATES[] = {"draft",       "running",      "paused",  "succeeded",
                                      "rolled_back", "inconclusive", "stopped", NULL};
-static const char *const PAUSES[] = {"person",     "traffic",  "sample_ratio",
+static const char *const PAUSES[] = {"person",     "traffic",  "cut_off", "sample_ratio",
                                      "regression", "proposal", NULL};
 static const char *const ON_INCONCLUSIVE[] = {"hold", "rollback", NULL};
 static const char *const ON_SUCCESS[] = {"promote", "propose", "nothing", NULL};

@@ -30,7 +30,7 @@ struct experiment {
     const char *on_inconclusive, *on_success, *on_regression;
     /* Where it is; the server's. */
     const char *state;
-    const char *paused_by; /* "person", "traffic", "sample_ratio", "regression", "proposal"; NULL */
+    const char *paused_by; /* as PAUSES in experiment.c; NULL */
     int64_t step, attempt; /* from 0; from 1, 0: never started */
     double share_percent;  /* of all treatments that it began with; NAN: it does not run */
     const char *taken_out; /* JSON array of {"arm","at","step","cause"}, the first one first */

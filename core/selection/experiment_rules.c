@@ -26,6 +26,7 @@ const char *const EXPERIMENT_CAUSES[] = {
     [CAUSE_REGRESSION] = "regression",
     [CAUSE_HARD_TRIP] = "hard_trip",
     [CAUSE_NO_TRAFFIC] = "insufficient_data",
+    [CAUSE_CUT_OFF] = "cut_off",
     [CAUSE_TIME_OVER] = "time_over",
 };
 
@@ -76,6 +77,12 @@ void experiment_release(struct experiment_rules *x)
 void experiment_warm(struct experiment_rules *x, int64_t at_ms)
 {
     x->warm_from_ms = at_ms + x->plan.warmup_ms;
+}
+
+void experiment_cut(struct experiment_rules *x, const char *treatment, const char *control)
+{
+    x->treatment_cut = treatment;
+    x->control_cut = control;
 }
 
 void experiment_advance(struct experiment_rules *x)
@@ -255,7 +262,8 @@ static bool blocked(const struct experiment_rules *x, int64_t watermark_ms, bool
                     struct experiment_decision *d)
 {
     if (silent(x, watermark_ms))
-        return verdict(d, EXPERIMENT_PAUSE, CAUSE_NO_TRAFFIC);
+        return verdict(d, EXPERIMENT_PAUSE,
+                       x->treatment_cut || x->control_cut ? CAUSE_CUT_OFF : CAUSE_NO_TRAFFIC);
     if (waiting)
         return verdict(d, EXPERIMENT_HOLD, CAUSE_WAITING);
     if (tripped(&d->recent))

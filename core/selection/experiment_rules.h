@@ -10,9 +10,8 @@
  *   promote       at the last step, every guardrail shows that the treatment is not worse than its
  *                 margin (each at the whole budget: all of them must), with enough samples
  *   advance       to the next step: time served with traffic on both arms, and no suspicion
- *   pause         an arm gets no traffic: nobody knows, so nothing moves until there is some again
- *   inconclusive  the time is over
- *   hold          anything else
+ *   pause         an arm gets no traffic (or is cut off from it): nobody knows, so nothing moves
+ * until there is some again inconclusive  the time is over hold          anything else
  *
  * Rolling back is possible at every moment, also in pauses and while people wait. Evidence is
  * carried over steps. Of several treatments each has rules of its own and its part of the budget;
@@ -76,8 +75,9 @@ struct experiment_rules {
     int64_t heard_ms;                    /* end of the last slot with any traffic */
     double owed_treatment, owed_control; /* requests that should have come since the last one */
     struct experiment_recent recent[EXPERIMENT_RECENT];
-    size_t looks, counted;       /* slots taken; of these, counted as evidence */
-    uint64_t treatment, control; /* requests that counted */
+    const char *treatment_cut, *control_cut; /* why selections pass the arm over now; NULL: no */
+    size_t looks, counted;                   /* slots taken; of these, counted as evidence */
+    uint64_t treatment, control;             /* requests that counted */
 };
 
 enum experiment_taken {
@@ -109,6 +109,7 @@ enum experiment_cause {
     CAUSE_REGRESSION,     /* roll back */
     CAUSE_HARD_TRIP,      /* roll back */
     CAUSE_NO_TRAFFIC,     /* pause */
+    CAUSE_CUT_OFF,        /* pause: no traffic, since selections pass the arm over */
     CAUSE_TIME_OVER,      /* inconclusive */
 };
 
@@ -151,6 +152,9 @@ enum experiment_taken experiment_take(struct experiment_rules *x,
  * paused it. Decides anew each time; nothing changes. */
 void experiment_decide(const struct experiment_rules *x, int64_t watermark_ms, bool waiting,
                        struct experiment_decision *out);
+
+/* What selections make of the arms just now: see treatment_cut. Texts are borrowed for ever. */
+void experiment_cut(struct experiment_rules *x, const char *treatment, const char *control);
 
 /* The verdict to advance was carried out. */
 void experiment_advance(struct experiment_rules *x);

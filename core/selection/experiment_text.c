@@ -110,6 +110,15 @@ static void say_traffic(const struct experiment_rules *x, struct experiment_deci
              who, d->share_percent);
 }
 
+static void say_cut(const struct experiment_rules *x, struct experiment_decision *d)
+{
+    snprintf(d->sentence, sizeof d->sentence,
+             "Paused: the %s is cut off from traffic, %s. It goes on by itself when it gets some "
+             "again, at %.4g %%; guardrails stay active.",
+             x->treatment_cut ? "treatment" : "control",
+             x->treatment_cut ? x->treatment_cut : x->control_cut, d->share_percent);
+}
+
 static void say_coverage(const struct experiment_rules *x, struct experiment_decision *d)
 {
     const struct guardrail_report *r = &d->guardrails[d->guardrail];
@@ -163,6 +172,7 @@ void experiment_say(const struct experiment_rules *x, struct experiment_decision
     case CAUSE_TIME_OVER: say_missing(x, d, "Inconclusive, the time is over:"); return;
     case CAUSE_NOT_WORSE: say_promotion(x, d); return;
     case CAUSE_NO_TRAFFIC: say_traffic(x, d); return;
+    case CAUSE_CUT_OFF: say_cut(x, d); return;
     case CAUSE_COVERAGE: say_coverage(x, d); return;
     case CAUSE_HARD_TRIP:
         snprintf(d->sentence, sizeof d->sentence,

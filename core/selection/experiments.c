@@ -251,6 +251,7 @@ static void follow(struct experiments *x, struct live_experiment *l,
         struct experiment_rules *r = &l->rules[i];
         while ((int64_t)r->step < s->step && r->step + 1 < r->plan.step_count)
             experiment_advance(r);
+        experiment_cut(r, s->cut[ARM_TREATMENT + i], s->cut[ARM_CONTROL]);
     }
     memcpy(l->spec.treatments, s->spec.treatments, sizeof l->spec.treatments);
     l->spec.out_count = s->spec.out_count;

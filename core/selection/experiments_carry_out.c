@@ -81,7 +81,8 @@ static void pause_as(struct experiments *x, const struct seen_experiment *s,
 /* What paused it by itself is over. */
 static bool recovered(const struct seen_experiment *s, const struct experiment_decision *d)
 {
-    return (is(s->paused_by, "traffic") && d->verdict != EXPERIMENT_PAUSE) ||
+    const bool silence = is(s->paused_by, "traffic") || is(s->paused_by, "cut_off");
+    return (silence && d->verdict != EXPERIMENT_PAUSE) ||
            (is(s->paused_by, "sample_ratio") && d->cause != CAUSE_SAMPLE_RATIO);
 }
 
@@ -118,7 +119,7 @@ void experiment_carry_out(struct experiments *x, struct live_experiment *l,
         news.sentence = "Resumed: what had paused it is over.";
         experiment_report_news(x, s, &news);
     } else if (d->verdict == EXPERIMENT_PAUSE) {
-        pause_as(x, s, &news, "traffic");
+        pause_as(x, s, &news, d->cause == CAUSE_CUT_OFF ? "cut_off" : "traffic");
     } else if (d->cause == CAUSE_SAMPLE_RATIO) {
         pause_as(x, s, &news, "sample_ratio");
     } else if (d->verdict == EXPERIMENT_PROMOTE) {

@@ -17,6 +17,7 @@ struct seen_experiment {
     const char *paused_by;
     bool ready, moved; /* moved: an arm leads to another model, or to none */
     uint64_t models[EVIDENCE_ARMS];
+    const char *cut[EVIDENCE_ARMS]; /* why selections pass the arm over; NULL: they do not */
     struct experiment_spec spec;
     const struct weights_set *base; /* the route's own ranges; NULL: none */
 };

@@ -1,4 +1,5 @@
 /* What a round sees of the experiments that run: copied from the view, which is left at once. */
+#include "registry/health.h"
 #include "registry/route.h"
 #include "selection/experiments_impl.h"
 
@@ -36,6 +37,17 @@ static bool leads_to(const struct looking *k, const struct document *route, cons
     return m && route_serves(m) && strcmp(m->entity.id, model_id) == 0;
 }
 
+/* Why selections pass a model over, whatever the shares say; NULL: they do not. */
+static const char *cut_off(const struct view *v, const char *ns, uint64_t uid, const char *model_id)
+{
+    const struct entity *e = view_get(v, ENTITY_HEALTH, ns, model_id);
+    const struct health *h = e && e->uid == uid ? health_of(e) : NULL;
+    return !h                                    ? NULL
+           : h->circuit != CIRCUIT_CLOSED        ? "since its circuit breaker opened"
+           : strcmp(h->status, "unhealthy") == 0 ? "since its health is judged unhealthy"
+                                                 : NULL;
+}
+
 static void find_arms(const struct looking *k, struct seen_experiment *s)
 {
     const struct document *route = view_document(k->v, &ROUTE_TYPE, s->ns, s->route);
@@ -45,10 +57,13 @@ static void find_arms(const struct looking *k, struct seen_experiment *s)
     s->route_uid = route->entity.uid;
     s->base = base_of(k->x->arena, route);
     s->moved = !leads_to(k, route, s->control, s->spec.control_model, &s->models[ARM_CONTROL]);
+    s->cut[ARM_CONTROL] = cut_off(k->v, s->ns, s->models[ARM_CONTROL], s->spec.control_model);
     for (size_t i = 0; i < s->spec.treatment_count; i++) {
         const struct experiment_treatment *t = &s->spec.treatments[i];
-        if (!leads_to(k, route, t->arm, t->model, &s->models[ARM_TREATMENT + i]) && !t->out_order)
+        uint64_t *uid = &s->models[ARM_TREATMENT + i];
+        if (!leads_to(k, route, t->arm, t->model, uid) && !t->out_order)
             s->moved = true;
+        s->cut[ARM_TREATMENT + i] = cut_off(k->v, s->ns, *uid, t->model);
     }
 }
 

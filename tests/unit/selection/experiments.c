@@ -147,6 +147,33 @@ static void silence_pauses_and_traffic_goes_on(void **state)
     assert_true(number_of(lab, "treatment_requests") == 1000);
 }
 
+static void turn_circuit(struct lab *lab, const char *model_id, enum circuit circuit)
+{
+    struct circuit_change change = {
+        .model_id = model_id, .circuit = (int)circuit, .records = 20, .failed = 20};
+    change.uid = view_model(view_enter(lab->reader), "default", model_id)->entity.uid;
+    view_leave(lab->reader);
+    run(lab, circuit_changed, (const void *)&change, model_id, NULL);
+}
+
+/* Silence that the breaker made is said to be that. */
+static void a_cut_off_arm_pauses_it_as_that(void **state)
+{
+    struct lab *lab = *state;
+    begin(lab, "\"new\"", "\"steps_percent\":[50],\"min_samples\":100000000");
+    AWAIT(is_live(lab));
+    slot(lab, 1000, NO_ERRORS);
+    turn_circuit(lab, "m:2", CIRCUIT_OPEN);
+    atomic_fetch_add(&lab->now, 10 * SLOT_MS);
+    AWAIT(!strcmp(look_up(lab).paused_by, "cut_off"));
+    assert_string_equal(look_up(lab).cause, "cut_off");
+    assert_non_null(strstr(look_up(lab).sentence, "the treatment is cut off"));
+    assert_non_null(strstr(look_up(lab).sentence, "its circuit breaker opened"));
+    turn_circuit(lab, "m:2", CIRCUIT_CLOSED);
+    slot(lab, 1000, NO_ERRORS);
+    AWAIT(!strcmp(look_up(lab).state, "running"));
+}
+
 static void a_person_pauses_it_and_guardrails_stay(void **state)
 {
     struct lab *lab = *state;
@@ -207,6 +234,7 @@ int main(void)
         TEST(what_does_not_belong_to_it_is_no_evidence),
         TEST(a_new_attempt_begins_anew_with_less),
         TEST(silence_pauses_and_traffic_goes_on),
+        TEST(a_cut_off_arm_pauses_it_as_that),
         TEST(a_person_pauses_it_and_guardrails_stay),
         TEST(an_arm_that_leads_elsewhere_ends_it),
         TEST(refused_by_the_gate_it_is_ready_and_tries_again),

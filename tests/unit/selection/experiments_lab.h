@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "registry/experiment.h"
+#include "registry/health.h"
 #include "registry/route.h"
 #include "selection/selector.h"
 
