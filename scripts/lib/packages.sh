@@ -5,7 +5,7 @@ PACKAGES_build="gcc libc6-dev cmake ninja-build pkgconf ccache git ca-certificat
     liblua5.4-dev libcmocka-dev libxgboost-dev libhiredis-dev"
 PACKAGES_examples="python3 python3-numpy python3-sklearn python3-xgboost python3-fastapi python3-uvicorn"
 PACKAGES_three_nodes="redis-server redis-tools nginx-light python3"
-PACKAGES_bench="wrk nginx-light redis-server python3 python3-fastapi python3-uvicorn python3-redis
+PACKAGES_bench="wrk nginx-light redis-server redis-tools python3 python3-fastapi python3-uvicorn python3-redis
     python3-uvloop python3-httptools python3-hiredis"
 PACKAGES_e2e="python3 python3-scipy python3-jsonschema python3-prometheus-client prometheus curl openssl binutils"
 PACKAGES_openfeature="python3 nodejs npm"

@@ -2,10 +2,11 @@
 
     tests/bench/run.sh [--short] [--build DIR] [--keep] [SECTION...]
 
-Sections: misbehaving nights worker (validation: nights.py) sketch get post selection batch paced
-models live fair tls empty (all, in this order, unless named). Figures that are compared come from one run with
-interleaved rounds (A B A B ...), the ratio is the median of the rounds' ratios, and the rates
-beside it are the medians. --short makes rounds shorter and fewer, and
+Sections: fleet lag (several nodes: fleet.py) misbehaving nights worker (validation: nights.py)
+models_on_redis nodes records_and_runs (sizes.py, for docs/operations/sizing.md) sketch get post
+selection batch paced models live fair tls empty (all, in this order, unless named). Figures that
+are compared come from one run with interleaved rounds (A B A B ...), the ratio is the median of the
+rounds' ratios, and the rates beside it are the medians. --short makes rounds shorter and fewer, and
 100,000 models 20,000. Exit status 1 if a bound is missed.
 """
 import argparse
@@ -22,9 +23,11 @@ import sys
 import tempfile
 import time
 
+from fleet import section_fleet, section_lag
 from nights import section_misbehaving, section_nights, section_worker
 from servers import (API, HERE, Answer, Certificate, Evhttp, FastApiRedis, Nginx, Paddock, Redis, quote,
                      run_binary)
+from sizes import section_models_on_redis, section_nodes, section_records_and_runs
 
 RECORD = {"latency_ms": 12.345, "success": True}
 LINE = '{"latency_ms":<latency>,"success":true}'
