@@ -93,12 +93,20 @@ static bool alive(const struct document *d, int64_t now_ms)
  */
 static const struct document *opened(const struct asking *k, const char *text, size_t len)
 {
-    struct token_secret shown;
-    if (!token_secret_read(text, len, &shown))
+    struct loop_state *state = loop_state(request_loop(k->rq));
+    struct token_secret read;
+    const struct token_secret *shown = token_memo_find(&state->tokens, text, len);
+    if (!shown && token_secret_read(text, len, &read))
+        shown = &read;
+    if (!shown)
         return NULL;
-    const struct document *d = view_token(k->view, shown.key);
-    bool good = token_secret_is(&shown, d ? token_of(d)->hash : NO_HASH);
-    return d && good && alive(d, loop_wall_ms(request_loop(k->rq))) ? d : NULL;
+    const struct document *d = view_token(k->view, shown->key);
+    bool good = token_secret_is(shown, d ? token_of(d)->hash : NO_HASH);
+    if (!d || !good || !alive(d, loop_wall_ms(request_loop(k->rq))))
+        return NULL;
+    if (shown == &read)
+        token_memo_keep(&state->tokens, &read);
+    return d;
 }
 
 static bool enter(const struct asking *k, const struct document *d, struct err *e)

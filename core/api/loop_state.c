@@ -63,6 +63,7 @@ void api_loop_stop(struct loop *l, void *app)
     flag_set_free(s->flags);
     policy_set_free(s->policies);
     engine_part(s->reader);
+    token_memo_wipe(&s->tokens);
     loop_set_state(l, NULL);
     free(s);
 }

@@ -2,6 +2,7 @@
 #ifndef PADDOCK_API_LOOP_STATE_H
 #define PADDOCK_API_LOOP_STATE_H
 
+#include "api/token_memo.h"
 #include "api/token_usage.h"
 #include "engine/engine.h"
 #include "http/request.h"
@@ -35,7 +36,8 @@ struct loop_state {
     struct waiting *waiting;
     struct event_stream *follows; /* streams of events */
     size_t n_follows;
-    struct usage_places usage;   /* of tokens */
+    struct usage_places usage; /* of tokens */
+    struct token_memo tokens;
     struct policy_set *policies; /* this loop's Lua states */
     struct flag_set *flags;
     struct flag_routes *flag_routes;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LEAST_CAP 64
+#define SMALL_CAP 1024 /* most answers have 400 to 1,000 bytes: three steps, not five */
 
 void bytes_init(struct bytes *b, size_t max)
 {
@@ -32,7 +33,7 @@ static void grow(struct bytes *b, size_t need)
 {
     size_t cap = b->cap ? b->cap : LEAST_CAP;
     while (cap < need)
-        cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+        cap = cap > SIZE_MAX / 2 ? need : cap < SMALL_CAP ? cap * 4 : cap * 2;
     if (b->max < SIZE_MAX && cap > b->max + 1)
         cap = b->max + 1;
     b->data = mem_resize(b->data, cap, 1);

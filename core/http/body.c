@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-#define DIRECT_MAX ((size_t)1 << 20) /* asked of the kernel at once */
-#define STEP_MAX   262144            /* of the budget, taken at once by a loop */
+#define DIRECT_MAX ((size_t)128 << 10) /* asked of the kernel at once: 0.1 ms if all is new */
+#define AHEAD      7 /* times what has come, memory is taken for what is announced: few copies */
+#define STEP_MAX   262144 /* of the budget, taken at once by a loop */
 
 /* --- the budget: loops take it in steps, so that they seldom meet at one counter --- */
 
@@ -143,8 +144,10 @@ char *body_direct(struct connection *c, size_t *room)
     if (c->held || left == 0)
         return NULL;
     if (rq && c->framing == FRAMING_LENGTH && !to_handler(c)) {
+        size_t ahead = AHEAD * rq->body.len;
         *room = left < DIRECT_MAX ? (size_t)left : DIRECT_MAX;
-        return bytes_room(&rq->body, *room); /* never NULL: the length was checked */
+        ahead = ahead < *room ? *room : ahead < left ? ahead : (size_t)left;
+        return bytes_room(&rq->body, ahead); /* never NULL: the length was checked */
     }
     *room = left < SCRATCH_BYTES ? (size_t)left : SCRATCH_BYTES;
     return c->loop->scratch;

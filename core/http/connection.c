@@ -256,10 +256,7 @@ void connection_kill(struct connection *c)
     connection_leave_handshake(c);
     fair_unqueue(c);
     c->state = CONN_DEAD;
-    if (l->out_owner == c) {
-        l->out_owner = NULL;
-        bytes_clear(&l->out);
-    }
+    connection_forget_parcels(c);
     bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
     bufferevent_disable(c->bev, EV_READ | EV_WRITE);
     if (c->readable)
@@ -275,10 +272,7 @@ void connection_free(struct connection *c)
     c->request = NULL;
     if (rq)
         request_abandon(rq);
-    if (l->out_owner == c) {
-        l->out_owner = NULL;
-        bytes_clear(&l->out);
-    }
+    connection_forget_parcels(c);
     if (c->prev)
         c->prev->next = c->next;
     else

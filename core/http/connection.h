@@ -146,8 +146,11 @@ void connection_read_direct(struct connection *c);
 struct bytes *connection_out(struct connection *c);
 /* Queue bytes without trying to send them at once. */
 void connection_queue(struct connection *c, const void *data, size_t len);
-/* Hand to the kernel what was gathered. */
+/* Hand to the kernel what was gathered, for whomever. The end of a turn does so by itself: clients
+ * that are answered together are woken once, and so come back together. */
 void connection_flush(struct connection *c);
+/* What was gathered for it is for nobody any more. */
+void connection_forget_parcels(struct connection *c);
 /* Unsent bytes, gathered ones excepted. */
 size_t connection_backlog(const struct connection *c);
 /* Must the connection end after the reply to its request? */

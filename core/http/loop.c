@@ -83,6 +83,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct loop *l = arg;
+    loop_send(l);         /* who is idle has his reply */
     l->time_read = false; /* a turn may be long when there is much to do */
     listener_resume(l);
     for (struct connection *c = l->connections; c; c = c->next)
@@ -117,6 +118,7 @@ static void close_orphans(struct loop *l)
 
 void loop_turn_end(struct loop *l)
 {
+    loop_send(l);
     while (l->doomed || l->orphans) {
         close_orphans(l);
         struct connection *c = l->doomed;
@@ -157,6 +159,7 @@ void loop_run(struct loop *l)
 void loop_drain(struct loop *l)
 {
     l->draining = true;
+    loop_send(l);
     listener_close(l);
     for (struct connection *c = l->connections; c; c = c->next)
         connection_drain(c);
@@ -164,6 +167,7 @@ void loop_drain(struct loop *l)
 
 void loop_kill_all(struct loop *l)
 {
+    loop_send(l);
     for (struct connection *c = l->connections; c; c = c->next)
         connection_kill(c);
 }

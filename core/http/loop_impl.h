@@ -15,6 +15,13 @@
 #include <sys/types.h>
 
 #define SCRATCH_BYTES 65536
+#define PARCELS_MAX   8 /* more together gained nothing, and a record's answer waits for them */
+
+/* What goes to one connection: the bytes of `out` from `from` to the next one's. */
+struct parcel {
+    struct connection *to; /* NULL: it died meanwhile */
+    size_t from;
+};
 
 struct connection;
 struct event;
@@ -43,10 +50,11 @@ struct loop {
     int64_t tick_due_ns;
 
     struct log_buffer log;
-    struct bytes problem;         /* where problem documents are made */
-    struct bytes out;             /* replies of `out_owner` not yet handed to the kernel */
-    struct connection *out_owner; /* NULL: `out` is empty */
-    struct bytes cipher;          /* TLS on its way out, within one call */
+    struct bytes problem; /* where problem documents are made */
+    struct bytes out;     /* replies not yet handed to the kernel, by their parcels */
+    struct parcel parcels[PARCELS_MAX];
+    size_t n_parcels;
+    struct bytes cipher;                             /* TLS on its way out, within one call */
     struct connection *handshakes, *handshakes_last; /* newest first */
     size_t n_handshakes;
     char *scratch; /* SCRATCH_BYTES, for reads that go nowhere else */
@@ -76,6 +84,8 @@ void loop_free(struct loop *l); /* NULL is allowed */
 void loop_run(struct loop *l);
 /* End of a turn: free what died, write the log, forget the time. */
 void loop_turn_end(struct loop *l);
+/* Hand to the kernel what was gathered. (wire.c) */
+void loop_send(struct loop *l);
 /* Stop listening and let connections end. */
 void loop_drain(struct loop *l);
 void loop_kill_all(struct loop *l);

@@ -122,10 +122,8 @@ void request_reply(struct request *rq, int status, const char *type, const void 
     if (c && c->request == rq)
         c->request = NULL; /* it died before or while the reply was sent */
     request_end(rq, status, rq->head.method == METHOD_HEAD ? 0 : len);
-    if (c && c->state != CONN_DEAD && !c->processing) {
-        connection_flush(c);
+    if (c && c->state != CONN_DEAD && !c->processing)
         connection_process(c);
-    }
 }
 
 void request_reply_json(struct request *rq, int status, struct bytes *body)

@@ -194,7 +194,8 @@ void connection_process(struct connection *c)
     while (step(c) || connection_unseal(c))
         ;
     c->processing = false;
-    connection_flush(c);
+    if (c->state == CONN_FLUSH || c->ended)
+        connection_flush(c);
     if (c->state == CONN_FLUSH && connection_backlog(c) == 0)
         connection_say_end(c);
     if (c->state == CONN_FLUSH && connection_backlog(c) == 0)

@@ -123,8 +123,6 @@ void stream_end(struct stream *s)
     if (c && c->request == rq)
         c->request = NULL;
     request_end(rq, s->status, sent);
-    if (c && c->state != CONN_DEAD && !c->processing) {
-        connection_flush(c);
+    if (c && c->state != CONN_DEAD && !c->processing)
         connection_process(c);
-    }
 }

@@ -66,26 +66,42 @@ static void send_bytes(struct connection *c, const char *data, size_t len)
         connection_send_raw(c, data, len);
 }
 
+void loop_send(struct loop *l)
+{
+    for (size_t i = 0; i < l->n_parcels; i++) {
+        const struct parcel *p = &l->parcels[i];
+        size_t end = i + 1 < l->n_parcels ? p[1].from : l->out.len;
+        if (p->to)
+            send_bytes(p->to, l->out.data + p->from, end - p->from);
+    }
+    l->n_parcels = 0;
+    bytes_clear(&l->out);
+}
+
 void connection_flush(struct connection *c)
 {
+    if (c->loop->n_parcels)
+        loop_send(c->loop);
+}
+
+void connection_forget_parcels(struct connection *c)
+{
     struct loop *l = c->loop;
-    if (l->out_owner != c)
-        return;
-    l->out_owner = NULL;
-    send_bytes(c, l->out.data, l->out.len);
-    bytes_clear(&l->out);
+    for (size_t i = 0; i < l->n_parcels; i++)
+        if (l->parcels[i].to == c)
+            l->parcels[i].to = NULL;
 }
 
 struct bytes *connection_out(struct connection *c)
 {
     struct loop *l = c->loop;
-    if (l->out_owner && l->out_owner != c)
-        connection_flush(l->out_owner);
-    l->out_owner = c;
-    if (l->out.len > GATHER_MAX) {
-        connection_flush(c);
-        l->out_owner = c;
+    bool goes_on = l->n_parcels && l->parcels[l->n_parcels - 1].to == c;
+    if (l->out.len > GATHER_MAX || (!goes_on && l->n_parcels == PARCELS_MAX)) {
+        loop_send(l);
+        goes_on = false;
     }
+    if (!goes_on)
+        l->parcels[l->n_parcels++] = (struct parcel){c, l->out.len};
     return &l->out;
 }
 

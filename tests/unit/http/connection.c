@@ -63,6 +63,39 @@ static void test_unread_pipeline(void **state)
     end(s);
 }
 
+/* Answered in one turn and sent together: each gets its own, and who left meanwhile harms nobody.
+ */
+static void test_together(void **state)
+{
+    (void)state;
+    enum { MANY = 40 };
+    struct http_server *s = serve((struct http_config){.threads = 1});
+    int fds[MANY];
+    char path[80], body[512];
+    for (int i = 0; i < MANY; i++)
+        fds[i] = dial(s);
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < MANY; i++) {
+            snprintf(path, sizeof path, GET("/things/%d"), i);
+            say(fds[i], path);
+            if (i % 7 == 3) {
+                close(fds[i]);
+                fds[i] = dial(s);
+            }
+        }
+        for (int i = 0; i < MANY; i++) {
+            if (i % 7 == 3)
+                continue;
+            snprintf(path, sizeof path, "\"id\":\"%d\"", i);
+            assert_int_equal(hear(fds[i], body), 200);
+            assert_non_null(strstr(body, path));
+        }
+    }
+    for (int i = 0; i < MANY; i++)
+        close(fds[i]);
+    end(s);
+}
+
 static void test_keep_alive(void **state)
 {
     (void)state;
@@ -311,11 +344,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipelining),      cmocka_unit_test(test_one_at_a_time),
-        cmocka_unit_test(test_unread_pipeline), cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_malformed),       cmocka_unit_test(test_giant_head),
-        cmocka_unit_test(test_leaving),         cmocka_unit_test(test_leaving_often),
-        cmocka_unit_test(test_half_closed),     cmocka_unit_test(test_unread_replies),
-        cmocka_unit_test(test_connection_cap),
+        cmocka_unit_test(test_unread_pipeline), cmocka_unit_test(test_together),
+        cmocka_unit_test(test_keep_alive),      cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_giant_head),      cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_leaving_often),   cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_unread_replies),  cmocka_unit_test(test_connection_cap),
     };
     return cmocka_run_group_tests_name("connection", tests, NULL, NULL);
 }
