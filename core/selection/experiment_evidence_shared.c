@@ -259,7 +259,7 @@ void evidence_catch_up(struct experiment_evidence *e, struct listener *l)
         hear_for(l, &r->fact);
 }
 
-static bool begin(void *self, uint64_t head, struct err *err)
+static bool begin(void *self, uint64_t *head, struct err *err)
 {
     struct experiment_evidence *e = self;
     (void)head, (void)err;

@@ -236,15 +236,27 @@ static uint64_t least_saved(const struct facts *f, bool insisting)
     return least;
 }
 
+/* Nobody needs entries up to this one. */
+static bool drop_until(struct facts *f, uint64_t seq, struct err *e)
+{
+    const struct fact_ship fact = {.kind = "", .drop = seq};
+    struct delta_ship d = {.fact = &fact};
+    return ask(f, &d, e);
+}
+
 static bool begin(struct facts *f, struct err *e)
 {
     f->begun = false;
     f->epoch = store_epoch(f->config.store);
     if (!read_after(f, UINT64_MAX, e)) /* how far it reaches */
         return false;
+    uint64_t head = f->head;
     for (size_t i = 0; i < f->n_hearers; i++)
-        if (!f->hearers[i].begin(f->hearers[i].self, f->head, e))
+        if (!f->hearers[i].begin(f->hearers[i].self, &head, e))
             return false;
+    if (head > f->head && !drop_until(f, head, e))
+        return false;
+    f->head = head;
     for (size_t i = 0; i < f->n_tellers; i++)
         f->tellers[i].asked = false;
     f->heard = least_saved(f, false);
@@ -348,11 +360,9 @@ bool facts_put_away(struct facts *f, struct err *e)
             f->hearers[i].put_away(f->hearers[i].self);
     uint64_t drop = least_saved(f, false);
     drop = drop ? drop - 1 : 0; /* one stays, by which others know the stream */
-    const struct fact_ship fact = {.kind = "", .drop = drop};
-    struct delta_ship d = {.fact = &fact};
     if (drop <= f->dropped)
         return true;
-    if (!ask(f, &d, e))
+    if (!drop_until(f, drop, e))
         return false;
     f->dropped = drop;
     return true;
@@ -382,7 +392,8 @@ static void *run(void *arg)
         f->well = well;
     }
     struct err e = {0};
-    if (!facts_round(f, &e)) /* what came since; else the next start tells it */
+    /* What came since; else the next start tells it. */
+    if (!facts_round(f, &e) || !facts_put_away(f, &e))
         log_text(LOG_INFO, "facts_away", e.detail);
     return NULL;
 }

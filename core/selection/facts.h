@@ -57,8 +57,9 @@ struct fact_teller {
 };
 
 struct fact_hearer {
-    /* Begin anew with what the store has; the stream reaches `head`. False: try it again. */
-    bool (*begin)(void *self, uint64_t head, struct err *e);
+    /* Begin anew with what the store has; the stream reaches `*head`. If that was brought from
+     * another store it may be further: then it says so there. False: try it again. */
+    bool (*begin)(void *self, uint64_t *head, struct err *e);
     /* Entries up to this one are needed no more. */
     uint64_t (*saved)(void *self);
     /* Each entry behind the least of what is saved, in order. */

@@ -357,7 +357,7 @@ static bool restore(struct outcomes *o, struct err *e)
     if (o->config.facts) {
         if (!find_told(o, &r, &needed, e))
             return false;
-        has = needed > r.keep_after ? needed : r.keep_after;
+        has = o->shared->reached > r.keep_after ? o->shared->reached : r.keep_after;
     } else {
         needed = find_begin(o, &r);
         has = r.after[OUTCOME_FOLLOWERS_MAX];

@@ -36,6 +36,7 @@ struct outcomes_shared {
     atomic_size_t untold_bytes;
     atomic_uint_fast64_t told; /* positions of the log that all know */
     struct bytes counters;     /* of before nodes shared: told once */
+    uint64_t reached;          /* the last block of the log that was told of before this start */
     uint64_t counters_until;   /* they are complete up to this position of the log; 0: none */
     /* [facts] What the counters, and the followers, have; the last: the counters. */
     uint64_t after[OUTCOME_FOLLOWERS_MAX + 1];

@@ -54,6 +54,13 @@ static void let_go(struct outcomes_shared *s)
     }
 }
 
+/* The last block that is told as a whole. */
+static uint64_t whole_blocks(uint64_t told)
+{
+    const uint64_t block = told >> ROW_BITS;
+    return block == 0 || (told & WHOLE) == WHOLE ? block : block - 1;
+}
+
 /* The rows of a block that are told up to a position. */
 static size_t told_rows(const struct held_block *b, uint64_t told)
 {
@@ -127,8 +134,7 @@ static void told(void *self, const struct fact_batch *b, size_t left_out, int64_
     seek(s, b->until);
     let_go(s);
     pthread_mutex_unlock(&s->lock);
-    const uint64_t block = b->until >> ROW_BITS;
-    atomic_store(&s->told, (b->until & WHOLE) == WHOLE ? block : block - 1);
+    atomic_store(&s->told, whole_blocks(b->until));
     if (b->kind != FACT_OUTCOMES)
         return;
     pthread_mutex_lock(&o->lock);
@@ -224,7 +230,7 @@ static bool read_counters(struct outcomes *o, struct reading *into, struct err *
 }
 
 /* Counters and followers as of what the store has of them; the rest comes from the stream. */
-static bool begin(void *self, uint64_t head, struct err *e)
+static bool begin(void *self, uint64_t *head, struct err *e)
 {
     struct outcomes *o = self;
     struct outcomes_shared *s = o->shared;
@@ -242,13 +248,14 @@ static bool begin(void *self, uint64_t head, struct err *e)
     }
     if (!r.ok)
         log_text(LOG_ERROR, "outcome_counts_lost", "the counters in the store are damaged");
-    /* Moved here from elsewhere, they are ahead of the stream. */
-    s->put_away = r.position < head ? r.position : head;
+    s->put_away = r.position;
+    if (r.position > *head) /* moved here from elsewhere */
+        *head = r.position;
     s->after[OUTCOME_FOLLOWERS_MAX] = s->heard = s->put_away;
     for (size_t i = 0; i < o->config.follower_count; i++) {
         const struct outcome_follower *f = &o->config.followers[i];
-        s->after[i] = f->saved ? f->saved(f->self) : head;
-        s->after[i] = s->after[i] < head ? s->after[i] : head;
+        s->after[i] = f->saved ? f->saved(f->self) : *head;
+        s->after[i] = s->after[i] < *head ? s->after[i] : *head;
     }
     return true;
 }
@@ -327,7 +334,8 @@ bool outcomes_share(struct outcomes *o, struct err *e)
     facts_add_hearer(o->config.facts, &hearer);
     if (!facts_reaches(o->config.facts, teller.name, &reaches, e))
         return false;
-    atomic_store(&s->told, reaches >> ROW_BITS);
+    atomic_store(&s->told, whole_blocks(reaches));
+    s->reached = reaches >> ROW_BITS;
     if (reaches == 0)
         take_old_counters(o);
     return true;

@@ -68,6 +68,7 @@ void redis_queue(struct ask *c)
     ask_add(c, brings ? q->data : NULL, brings ? q->len : 0);
     ask_uint(c, q->after);
     ask_text(c, q->to);
+    ask_int(c, q->keep_ms);
     c->reply = answered;
     ask_send(c);
 }

@@ -262,6 +262,7 @@ static const char QUEUE[] = FENCE TAKE
     "local call = redis.call\n"
     "local op, Q, now, id, worker = take(), P..'q:'..take(), take(), take(), take()\n"
     "local ms, bound, data, after, to = take(), take(), take(), take(), P..'q:'..take()\n"
+    "local keep = take()\n"
     "local J, D, F, C = Q..':jobs', Q..':data', Q..':free', Q..':claimed'\n"
     "if now == '' then\n"
     "  local t = call('time')\n"
@@ -317,6 +318,9 @@ static const char QUEUE[] = FENCE TAKE
     "if op == 'move' then\n"
     "  call('zrem', to..':claimed', id)\n"
     "  push(to, id)\n"
+    "  for _, part in ipairs({':jobs', ':data', ':free', ':claimed'}) do\n"
+    "    if keep ~= '0' then call('pexpire', to..part, keep) end\n"
+    "  end\n"
     "end\n"
     "return {1}\n";
 

@@ -51,6 +51,8 @@ const char REDIS_FACTS[] = FENCE TAKE
     "local last, left, new, old = call('hget', D, field) or '0', 0, D..':new', D..':old'\n"
     "if drop ~= '0' then\n"
     "  call('xtrim', D..':0', 'minid', string.format('%.0f', tonumber(drop) + 1))\n"
+    "  if tonumber(call('hget', D, '0') or '0') < tonumber(drop) then call('hset', D, '0', drop) "
+    "end\n"
     "end\n"
     "if parts > 0 and last == from then\n"
     "  local since = tonumber(call('hget', D, 'since') or '0')\n"

@@ -228,6 +228,8 @@ struct queue_request {
     const void *data; /* PUSH, MOVE in, CLAIM out */
     size_t len;
     int64_t claim_ms;  /* MOVE into the same queue: it stays claimed for so long, if at all */
+    int64_t keep_ms;   /* MOVE, where nodes share the store: if nothing comes into `to` for so long,
+                          all that is in it goes; 0: never */
     uint64_t after;    /* CLAIM: only jobs with a greater number */
     uint64_t number;   /* CLAIM out: of the job; grows in the order they came */
     unsigned attempts; /* CLAIM out: how often it was claimed, this one included */
@@ -257,7 +259,8 @@ struct fact_ship {
     const uint64_t *hashes;    /* of each part; 0: it has none */
     int64_t now_ms, window_ms; /* window 0: no part has a hash */
     size_t window_max;         /* hashes of one window; then the older half is forgotten early */
-    uint64_t drop; /* entries up to this one are needed by nobody any more; 0: as it is */
+    uint64_t drop; /* entries up to this one are needed by nobody any more, and the next one gets a
+                      greater number; 0: as it is */
 };
 struct delta_ship {
     struct mail mail;

@@ -198,11 +198,13 @@ static bool send_parts(struct fleet *f, uint64_t from, struct err *e)
     struct delta_ship d = {.from = from, .until = f->until, .parts = parts, .lens = lens, .n = n};
     bool ok = fleet_ask(f, &d, e);
     if (ok && d.reaches < from) {
-        /* Nodes that had taken what is lost have it still; to the others it does not come. */
+        /* Nodes that had taken what is lost have it still; to the others it does not come, and they
+         * go on with this one. */
         log_event(LOG_ERROR, "deltas_lost", "\"place\":%zu,\"from\":%" PRIu64 ",\"to\":%" PRIu64,
                   f->place, d.reaches, from);
         atomic_fetch_add(&f->missed, 1);
         d.from = d.reaches;
+        delta_end(&f->delta, d.from, f->until);
         ok = fleet_ask(f, &d, e);
     }
     if (ok && d.reaches != f->until)

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define RETRY_S    1
+#define KEEP_MS    (INT64_C(7) * 86400000) /* results of a node that does not come back */
 #define JOB_MAX    (RUN_TEXT_MAX + (8u << 20))
 #define TELL_EVERY INT64_C(500000000)
 
@@ -213,6 +214,7 @@ void handing_in(struct execution *x)
                                       .worker = v->claimant,
                                       .data = p->text.data,
                                       .len = p->text.len,
+                                      .keep_ms = KEEP_MS,
                                       .arena = a,
                                       .done = hand_back,
                                       .owner = p};

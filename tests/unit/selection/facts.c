@@ -22,7 +22,6 @@
 
 static const char *const NAMES[NODES + 1] = {"a", "b", "c", "d"};
 static struct test_redis server;
-static struct clock store_clock; /* the system's: leases are not what is tested */
 
 /* One server's part of it, and who follows its outcomes. */
 struct node {
@@ -42,8 +41,6 @@ struct house {
     char dir[TEMP_DIR_SIZE];
     uint64_t random, nonce;
 };
-
-/* ---- nodes ---- */
 
 static void follow(void *self, uint64_t position, const struct outcome *o)
 {
@@ -72,7 +69,7 @@ static void node_open(struct node *n)
     if (n->name) {
         snprintf(url, sizeof url, "redis://127.0.0.1:%u/0", server.port);
         const struct redis_settings settings = {.url = url, .node = n->name, .reply_ms = 2000};
-        n->store = store_redis_open(&settings, &store_clock, &e);
+        n->store = store_redis_open(&settings, &CLOCK_SYSTEM, &e);
         if (!n->store)
             fail_msg("%s cannot join: %s", n->name, e.detail);
         n->facts = facts_new(&(struct facts_config){n->store, &n->clock.clock, .no_thread = true});
@@ -121,7 +118,6 @@ static void house_init(struct house *h)
     struct err e = {0};
     char path[TEMP_DIR_SIZE + 8];
     *h = (struct house){.random = 7};
-    store_clock = CLOCK_SYSTEM;
     assert_true(test_redis_say(&server, "FLUSHALL", "+OK"));
     temp_dir_make_fast(h->dir);
     snprintf(path, sizeof path, "%s/keys", h->dir);
@@ -164,8 +160,6 @@ static void meet(struct house *h)
             if (h->nodes[i].facts)
                 round_of(&h->nodes[i]);
 }
-
-/* ---- outcomes ---- */
 
 static struct outcome outcome(struct house *h)
 {
@@ -215,8 +209,6 @@ static void send_some(struct house *h, int batches)
     }
 }
 
-/* ---- comparing ---- */
-
 struct sums {
     uint64_t count, counters, hash;
 };
@@ -250,11 +242,18 @@ static void same(struct node *n, struct node *as)
     assert_true(is.hash == wanted.hash);
 }
 
-static void all_the_same(struct house *h)
+static void all_count_the_same(struct house *h)
 {
     for (int i = 0; i <= NODES; i++)
-        if (h->nodes[i].outcomes) {
+        if (h->nodes[i].outcomes)
             same(&h->nodes[i], &h->one);
+}
+
+static void all_the_same(struct house *h)
+{
+    all_count_the_same(h);
+    for (int i = 0; i <= NODES; i++)
+        if (h->nodes[i].outcomes) {
             assert_int_equal(h->nodes[i].followed, h->nodes[0].followed);
             assert_true(h->nodes[i].order == h->nodes[0].order);
         }
@@ -362,8 +361,7 @@ static void who_comes_late_has_everything(void **state)
     const uint64_t before = h.one.followed;
     send_some(&h, 20);
     meet(&h);
-    for (int i = 0; i <= NODES; i++)
-        same(&h.nodes[i], &h.one);
+    all_count_the_same(&h);
     assert_int_equal(h.nodes[NODES].followed, h.one.followed - before);
     house_release(&h);
 }
@@ -425,7 +423,6 @@ static void what_was_counted_before_is_taken_along(void **state)
         n->name = NULL;
         node_open(n);
     }
-    send_some(&h, 0);
     for (int i = 0; i < 60; i++) {
         const struct outcome o = outcome(&h);
         (void)send(&h.nodes[i % NODES], &o, 1);
@@ -440,15 +437,44 @@ static void what_was_counted_before_is_taken_along(void **state)
         node_open(n);
     }
     meet(&h);
-    for (int i = 0; i < NODES; i++) {
-        same(&h.nodes[i], &h.one);
+    all_count_the_same(&h);
+    for (int i = 0; i < NODES; i++)
         assert_int_equal(h.nodes[i].followed, 0);
-    }
     kill_node(&h.nodes[0]);
     send_some(&h, 20);
     meet(&h);
+    all_count_the_same(&h);
+    house_release(&h);
+}
+
+/* An import brings counters, and not the stream: it goes on behind them. */
+static void counters_that_were_moved_go_on(void **state)
+{
+    struct house h;
+    struct err e = {0};
+    (void)state;
+    house_init(&h);
+    send_some(&h, 50);
+    meet(&h);
+    for (int i = 0; i < NODES; i++) {
+        h.nodes[i].saved = h.nodes[i].position;
+        assert_true(facts_put_away(h.nodes[i].facts, &e));
+    }
+    const uint64_t before = h.nodes[0].position;
+    for (int i = 0; i < NODES; i++) {
+        node_close(&h.nodes[i]);
+        temp_dir_remove(h.nodes[i].dir);
+        temp_dir_make_fast(h.nodes[i].dir);
+        anew(&h.nodes[i]);
+    }
+    assert_true(test_redis_say(&server, "DEL paddock:{c}:facts paddock:{c}:facts:0", ":2"));
     for (int i = 0; i < NODES; i++)
-        same(&h.nodes[i], &h.one);
+        node_open(&h.nodes[i]);
+    send_some(&h, 20);
+    meet(&h);
+    all_count_the_same(&h);
+    for (int i = 0; i < NODES; i++)
+        assert_true(h.nodes[i].position > before);
     house_release(&h);
 }
 
@@ -463,6 +489,7 @@ int main(void)
         cmocka_unit_test(redis_that_is_away_gets_everything_once),
         cmocka_unit_test(what_redis_lost_is_told_again),
         cmocka_unit_test(what_was_counted_before_is_taken_along),
+        cmocka_unit_test(counters_that_were_moved_go_on),
     };
     if (!test_redis_there())
         return 77;
