@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "extend/pass_fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +12,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ANSWER_MS  30000 /* one that is not ready then is given up */
+#define END_MS     1000  /* one that has not ended then is ended */
 #define AGAIN_MS   1000  /* before the next is tried; twice as long each time */
 #define FUTILE_MAX 9
 #define NS_PER_MS  INT64_C(1000000)
@@ -53,12 +56,22 @@ static int reap(pid_t pid)
     return status;
 }
 
-/* One that does nothing, or is none. */
+/* It ends by itself when it hears that nobody wants another test; unless it is none. */
+static void await_end(pid_t pid)
+{
+    int fd = pidfd_open(pid, 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (fd < 0 || poll(&p, 1, END_MS) != 1)
+        kill(pid, SIGKILL);
+    if (fd >= 0)
+        close(fd);
+    (void)reap(pid);
+}
+
 static void end(const struct kept *k)
 {
     close(k->fd);
-    kill(k->pid, SIGKILL);
-    (void)reap(k->pid);
+    await_end(k->pid);
 }
 
 static void give_up(struct nursery *n)
@@ -75,8 +88,10 @@ void nursery_free(struct nursery *n)
 {
     if (!n)
         return;
+    for (size_t i = 0; i < n->n_idle; i++)
+        close(n->idle[i].fd);
     while (n->n_idle)
-        end(&n->idle[--n->n_idle]);
+        await_end(n->idle[--n->n_idle].pid);
     pthread_mutex_destroy(&n->lock);
     free(n);
 }
@@ -149,22 +164,8 @@ static bool start(struct nursery *n, struct kept *k)
 static bool send_ends(int fd, const struct worker_ends *ends)
 {
     const int fds[3] = {ends->input, ends->log, ends->report};
-    char ask = NURSERY_ASK;
-    struct iovec text = {.iov_base = &ask, .iov_len = 1};
-    union {
-        char room[CMSG_SPACE(sizeof fds)];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct msghdr message = {.msg_iov = &text,
-                             .msg_iovlen = 1,
-                             .msg_control = control.room,
-                             .msg_controllen = sizeof control.room};
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof fds);
-    memcpy(CMSG_DATA(head), fds, sizeof fds);
-    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+    const char ask = NURSERY_ASK;
+    return pass_fds(fd, &ask, 1, fds, 3);
 }
 
 static bool take(struct nursery *n, const struct worker_ends *ends, struct kept *out)

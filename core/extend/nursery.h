@@ -6,7 +6,8 @@
  * are kept: one that has ended its test waits for the next. It has loaded no plugin and read of a
  * job only the terms; what the plugin reported lies where second stages do not get it. Each is a
  * child of this process. One costs memory for what it has mapped, and a fork costs by that too, so
- * tests without a runtime have a nursery without libcurl.
+ * tests without a runtime have a nursery without libcurl. One that has had no test for some
+ * milliseconds makes ready what its next one needs (worker/first_stage.h).
  *
  * Another is started when all are taken. One that has died is noticed and replaced; where none can
  * be started, tests start the program anew. See docs/decisions/018-nursery.md. */

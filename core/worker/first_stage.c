@@ -6,12 +6,13 @@
 #include "worker/first_stage_impl.h"
 #include "worker/report.h"
 #include "worker/run.h"
-#include "worker/scratch.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -225,41 +226,57 @@ static void run(struct stage *s)
 
 static void clean_up(struct stage *s)
 {
-    stage_close(&s->report_in);
-    stage_close(&s->report_out);
-    stage_close(&s->log_in);
-    stage_close(&s->log_out);
-    if (*s->scratch)
-        scratch_remove(s->scratch);
+    if (s->started) {
+        stage_close(&s->report_in);
+        stage_close(&s->log_in);
+        scratch_settle(&s->scratch);
+        s->pid = 0;
+    }
     terms_release(&s->terms);
     /* What a flood of lines took is given back. */
     if (s->apart && s->relay.swollen)
         (void)madvise(s->apart, sizeof *s->apart, MADV_DONTNEED);
 }
 
+/* What is of one test only is gone; what is made ready stays. */
+static struct stage *begin(int control)
+{
+    static struct stage s = {.signals = -1, .order = -1, .log_in = -1, .report_in = -1};
+    memset(&s.terms, 0, sizeof s - offsetof(struct stage, terms));
+    s.control = control;
+    s.self = getpid();
+    return &s;
+}
+
 int first_stage(int control)
 {
-    static struct stage s = {.signals = -1};
+    struct stage *s = begin(control);
     struct err e;
     int status = 0;
-    s = (struct stage){.control = control,
-                       .signals = s.signals,
-                       .apart = s.apart,
-                       .log_in = -1,
-                       .log_out = -1,
-                       .report_in = -1,
-                       .report_out = -1,
-                       .self = getpid()};
-    if (!terms_read(STDIN_FILENO, &s.terms, &e)) {
+    if (!terms_read(STDIN_FILENO, &s->terms, &e)) {
         (void)dprintf(STDERR_FILENO, "%s\n", e.detail);
         return 2;
     }
     /* Looking after a fork bomb is work too. */
-    (void)setpriority(PRIO_PROCESS, 0, s.terms.nice);
-    if (stage_start(&s, &e))
-        run(&s);
+    (void)setpriority(PRIO_PROCESS, 0, s->terms.nice);
+    if (stage_start(s, &e))
+        run(s);
     else
-        status = give_up(&s, &e) ? 0 : 1;
-    clean_up(&s);
+        status = give_up(s, &e) ? 0 : 1;
+    clean_up(s);
     return status;
+}
+
+void first_stage_prepare(int control)
+{
+    struct stage *s = begin(control);
+    struct err e;
+    if (*s->scratch.parent && !s->pid && !stage_prepare(s, s->scratch.parent, true, &e))
+        stage_forget(s); /* whoever needs it will hear why */
+}
+
+void first_stage_forget(void)
+{
+    struct stage *s = begin(-1);
+    stage_forget(s);
 }

@@ -8,4 +8,11 @@
  * where the next can see it. `control`: a descriptor that second stages must not have, or -1. */
 int first_stage(int control);
 
+/* Between two jobs: make ready now what the next needs, a second stage that waits for it, so that
+ * it need not be made while somebody waits. Not before the first. What cannot be made now is made
+ * then. Descriptors 0 to 3 belong to no test. */
+void first_stage_prepare(int control);
+/* After the last: nothing waits any more. */
+void first_stage_forget(void);
+
 #endif

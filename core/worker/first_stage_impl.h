@@ -6,9 +6,9 @@
 #include "worker/confine.h"
 #include "worker/job.h"
 #include "worker/relay.h"
+#include "worker/scratch.h"
 #include "worker/watch.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -21,24 +21,34 @@ struct apart {
 };
 
 struct stage {
+    int control; /* whence jobs come; -1: this is the only one */
+    int signals;
+    pid_t self;
+    struct apart *apart;
+    /* what is made ready ahead of a test */
+    struct scratch scratch;
+    char nonce[NONCE_LEN + 1]; /* of the hop from the second stage */
+    int order;                 /* where that waits for what it shall do */
+    int log_in, report_in;
+    pid_t pid; /* 0: there is none */
+    /* of one test */
     struct terms terms;
     struct confine confine;
-    char scratch[PATH_MAX];
-    char nonce[NONCE_LEN + 1]; /* of the hop from the second stage */
-    int control;               /* whence jobs come; -1: this is the only one */
-    int log_in, signals;
-    int report_in, report_out, log_out; /* the outs are the second stage's ends */
-    struct apart *apart;
     struct relay relay;
     struct log_tail log;
     struct watch watch;
-    pid_t pid, self;
     int status;                  /* of the second stage */
     struct rusage before, usage; /* of children; of the second stage */
-    bool ended, orphaned;
+    bool started, ended, orphaned;
 };
 
-/* Make what a second stage needs, and fork it. What was made before a failure is in `s`. */
+/* Make ready what a second stage needs, and fork it: it waits for its order. `idle`: nobody waits
+ * for it. */
+bool stage_prepare(struct stage *s, const char *scratch_dir, bool idle, struct err *e) MUST_CHECK;
+/* Undo that. Nothing happens if it has not been done. */
+void stage_forget(struct stage *s);
+
+/* Let it do the test of `terms`, with the job on standard input. */
 bool stage_start(struct stage *s, struct err *e) MUST_CHECK;
 
 /* Close it unless it is -1, which it is then. */

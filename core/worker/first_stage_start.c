@@ -2,21 +2,40 @@
 #include "worker/first_stage_impl.h"
 
 #include "base/hash.h"
+#include "extend/nursery.h"
+#include "extend/pass_fds.h"
+#include "worker/rehearse.h"
 #include "worker/report.h"
 #include "worker/run.h"
-#include "worker/scratch.h"
 #include "worker/second_stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* What the second stage gets of it. */
+struct ends {
+    int report, log, order;
+};
+
+/* What it hears, together with the job's descriptor. */
+struct order {
+    struct confine confine; /* without the directory, which it knows */
+    int nice;
+    int64_t timeout_ms;
+    size_t terms_len;
+};
 
 void stage_close(int *fd)
 {
@@ -88,29 +107,30 @@ static bool make_nonce(struct stage *s, struct err *e)
     return true;
 }
 
-static bool prepare(struct stage *s, struct err *e)
+static bool make_order(struct stage *s, struct ends *ends, struct err *e)
 {
-    const struct terms *terms = &s->terms;
-    s->confine = (struct confine){.memory_bytes = terms->memory_bytes,
-                                  .scratch_bytes = terms->scratch_bytes,
-                                  .cpu_seconds = terms->cpu_seconds,
-                                  .processes = terms->processes,
-                                  .open_files = terms->open_files};
-    if (!make_nonce(s, e) || !confine_user(terms->user, s->self, &s->confine, e) ||
-        !scratch_make(terms->scratch_dir, s->confine.uid, s->confine.gid, s->scratch,
-                      sizeof s->scratch, e) ||
-        !put_environment(s->scratch, e) || !make_apart(s, e) ||
-        !make_pipe(&s->report_in, &s->report_out, e) || !make_pipe(&s->log_in, &s->log_out, e) ||
-        !make_signals(s, e))
-        return false;
-    s->confine.scratch = s->scratch;
-    s->log = (struct log_tail){.ring = s->apart->log, .size = REPORT_LOG};
-    relay_init(&s->relay, &s->apart->relay, s->report_in, REPORT_FD, s->nonce, terms->nonce);
-    if (fcntl(REPORT_FD, F_SETFL, O_NONBLOCK) != 0 || fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) != 0 ||
-        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return fail_errno(e, &ERR_INTERNAL, "the worker cannot be set up");
-    getrusage(RUSAGE_CHILDREN, &s->before);
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return fail_errno(e, &ERR_INTERNAL, "no socket");
+    s->order = pair[0];
+    ends->order = pair[1];
     return true;
+}
+
+static bool make_ends(struct stage *s, struct ends *ends, struct err *e)
+{
+    return make_pipe(&s->report_in, &ends->report, e) && make_pipe(&s->log_in, &ends->log, e) &&
+           make_order(s, ends, e);
+}
+
+static bool make_ready(struct stage *s, const char *scratch_dir, struct err *e)
+{
+    if (!make_nonce(s, e) || !scratch_need(&s->scratch, scratch_dir, e) ||
+        !put_environment(s->scratch.path, e) || !make_apart(s, e) || !make_signals(s, e))
+        return false;
+    return (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 &&
+            prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0) ||
+           fail_errno(e, &ERR_INTERNAL, "the worker cannot be set up");
 }
 
 /* ---- the second stage's first steps ---- */
@@ -129,21 +149,48 @@ static void be_nice(int nice)
         close(fd);
 }
 
-/* Without the descriptors of the first stage; the job is on 0. */
-static bool take_descriptors(struct stage *s)
+/* Without the descriptors of the first stage. */
+static bool take_descriptors(struct stage *s, struct ends *ends)
 {
-    int report = fcntl(s->report_out, F_DUPFD_CLOEXEC, 64);
-    if (report < 0 || dup2(s->log_out, STDOUT_FILENO) < 0 || dup2(s->log_out, STDERR_FILENO) < 0 ||
-        dup3(s->report_out, REPORT_FD, O_CLOEXEC) < 0)
+    int report = fcntl(ends->report, F_DUPFD_CLOEXEC, 64);
+    if (report < 0 || dup2(ends->log, STDOUT_FILENO) < 0 || dup2(ends->log, STDERR_FILENO) < 0 ||
+        dup3(ends->report, REPORT_FD, O_CLOEXEC) < 0)
         return false;
-    stage_close(&s->report_out);
-    stage_close(&s->log_out);
+    stage_close(&ends->report);
+    stage_close(&ends->log);
     stage_close(&s->log_in);
     stage_close(&s->signals);
     stage_close(&s->report_in);
+    stage_close(&s->order);
     stage_close(&s->control);
     report_open(report, s->nonce);
     return true;
+}
+
+static bool order_is_there(int from)
+{
+    struct pollfd p = {.fd = from, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+/* The job becomes descriptor 0. Without an order there is nothing to do, and if the first stage is
+ * gone, nobody else who removes the directory. */
+static void await_order(struct stage *s, int from)
+{
+    struct order order;
+    int job;
+    if (!take_fds(from, &order, sizeof order, &job, 1)) {
+        scratch_end(&s->scratch);
+        _exit(0);
+    }
+    if (dup2(job, STDIN_FILENO) < 0)
+        _exit(1);
+    close(job);
+    close(from);
+    s->confine = order.confine;
+    s->confine.scratch = s->scratch.path;
+    s->terms =
+        (struct terms){.nice = order.nice, .timeout_ms = order.timeout_ms, .len = order.terms_len};
 }
 
 static bool read_job(const struct stage *s, struct job *job, struct err *e)
@@ -156,39 +203,116 @@ static bool read_job(const struct stage *s, struct job *job, struct err *e)
     return ok;
 }
 
-static _Noreturn void become_second(struct stage *s)
+static _Noreturn void become_second(struct stage *s, struct ends *ends, bool idle)
 {
     static struct job job;
     struct err e;
     sigset_t none;
     sigemptyset(&none);
     setsid();
-    if (!take_descriptors(s))
+    if (!take_descriptors(s, ends))
         _exit(1);
-    be_nice(s->terms.nice);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (idle)
+        be_nice(NURSERY_NICE);
+    if (idle && !order_is_there(ends->order))
+        rehearse();
+    await_order(s, ends->order);
+    if (!idle || s->terms.nice != NURSERY_NICE)
+        be_nice(s->terms.nice);
     bool ok = read_job(s, &job, &e) && confine_self(&s->confine, &e);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != s->self)
         _exit(1); /* the first stage is gone already */
     if (!ok)
         second_stage_fail(&e);
-    second_stage(&job, s->scratch);
+    second_stage(&job, s->scratch.path);
+}
+
+/* ---- the first stage ---- */
+
+bool stage_prepare(struct stage *s, const char *scratch_dir, bool idle, struct err *e)
+{
+    struct ends ends = {.report = -1, .log = -1, .order = -1};
+    bool ok = make_ready(s, scratch_dir, e) && make_ends(s, &ends, e);
+    pid_t pid = ok ? fork() : -1;
+    if (pid == 0)
+        become_second(s, &ends, idle);
+    if (ok && pid < 0)
+        fail_errno(e, &ERR_INTERNAL, "no second process");
+    stage_close(&ends.report);
+    stage_close(&ends.log);
+    stage_close(&ends.order);
+    s->pid = pid > 0 ? pid : 0;
+    if (idle)
+        rehearse_data(); /* what a fork shares is ours again only when it has been written to */
+    return pid > 0;
+}
+
+void stage_forget(struct stage *s)
+{
+    stage_close(&s->order);
+    stage_close(&s->report_in);
+    stage_close(&s->log_in);
+    if (s->pid) {
+        kill(s->pid, SIGKILL);
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    s->pid = 0;
+    scratch_end(&s->scratch);
+}
+
+static bool set_terms(struct stage *s, struct err *e)
+{
+    const struct terms *terms = &s->terms;
+    s->confine = (struct confine){.memory_bytes = terms->memory_bytes,
+                                  .scratch_bytes = terms->scratch_bytes,
+                                  .cpu_seconds = terms->cpu_seconds,
+                                  .processes = terms->processes,
+                                  .open_files = terms->open_files};
+    if (!confine_user(terms->user, s->self, &s->confine, e))
+        return false;
+    return (fcntl(REPORT_FD, F_SETFL, O_NONBLOCK) == 0 &&
+            fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) == 0) ||
+           fail_errno(e, &ERR_INTERNAL, "the worker cannot be set up");
+}
+
+/* To the one that waits, or else to one that is made now. */
+static bool give_order(struct stage *s, struct err *e)
+{
+    const struct order order = {.confine = s->confine,
+                                .nice = s->terms.nice,
+                                .timeout_ms = s->terms.timeout_ms,
+                                .terms_len = s->terms.len};
+    const int job = STDIN_FILENO;
+    if (!s->pid && !stage_prepare(s, s->terms.scratch_dir, false, e))
+        return false;
+    if (!scratch_hand(&s->scratch, s->confine.uid, s->confine.gid, e))
+        return false;
+    return pass_fds(s->order, &order, sizeof order, &job, 1) ||
+           fail_errno(e, &ERR_INTERNAL, "the second process does not hear");
 }
 
 bool stage_start(struct stage *s, struct err *e)
 {
-    if (!prepare(s, e))
+    if (!set_terms(s, e))
         return false;
-    s->pid = fork();
-    if (s->pid < 0)
-        return fail_errno(e, &ERR_INTERNAL, "no second process");
-    if (s->pid == 0)
-        become_second(s);
-    stage_close(&s->report_out);
-    stage_close(&s->log_out);
+    bool waited = s->pid;
+    if (waited && strcmp(s->scratch.parent, s->terms.scratch_dir) != 0)
+        stage_forget(s);
+    if (!give_order(s, e)) {
+        stage_forget(s);
+        if (!waited || !give_order(s, e)) /* the one that waited had died */
+            return false;
+    }
+    stage_close(&s->order);
+    s->started = true;
+    s->log = (struct log_tail){.ring = s->apart->log, .size = REPORT_LOG};
+    relay_init(&s->relay, &s->apart->relay, s->report_in, REPORT_FD, s->nonce, s->terms.nonce);
+    getrusage(RUSAGE_CHILDREN, &s->before);
     uint64_t now = run_now_ns();
     s->watch = (struct watch){.terms = &s->terms,
-                              .scratch = s->scratch,
+                              .scratch = s->scratch.path,
                               .pid = s->pid,
                               .start_ns = now,
                               .look_ns = now + 25000000};

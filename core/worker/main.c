@@ -79,11 +79,18 @@ static int try_scenario(const char *scenario, const char *file, const char *seed
     return tell(out, good, &text, &e);
 }
 
+static int run_one(void)
+{
+    int status = first_stage(-1);
+    first_stage_forget();
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     unsetenv("LD_BIND_NOW"); /* it was for ourselves */
     if (argc == 2 && strcmp(argv[1], "--run") == 0)
-        return first_stage(-1);
+        return run_one();
     if (argc == 2 && strcmp(argv[1], NURSERY_PLAIN) == 0)
         _exit(nursery_serve(false));
     if (argc == 2 && strcmp(argv[1], NURSERY_HTTP) == 0)

@@ -1,13 +1,14 @@
 #include "worker/nursery.h"
 
 #include "extend/nursery.h"
+#include "extend/pass_fds.h"
 #include "worker/first_stage.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <malloc.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define HEAP_KEPT (256 << 10) /* bytes that need not be asked for again */
+#define IDLE_MS   10          /* without a test, before the next is made ready for */
 #define CURL_ALL  3L          /* CURL_GLOBAL_ALL, which it has been since curl had it */
 
 /* Two dozen libraries and OpenSSL's tables, the same for each test of a model behind HTTP. Where it
@@ -30,34 +32,26 @@ static void load_curl(void)
     (void)dlopen("libjansson.so.4", RTLD_NOW | RTLD_LOCAL);
 }
 
-static void say(int control, int32_t answer)
+/* False: nobody hears it, so nobody wants another test. */
+static bool say(int control, int32_t answer)
 {
-    /* If nobody hears it, nobody wants another test. */
-    if (send(control, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t)sizeof answer)
-        _exit(1);
+    return send(control, &answer, sizeof answer, MSG_NOSIGNAL) == (ssize_t)sizeof answer;
 }
 
 /* The three descriptors of one request. False at the end. */
 static bool receive(int control, int fds[3])
 {
     char ask = 0;
-    struct iovec text = {.iov_base = &ask, .iov_len = 1};
-    union {
-        char bytes[CMSG_SPACE(3 * sizeof(int))];
-        struct cmsghdr align;
-    } room = {{0}};
-    struct msghdr message = {.msg_iov = &text,
-                             .msg_iovlen = 1,
-                             .msg_control = room.bytes,
-                             .msg_controllen = sizeof room.bytes};
-    ssize_t n;
-    while ((n = recvmsg(control, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
-        ;
-    struct cmsghdr *head = n == 1 && ask == NURSERY_ASK ? CMSG_FIRSTHDR(&message) : NULL;
-    if (!head || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(3 * sizeof(int)))
-        return false;
-    memcpy(fds, CMSG_DATA(head), 3 * sizeof(int));
-    return true;
+    return take_fds(control, &ask, 1, fds, 3) && ask == NURSERY_ASK;
+}
+
+/* Where one test follows the other, making ready for the next ahead of it would only be in the way
+ * of the one under way. */
+static void prepare_when_idle(int control)
+{
+    struct pollfd p = {.fd = control, .events = POLLIN};
+    if (poll(&p, 1, IDLE_MS) == 0)
+        first_stage_prepare(control);
 }
 
 /* As worker_exec() would have left them. */
@@ -76,6 +70,14 @@ static bool clear_away(int null)
            dup3(null, 3, O_CLOEXEC) >= 0;
 }
 
+/* False: it was the last. */
+static bool do_one(int control, int null)
+{
+    int fds[3];
+    return receive(control, fds) && put_in_place(fds) && say(control, first_stage(control)) &&
+           clear_away(null);
+}
+
 /* What each test would do anew. */
 static void warm_up(bool http)
 {
@@ -89,19 +91,16 @@ static void warm_up(bool http)
 /* The answer comes before the test's pipes are closed: whoever sees their end finds it. */
 int nursery_serve(bool http)
 {
-    int fds[3], control = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10),
-                null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int control = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10),
+        null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (control < 0 || null < 0 || !clear_away(null) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return 1;
     (void)setpriority(PRIO_PROCESS, 0, NURSERY_NICE); /* requests go first */
     warm_up(http);
-    say(control, 0);
-    while (receive(control, fds)) {
-        if (!put_in_place(fds))
-            return 1;
-        say(control, first_stage(control));
-        if (!clear_away(null))
-            return 1;
-    }
+    if (!say(control, 0))
+        return 1;
+    while (do_one(control, null))
+        prepare_when_idle(control);
+    first_stage_forget();
     return 0;
 }

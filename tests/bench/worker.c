@@ -1,12 +1,13 @@
 /* What a test costs beside its own work:
- * worker WORKER PLUGIN [RUNTIME] [COUNT] [PARALLEL] [anew]
+ * worker WORKER PLUGIN [RUNTIME] [COUNT] [PARALLEL] [anew|apart]
  *
  * Runs the plugin COUNT times (200), PARALLEL at once (1), and prints the milliseconds from
  * worker_start() to the result, the processor time of the second stage, and beside them what takes
  * as long as it takes here: an empty process with the same protections, and /bin/true. Workers come
- * from the nursery, as in the server, or with "anew" each is started by itself. With RUNTIME (a
- * plugin, or "-" for none) its model has that runtime, with the description in the environment
- * variable RUNTIME_CONFIG. */
+ * from the nursery, as in the server, one test right after the other; with "anew" each is started
+ * by itself, with "apart" there is a pause before each, as where somebody asks for one. With
+ * RUNTIME (a plugin, or "-" for none) its model has that runtime, with the description in the
+ * environment variable RUNTIME_CONFIG. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "extend/nursery.h"
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #define PARALLEL_MAX 64
+#define APART_US     25000
 
 static int by_value(const void *a, const void *b)
 {
@@ -57,7 +59,7 @@ static bool take(struct worker **w, double *total, double *cpu)
 }
 
 static bool run_all(const struct worker_settings *settings, const struct test_job *job,
-                    size_t parallel, size_t count, double *totals, double *cpu)
+                    size_t parallel, size_t count, bool apart, double *totals, double *cpu)
 {
     struct worker *running[PARALLEL_MAX] = {NULL};
     struct err e;
@@ -65,6 +67,8 @@ static bool run_all(const struct worker_settings *settings, const struct test_jo
     while (done < count) {
         for (size_t i = 0; i < parallel; i++) {
             if (!running[i] && started < count) {
+                if (apart)
+                    usleep(APART_US);
                 running[i] = worker_start(settings, job, &e);
                 started++;
                 if (!running[i]) {
@@ -137,7 +141,8 @@ static bool run_confined(void)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: worker WORKER PLUGIN [RUNTIME|-] [COUNT] [PARALLEL] [anew]\n");
+        fprintf(stderr,
+                "usage: worker WORKER PLUGIN [RUNTIME|-] [COUNT] [PARALLEL] [anew|apart]\n");
         return 2;
     }
     const char *config = getenv("RUNTIME_CONFIG");
@@ -145,6 +150,7 @@ int main(int argc, char **argv)
     size_t count = argc > 4 ? strtoul(argv[4], NULL, 10) : 200;
     size_t parallel = argc > 5 ? strtoul(argv[5], NULL, 10) : 1;
     bool anew = argc > 6 && strcmp(argv[6], "anew") == 0;
+    bool apart = argc > 6 && strcmp(argv[6], "apart") == 0;
     struct worker_settings settings = {.program = argv[1], .nursery = NULL};
     if (!anew) {
         settings.nursery = nursery_new(argv[1], NURSERY_PLAIN);
@@ -162,7 +168,7 @@ int main(int argc, char **argv)
     double *totals = mem_zero(count, sizeof *totals), cpu = 0;
     double process = median_ms(run_true), confined = median_ms(run_confined);
     int64_t start = clock_mono_ns(&CLOCK_SYSTEM);
-    if (!run_all(&settings, &job, parallel, count, totals, &cpu))
+    if (!run_all(&settings, &job, parallel, count, apart, totals, &cpu))
         return 1;
     double seconds = (double)(clock_mono_ns(&CLOCK_SYSTEM) - start) / 1e9;
     qsort(totals, count, sizeof *totals, by_value);

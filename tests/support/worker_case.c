@@ -25,16 +25,21 @@ static bool has(struct nursery *n, pid_t pid)
 
 /* This process is a subreaper: whoever escaped from a worker would be our child by now. Whoever
  * needs a wait is none of ours, and those that are kept are the only ones that live. */
-size_t worker_case_children(void)
+static size_t count_children(bool kept)
 {
     pid_t child;
     size_t found = 0;
     FILE *children = fopen("/proc/thread-self/children", "r");
     while (children && fscanf(children, "%d", &child) == 1)
-        found += !has(worker_case.nursery, child) && !has(worker_case.nursery_http, child);
+        found += kept == (has(worker_case.nursery, child) || has(worker_case.nursery_http, child));
     if (children)
         fclose(children);
     return found;
+}
+
+size_t worker_case_children(void)
+{
+    return count_children(false);
 }
 
 static void assert_no_children(void)
@@ -44,10 +49,10 @@ static void assert_no_children(void)
     assert_int_equal(worker_case_children(), 0);
 }
 
-static size_t directories_left(void)
+static size_t count_entries(const char *path)
 {
     size_t found = 0;
-    DIR *dir = opendir(worker_case_dir);
+    DIR *dir = opendir(path);
     assert_non_null(dir);
     for (struct dirent *entry; (entry = readdir(dir));)
         found += entry->d_name[0] != '.';
@@ -55,10 +60,24 @@ static size_t directories_left(void)
     return found;
 }
 
+/* Each that is kept may have one, which is empty. */
+static void assert_no_directories(void)
+{
+    char path[1024];
+    DIR *dir = opendir(worker_case_dir);
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        snprintf(path, sizeof path, "%s/%s", worker_case_dir, entry->d_name);
+        assert_true(entry->d_name[0] == '.' || count_entries(path) == 0);
+    }
+    closedir(dir);
+    assert_in_range(count_entries(worker_case_dir), 0, count_children(true));
+}
+
 void worker_case_nothing_left(void)
 {
     assert_no_children();
-    assert_int_equal(directories_left(), 0);
+    assert_no_directories();
 }
 
 /* Does each run get a user of its own here? */

@@ -1,5 +1,5 @@
 /* worker_case: tests of paddock-worker, started anew or from the nursery, after each of which
- * nothing may be left behind. */
+ * nothing may be left behind but those that are kept, each with an empty directory at most. */
 #ifndef PADDOCK_TESTS_WORKER_CASE_H
 #define PADDOCK_TESTS_WORKER_CASE_H
 

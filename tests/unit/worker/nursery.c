@@ -6,7 +6,10 @@
 #include "base/clock.h"
 
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,17 +106,85 @@ static void who_was_cancelled_does_no_other(void **state)
     worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
 }
 
+/* The second stage that waits for a test below `first`: it is made after the test before. */
+static pid_t await_prepared(pid_t first)
+{
+    char path[64];
+    pid_t pid = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)first, (int)first);
+    for (int i = 0; i < 60000 && pid == 0; i++) {
+        FILE *children = fopen(path, "r");
+        if (children && fscanf(children, "%d", &pid) != 1)
+            usleep(1000);
+        if (children)
+            fclose(children);
+    }
+    assert_int_not_equal(pid, 0);
+    return pid;
+}
+
+/* The one that waited for a test has nobody left, so it ends, with their directory. */
 static void one_that_dies_is_replaced(void **state)
 {
     (void)state;
     worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
-    pid_t first = nursery_next(worker_case.nursery);
+    pid_t first = nursery_next(worker_case.nursery), second = await_prepared(first);
     kill(first, SIGKILL);
     siginfo_t info;
+    int status;
     assert_int_equal(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(waitpid(second, &status, 0), second); /* inherited by us */
+    assert_true(WIFEXITED(status));
     worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
     assert_false(nursery_has(worker_case.nursery, first));
     assert_int_not_equal(nursery_next(worker_case.nursery), 0);
+}
+
+/* Dead, but not waited for: the first stage looks only when it needs it. */
+static void await_death(pid_t pid)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    for (int i = 0; i < 60000 && state != 'Z'; i++) {
+        FILE *stat = fopen(path, "r");
+        assert_non_null(stat);
+        assert_int_equal(fscanf(stat, "%*d (%*[^)]) %c", &state), 1);
+        fclose(stat);
+        usleep(1000);
+    }
+    assert_int_equal(state, 'Z');
+}
+
+static void a_second_stage_that_dies_waiting_is_replaced(void **state)
+{
+    (void)state;
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    pid_t first = nursery_next(worker_case.nursery), second = await_prepared(first);
+    kill(second, SIGKILL);
+    await_death(second);
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    assert_true(nursery_has(worker_case.nursery, first));
+    assert_int_not_equal(await_prepared(first), second);
+}
+
+/* What was made ready for one directory is of no use in another. */
+static void the_directory_may_change(void **state)
+{
+    (void)state;
+    char other[] = "/tmp/paddock-other-XXXXXX";
+    const char *before = worker_case.scratch_dir;
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    (void)await_prepared(nursery_next(worker_case.nursery));
+    assert_non_null(mkdtemp(other));
+    assert_int_equal(chmod(other, 0755), 0);
+    worker_case.scratch_dir = other;
+    struct worker *w = start_plugin("good_nothing", 60000);
+    finish(w);
+    assert_int_equal(worker_result(w)->status, WORKER_PASSED);
+    worker_free(w);
+    worker_case.scratch_dir = before;
+    worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
+    assert_int_equal(rmdir(other), 0);
 }
 
 static void from_nowhere_no_nursery_comes(void **state)
@@ -140,6 +211,8 @@ int main(void)
         cmocka_unit_test(siblings_share_nothing),
         cmocka_unit_test(who_was_cancelled_does_no_other),
         cmocka_unit_test(one_that_dies_is_replaced),
+        cmocka_unit_test(a_second_stage_that_dies_waiting_is_replaced),
+        cmocka_unit_test(the_directory_may_change),
         cmocka_unit_test(from_nowhere_no_nursery_comes),
     };
     return cmocka_run_group_tests(tests, worker_case_from_nursery, worker_case_end);
