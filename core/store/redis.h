@@ -265,7 +265,7 @@ void ask_place(struct ask *c, const char *mark, int64_t at, const char *id);
 int64_t redis_place_at(const char *place);
 /* What the slot of a series is chosen by: the last part of its key, which is the model or whatever
  * else it belongs to. On a Cluster never one that is no hash tag to Redis. Of the call. */
-const char *redis_tag(struct ask *c, const char *series);
+const char *redis_tag(struct ask *c, const char *key);
 /* Send it; what becomes of it is told to `reply`. */
 void ask_send(struct ask *c);
 /* Send those anew that waited for a slot. */

@@ -171,7 +171,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct link *l = arg;
     int64_t now = now_ns();
     spread(l);
-    for (struct wire *w = &l->main; w; w = w->next)
+    wire_tick(&l->main, now);
+    for (struct wire *w = l->main.next; w; w = w->next)
         wire_tick(w, now);
     asks_go_on(l);
     if (l->leaving && now - l->leaving_ns > LEAVE_NS)
