@@ -30,6 +30,7 @@ struct asker {
 };
 
 static struct test_server server;
+static struct client client = {.fd = -1};
 static struct access_page page;
 static struct asker askers[TOKENS_MAX];
 static size_t n_askers;
@@ -49,8 +50,8 @@ static struct client_reply call(const char *method, const char *target, const ch
              : *body == '{' ? "Content-Type: application/json\r\n"
                             : "Content-Type: text/x-lua\r\n",
              more);
-    if (!client_call(server.port, method, target, headers, body ? body : "",
-                     body ? strlen(body) : 0, &r))
+    if (!client_ask(&client, method, target, headers, body ? body : "", body ? strlen(body) : 0,
+                    &r))
         fail_msg("%s %s: no reply", method, target);
     return r;
 }
@@ -380,6 +381,7 @@ static int begin(void **state)
     server.args = ARGS;
     if (!test_server_start(&server))
         return -1;
+    client.port = server.port;
     make_objects();
     make_token("{\"token_id\":\"root\",\"role\":\"admin\"}", root);
     make_askers();
@@ -393,6 +395,7 @@ static int end(void **state)
 {
     (void)state;
     json_decref(openapi);
+    client_close(&client);
     int status = test_server_end(&server, SIGTERM);
     test_server_release(&server);
     return status;

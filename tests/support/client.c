@@ -163,24 +163,48 @@ void client_reply_release(struct client_reply *r)
     r->body = NULL;
 }
 
+bool client_ask(struct client *c, const char *method, const char *target, const char *headers,
+                const char *body, size_t len, struct client_reply *out)
+{
+    const bool sized = len || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0);
+    char *head = NULL, length[64] = "";
+    bool ok = false, kept;
+    if (sized)
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", len);
+    int n = asprintf(&head, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s\r\n", method, target,
+                     c->port, length, headers);
+    memset(out, 0, sizeof *out);
+    do {
+        kept = c->fd >= 0;
+        c->fd = kept ? c->fd : client_connect(c->port);
+        if (n <= 0 || c->fd < 0)
+            break;
+        client_reply_release(out);
+        ok = client_send(c->fd, head, (size_t)n) && client_send(c->fd, body, len);
+        /* A refusal may come before the body was sent whole: read it all the same. */
+        ok = (client_read(c->fd, strcmp(method, "HEAD") == 0, out) || ok) && out->status;
+        if (!ok || out->closed)
+            client_close(c);
+    } while (!ok && kept);
+    free(head);
+    return ok;
+}
+
+void client_close(struct client *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+}
+
 bool client_call(unsigned port, const char *method, const char *target, const char *headers,
                  const char *body, size_t len, struct client_reply *out)
 {
-    char *text = NULL;
-    memset(out, 0, sizeof *out);
-    int fd = client_connect(port);
-    if (fd < 0)
-        return false;
-    bool sized = len || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0);
-    char length[64] = "";
-    if (sized)
-        snprintf(length, sizeof length, "Content-Length: %zu\r\n", len);
-    int n = asprintf(&text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n%s%s\r\n",
-                     method, target, port, length, headers);
-    bool ok = n > 0 && client_send(fd, text, (size_t)n) && client_send(fd, body, len);
-    /* A refusal may come before the body was sent whole: read it all the same. */
-    ok = client_read(fd, strcmp(method, "HEAD") == 0, out) || ok;
-    free(text);
-    close(fd);
-    return ok && out->status;
+    struct client c = {port, -1};
+    char *all = NULL;
+    bool ok = asprintf(&all, "Connection: close\r\n%s", headers) > 0 &&
+              client_ask(&c, method, target, all, body, len, out);
+    free(all);
+    client_close(&c);
+    return ok;
 }

@@ -23,6 +23,16 @@ bool client_read(int fd, bool head, struct client_reply *out);
 void client_reply_release(struct client_reply *r);
 /* A header's value into `out`; false if it is not there. */
 bool client_header(const struct client_reply *r, const char *name, char *out, size_t size);
+/* A connection that is kept for the next request; begin with fd -1. */
+struct client {
+    unsigned port;
+    int fd;
+};
+/* Send one request on it and read the reply; it is opened (anew) where that is needed. `headers`
+ * are whole lines or "". For what may be asked twice: if the server closed it meanwhile, it is. */
+bool client_ask(struct client *c, const char *method, const char *target, const char *headers,
+                const char *body, size_t len, struct client_reply *out);
+void client_close(struct client *c);
 /* Connect, send one request with `Connection: close`, read the reply. `headers` are whole lines or
  * "". */
 bool client_call(unsigned port, const char *method, const char *target, const char *headers,
