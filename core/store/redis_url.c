@@ -194,6 +194,10 @@ static bool take_path(struct piece rest, struct redis_url *out, struct err *e)
     return true;
 }
 
+static const char NO_TLS[] =
+    "the client library that this was built with (hiredis 0.14) has no TLS; "
+    "a tunnel on this machine has";
+
 typedef bool take_fn(struct piece rest, struct redis_url *out, struct err *e);
 
 static bool take_scheme(struct piece *rest, take_fn **take, struct err *e)
@@ -203,12 +207,10 @@ static bool take_scheme(struct piece *rest, take_fn **take, struct err *e)
         take_fn *take;
         const char *refused;
     } SCHEMES[] = {
-        {"redis://", take_place, NULL},
-        {"redis+unix://", take_path, NULL},
-        {"unix://", take_path, NULL},
-        {"redis+sentinel://", take_sentinels, NULL},
-        {"rediss://", NULL, "this version speaks to Redis without TLS only, not yet with it"},
-        {"redis+cluster://", take_cluster, NULL},
+        {"redis://", take_place, NULL},      {"redis+unix://", take_path, NULL},
+        {"unix://", take_path, NULL},        {"redis+sentinel://", take_sentinels, NULL},
+        {"rediss://", NULL, NO_TLS},         {"rediss+sentinel://", NULL, NO_TLS},
+        {"rediss+cluster://", NULL, NO_TLS}, {"redis+cluster://", take_cluster, NULL},
     };
     for (size_t i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
         size_t len = strlen(SCHEMES[i].name);
