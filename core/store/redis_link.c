@@ -183,7 +183,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void *thread(void *arg)
 {
     struct link *l = arg;
-    on_tick(-1, 0, l);
+    event_active(l->tick, EV_TIMEOUT, 0); /* at once, for the first time */
     event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
     for (struct wire *w = &l->main; w; w = w->next)
         wire_drop(w, "the store is closed");
