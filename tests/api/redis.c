@@ -72,6 +72,17 @@ static void make_at_last(const struct test_server *s, const char *name)
     assert_int_equal(status, 201);
 }
 
+/* Each connection to Redis comes back by itself; the last one may take two seconds longer. */
+static void ready_at_last(const struct test_server *s)
+{
+    int status = 0;
+    for (int i = 0; i < 3000 && status != 200; i++) {
+        status = status_of(s, "GET", "/readyz", "");
+        nanosleep(&(const struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    assert_int_equal(status, 200);
+}
+
 static void redis_goes_and_comes_back(void **state)
 {
     (void)state;
@@ -88,7 +99,7 @@ static void redis_goes_and_comes_back(void **state)
     assert_int_equal(status_of(&s, "POST", MODELS "/m:1/inference", "{\"latency_ms\":10}"), 202);
     assert_true(test_redis_start(&redis));
     make_at_last(&s, "n");
-    assert_int_equal(status_of(&s, "GET", "/readyz", ""), 200);
+    ready_at_last(&s);
     /* Killed itself, it is back at once, with all that it had said yes to. */
     assert_int_equal(test_server_end(&s, SIGKILL), -SIGKILL);
     assert_true(test_server_start(&s));
