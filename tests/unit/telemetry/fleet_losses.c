@@ -98,7 +98,6 @@ static void rows_of_before_are_taken_along(void **state)
     kill_node(&h, 0);
     meet(&h);
     all_the_same(&h, false);
-    stop_node(&h, 1);
     house_release(&h);
 }
 
