@@ -81,7 +81,7 @@ static unsigned indexes_of(enum entity_kind kind)
 {
     unsigned bits = 1u << kind;
     if (kind == ENTITY_MODEL)
-        bits |= 1u << INDEX_VERSIONS | 1u << INDEX_NUMBERS;
+        bits |= 1u << INDEX_VERSIONS | 1u << INDEX_NUMBERS | 1u << INDEX_SERVING;
     if (kind == ENTITY_EXPERIMENT)
         bits |= 1u << INDEX_RUNNING;
     return kind == ENTITY_TOKEN ? bits | 1u << INDEX_TOKEN_KEYS : bits;

@@ -66,6 +66,11 @@ void view_each(const struct view *v, enum entity_kind kind,
 void view_each_of(const struct view *v, enum entity_kind kind, const char *ns,
                   bool (*fn)(const struct entity *e, void *ctx), void *ctx);
 
+/* The models of a namespace that are stable or canary, in the order of their ids: few, where all
+ * that ever was is kept. */
+void view_each_serving(const struct view *v, const char *ns,
+                       bool (*fn)(const struct entity *e, void *ctx), void *ctx);
+
 /* The same from the first id that is not before `id` on. */
 void view_each_from(const struct view *v, enum entity_kind kind, const char *ns, const char *id,
                     bool (*fn)(const struct entity *e, void *ctx), void *ctx);

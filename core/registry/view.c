@@ -75,7 +75,12 @@ struct index_key view_key(enum view_index index, const struct entity *e)
 
 bool view_indexed(enum view_index index, const struct entity *e)
 {
-    return index != INDEX_RUNNING || experiment_runs(experiment_of(document_of(e)));
+    switch (index) {
+    case INDEX_RUNNING: return experiment_runs(experiment_of(document_of(e)));
+    case INDEX_SERVING:
+        return model_of(e)->status == STATUS_STABLE || model_of(e)->status == STATUS_CANARY;
+    default: return true;
+    }
 }
 
 uint64_t view_seq(const struct view *v)
@@ -171,16 +176,9 @@ void view_each(const struct view *v, enum entity_kind kind,
             return;
 }
 
-void view_each_of(const struct view *v, enum entity_kind kind, const char *ns,
-                  bool (*fn)(const struct entity *e, void *ctx), void *ctx)
+static void each_from(const struct directory *d, const char *ns, const char *id,
+                      bool (*fn)(const struct entity *e, void *ctx), void *ctx)
 {
-    view_each_from(v, kind, ns, "", fn, ctx);
-}
-
-void view_each_from(const struct view *v, enum entity_kind kind, const char *ns, const char *id,
-                    bool (*fn)(const struct entity *e, void *ctx), void *ctx)
-{
-    const struct directory *d = v->index[kind];
     struct index_key key = {.ns = ns, .first = id};
     struct position p = directory_seek(d, order_id, &key);
     for (; position_valid(d, p); position_next(d, &p)) {
@@ -188,6 +186,24 @@ void view_each_from(const struct view *v, enum entity_kind kind, const char *ns,
         if (order_text(ns, e->ns) != 0 || !fn(e, ctx))
             return;
     }
+}
+
+void view_each_of(const struct view *v, enum entity_kind kind, const char *ns,
+                  bool (*fn)(const struct entity *e, void *ctx), void *ctx)
+{
+    each_from(v->index[kind], ns, "", fn, ctx);
+}
+
+void view_each_from(const struct view *v, enum entity_kind kind, const char *ns, const char *id,
+                    bool (*fn)(const struct entity *e, void *ctx), void *ctx)
+{
+    each_from(v->index[kind], ns, id, fn, ctx);
+}
+
+void view_each_serving(const struct view *v, const char *ns,
+                       bool (*fn)(const struct entity *e, void *ctx), void *ctx)
+{
+    each_from(v->index[INDEX_SERVING], ns, "", fn, ctx);
 }
 
 struct incarnation {

@@ -17,6 +17,7 @@ enum view_index {
     INDEX_NUMBERS,                      /* models by (namespace, name, version) */
     INDEX_TOKEN_KEYS,                   /* tokens by the key of their secret */
     INDEX_RUNNING, /* experiments that run, and no others, by (namespace, route, key) */
+    INDEX_SERVING, /* models that are stable or canary, and no others, by (namespace, id) */
     INDEX_COUNT
 };
 

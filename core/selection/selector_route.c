@@ -154,7 +154,7 @@ static void search(struct search *s, const struct route_plan *p)
     if (p && p->model_name)
         view_versions(q->view, q->ns, p->model_name, consider, s);
     else
-        view_each_of(q->view, ENTITY_MODEL, q->ns, consider_entity, s);
+        view_each_serving(q->view, q->ns, consider_entity, s);
 }
 
 /* ---- which route ---- */

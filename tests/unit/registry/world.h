@@ -138,9 +138,26 @@ static bool world_check_name(const struct entity *e, void *ctx)
     return true;
 }
 
+struct world_sought {
+    const struct entity *e;
+    bool found;
+};
+
+static bool world_is_sought(const struct entity *e, void *ctx)
+{
+    struct world_sought *s = ctx;
+    assert_true(model_of(e)->status == STATUS_STABLE || model_of(e)->status == STATUS_CANARY);
+    s->found |= e == s->e;
+    return true;
+}
+
 static bool world_check_model(const struct entity *e, void *ctx)
 {
+    enum model_status status = model_of(e)->status;
+    struct world_sought s = {.e = e};
     assert_non_null(view_registered_model(world_view(ctx), e->ns, model_of(e)->name));
+    view_each_serving(world_view(ctx), e->ns, world_is_sought, &s);
+    assert_int_equal(s.found, status == STATUS_STABLE || status == STATUS_CANARY);
     return true;
 }
 
