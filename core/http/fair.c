@@ -5,7 +5,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#define SLICE_NS     300000   /* of a turn; then the loop looks around */
+#define SLICE_NS     150000   /* of a turn; then the loop looks around */
 #define WINDOW_SHIFT 26       /* 67 ms */
 #define BUSY_NS      4000000  /* used of late: about 4 % of a loop */
 #define ALSO_BUSY_NS 150000   /* of a connection from a busy address */

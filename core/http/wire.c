@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #define GATHER_MAX 32768 /* larger pieces are not copied together */
-#define READ_MAX   65536 /* of one connection in one visit, for the others' sake */
+#define READ_MAX   16384 /* of one connection in one visit, for the others' sake */
 
 size_t connection_backlog(const struct connection *c)
 {
