@@ -15,12 +15,17 @@ return {
   },
 
   decide = function(flag, ctx, env)
-    local percent, default = flag.params.percent, flag.default_variant
-    local out = 1 - percent / 100 -- what of all units does not take part
-    if percent < 100 and env.bucket(ctx.targetingKey) >= percent then
-      return default, "DEFAULT", out + (1 - out) * env.share(default)
+    local percent = flag.params.percent
+    if percent >= 100 then -- the common case: everybody takes part
+      local variant = env.split(ctx.targetingKey)
+      return variant, "SPLIT", env.share(variant)
+    end
+    local default = flag.default_variant
+    local part = percent / 100 -- of all units takes part
+    if env.bucket(ctx.targetingKey) >= percent then
+      return default, "DEFAULT", 1 - part + part * env.share(default)
     end
     local variant = env.split(ctx.targetingKey)
-    return variant, "SPLIT", (1 - out) * env.share(variant) + (variant == default and out or 0)
+    return variant, "SPLIT", part * env.share(variant) + (variant == default and 1 - part or 0)
   end,
 }
