@@ -1,8 +1,8 @@
 /* What selection counts: who was selected and why, outcomes, what was logged and lost. */
 #include "api/exposition.h"
 
-#include "selection/facts.h"
 #include "selection/decisions.h"
+#include "selection/facts.h"
 #include "selection/outcomes.h"
 #include "selection/selection_counts.h"
 #include "selection/strategy_log.h"

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #define DIRECT_MAX ((size_t)128 << 10) /* asked of the kernel at once: 0.1 ms if all is new */
-#define PIECE_MAX  16384 /* for a handler: what it makes of it (records) takes 0.1 ms */
-#define AHEAD      7 /* times what has come, memory is taken for what is announced: few copies */
+#define PIECE_MAX  16384  /* for a handler: what it makes of it (records) takes 0.1 ms */
 #define STEP_MAX   262144 /* of the budget, taken at once by a loop */
 
 /* --- the budget: loops take it in steps, so that they seldom meet at one counter --- */
@@ -145,10 +144,8 @@ char *body_direct(struct connection *c, size_t *room)
     if (c->held || left == 0)
         return NULL;
     if (rq && c->framing == FRAMING_LENGTH && !to_handler(c)) {
-        size_t ahead = AHEAD * rq->body.len;
         *room = left < DIRECT_MAX ? (size_t)left : DIRECT_MAX;
-        ahead = ahead < *room ? *room : ahead < left ? ahead : (size_t)left;
-        return bytes_room(&rq->body, ahead); /* never NULL: the length was checked */
+        return bytes_room(&rq->body, *room); /* never NULL: the length was checked */
     }
     const size_t most = to_handler(c) ? PIECE_MAX : SCRATCH_BYTES;
     *room = left < most ? (size_t)left : most;

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #define GATHER_MAX 32768 /* larger pieces are not copied together */
-#define READ_MAX   16384 /* of one connection in one visit, for the others' sake */
 
 size_t connection_backlog(const struct connection *c)
 {
@@ -115,34 +114,26 @@ void connection_put(struct connection *c, const void *data, size_t len)
     send_bytes(c, data, len);
 }
 
-/* One read; false when there is nothing more to do now. */
-static bool read_once(struct connection *c, size_t *total)
+/* One read a visit, for the others' sake; it takes as much as body_direct() gives room for. */
+void connection_read_direct(struct connection *c)
 {
     size_t room;
-    char *to = body_direct(c, &room);
+    bool coming = c->direct && (c->state == CONN_BODY || c->state == CONN_DROP) &&
+                  evbuffer_get_length(connection_input(c)) == 0;
+    char *to = coming ? body_direct(c, &room) : NULL;
     if (!to)
-        return false;
+        return;
     ssize_t n = recv(c->fd, to, room, MSG_DONTWAIT);
     if (n <= 0) {
         if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
             connection_kill(c); /* the client left within its request */
-        return false;
+        return;
     }
     struct err e;
-    *total += (size_t)n;
     counter_add(&c->loop->stats.bytes_in, (size_t)n);
     enum body_result result = body_received(c, to, (size_t)n, &e);
     if (result == BODY_DONE)
         connection_body_done(c);
     else if (result == BODY_BAD)
         connection_body_bad(c, &e);
-    return (size_t)n == room;
-}
-
-void connection_read_direct(struct connection *c)
-{
-    size_t total = 0;
-    while (c->direct && (c->state == CONN_BODY || c->state == CONN_DROP) && total < READ_MAX &&
-           evbuffer_get_length(connection_input(c)) == 0 && read_once(c, &total))
-        ;
 }

@@ -46,6 +46,12 @@ static inline const struct model *model_of(const struct entity *e)
     return (const struct model *)(const void *)e;
 }
 
+/* Is it in service? Nights test such models, and selections look for them. */
+static inline bool model_in_service(const struct model *m)
+{
+    return m->status == STATUS_STABLE || m->status == STATUS_CANARY;
+}
+
 struct entity *model_parse(const char *ns, const char *id, uint64_t uid, const char *json,
                            size_t len, struct intern *names, struct err *e);
 /* Has it ever left development? From then on its frozen fields stay as they are. */

@@ -77,8 +77,7 @@ bool view_indexed(enum view_index index, const struct entity *e)
 {
     switch (index) {
     case INDEX_RUNNING: return experiment_runs(experiment_of(document_of(e)));
-    case INDEX_SERVING:
-        return model_of(e)->status == STATUS_STABLE || model_of(e)->status == STATUS_CANARY;
+    case INDEX_SERVING: return model_in_service(model_of(e));
     default: return true;
     }
 }

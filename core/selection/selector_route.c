@@ -132,8 +132,7 @@ static void keep(struct search *s, const struct model *m)
 static bool consider(const struct model *m, void *ctx)
 {
     struct search *s = ctx;
-    if ((m->status == STATUS_STABLE || m->status == STATUS_CANARY) &&
-        text_fits(s->sport, m->sport) && text_fits(s->type, m->type) &&
+    if (model_in_service(m) && text_fits(s->sport, m->sport) && text_fits(s->type, m->type) &&
         text_fits(s->q->deployment_target, m->deployment_target) && labels_fit(s, m))
         keep(s, m);
     return true;

@@ -99,8 +99,6 @@ static bool gather_target(const struct entity *entity, void *ctx)
     struct gathering *g = ctx;
     struct night *n = g->night;
     const struct model *m = model_of(entity);
-    if (m->status != STATUS_CANARY && m->status != STATUS_STABLE)
-        return true;
     const struct registered_model *r = view_registered_model(g->view, n->ns, m->name);
     struct nightly_hours h = r ? nightly_hours_of(r) : (struct nightly_hours){0, 0, -1};
     if (n->hour_utc != INT64_MIN && (!h.enabled || h.hour_utc != n->hour_utc))
@@ -117,7 +115,7 @@ static bool gather_target(const struct entity *entity, void *ctx)
 void night_gather(struct night *n)
 {
     struct gathering g = {n, view_enter(n->v->reader)};
-    view_each_of(g.view, ENTITY_MODEL, n->ns, gather_target, &g);
+    view_each_serving(g.view, n->ns, gather_target, &g);
     view_leave(n->v->reader);
     n->counts.total = (int64_t)n->n;
 }

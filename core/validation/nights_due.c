@@ -186,8 +186,7 @@ struct serving {
 static bool was_serving(const struct model *m, void *ctx)
 {
     struct serving *s = ctx;
-    s->found |= (m->status == STATUS_CANARY || m->status == STATUS_STABLE) &&
-                m->status_changed_at <= s->due;
+    s->found |= model_in_service(m) && m->status_changed_at <= s->due;
     return !s->found;
 }
 

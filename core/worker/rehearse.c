@@ -40,7 +40,8 @@ static int take_code(struct dl_phdr_info *object, size_t size, void *arg)
 {
     (void)size, (void)arg;
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    for (size_t i = 0; i < object->dlpi_phnum && is_needed(object); i++) {
+    const size_t n = is_needed(object) ? object->dlpi_phnum : 0;
+    for (size_t i = 0; i < n; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
         uintptr_t begin = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
         uintptr_t end = object->dlpi_addr + part->p_vaddr + part->p_memsz;
