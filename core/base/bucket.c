@@ -49,6 +49,14 @@ struct remainder {
     size_t arm;
 };
 
+double share_of_arm(const struct share *shares, size_t n, uint32_t arm)
+{
+    uint32_t own = 0;
+    for (size_t i = 0; i < n; i++)
+        own += shares[i].arm == arm ? shares[i].to - shares[i].from : 0;
+    return (double)own / BUCKETS;
+}
+
 static int by_remainder(const void *a, const void *b)
 {
     const struct remainder *x = a, *y = b;

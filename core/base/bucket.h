@@ -32,6 +32,8 @@ struct share {
 
 /* The arm at `bucket`, or -1 where nobody's range is. Ranges are sorted and do not overlap. */
 int share_at(const struct share *shares, size_t n, uint32_t bucket);
+/* What part of all buckets is the arm's, 0..1. */
+double share_of_arm(const struct share *shares, size_t n, uint32_t arm);
 
 /* Turn the allocation `old` (old_n ranges; 0: none yet) into one where arm i owns want[i] buckets
  * (their sum at most BUCKETS), moving as few units as can be: an arm that shrinks gives up the end

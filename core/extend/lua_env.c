@@ -132,14 +132,6 @@ static int env_split(lua_State *L)
     return done_at(L, "split", 1, place);
 }
 
-static double share_of(const struct policy_flag *flag, size_t variant)
-{
-    uint32_t own = 0;
-    for (size_t i = 0; i < flag->share_count; i++)
-        own += flag->shares[i].arm == variant ? flag->shares[i].to - flag->shares[i].from : 0;
-    return (double)own / BUCKETS;
-}
-
 /* share(variant): of the weights, 0..1; 0: they have none of this name. */
 static int env_share(lua_State *L)
 {
@@ -150,7 +142,7 @@ static int env_share(lua_State *L)
     const char *name = luaL_checklstring(L, 1, &len);
     for (size_t i = 0; i < flag->variant_count; i++)
         if (flag->variant_lens[i] == len && memcmp(flag->variants[i], name, len) == 0)
-            share = share_of(flag, i);
+            share = share_of_arm(flag->shares, flag->share_count, (uint32_t)i);
     lua_pushnumber(L, share);
     return 1; /* nothing to trace: it is the same for everybody */
 }

@@ -222,8 +222,9 @@ static void explain(struct selector *s, struct deciding *d)
             .arm = r->arms[i].name,
             .model_id = r->arms[i].model ? r->arms[i].model->entity.id : NULL,
             .cause = r->arms[i].cause,
-            .weight =
-                r->plan && r->plan->share_count ? selector_own_share(r->plan, (uint32_t)i) : NAN,
+            .weight = r->plan && r->plan->share_count
+                          ? share_of_arm(r->plan->shares, r->plan->share_count, (uint32_t)i)
+                          : NAN,
             .score = NAN};
         for (size_t k = 0; set && k < set->arm_count; k++)
             if (strcmp(set->arms[k].arm, c->arm) == 0) {

@@ -33,14 +33,6 @@ static void choose_none(struct deciding *d, enum selection_reason reason, const 
     d->out->cause = cause;
 }
 
-double selector_own_share(const struct route_plan *p, uint32_t arm)
-{
-    uint32_t own = 0;
-    for (size_t i = 0; i < p->share_count; i++)
-        own += p->shares[i].arm == arm ? p->shares[i].to - p->shares[i].from : 0;
-    return (double)own / BUCKETS;
-}
-
 /* Where a previous decision put the unit, if it may stay there. */
 static const struct ready_arm *kept(const struct deciding *d)
 {
@@ -94,7 +86,8 @@ static void draw_own(struct deciding *d)
         choose_none(d, SELECTION_STRATEGY, "NO_ARM");
         return;
     }
-    choose(d, SELECTION_STRATEGY, &d->r->arms[arm], selector_own_share(p, (uint32_t)arm));
+    choose(d, SELECTION_STRATEGY, &d->r->arms[arm],
+           share_of_arm(p->shares, p->share_count, (uint32_t)arm));
     d->drawn = true;
 }
 

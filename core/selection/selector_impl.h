@@ -85,7 +85,5 @@ const struct weights_set *selector_experiment(const struct deciding *d);
 const struct weights_set *selector_shares(const struct deciding *d);
 /* What strategies published for it, whichever; NULL: nothing. */
 const struct weights_set *selector_scores(const struct deciding *d);
-/* An arm's share of the route's own weights. */
-double selector_own_share(const struct route_plan *p, uint32_t arm);
 
 #endif

@@ -33,11 +33,8 @@ static enum strategy_health health_of_model(const struct view *v, const struct m
 /* By the route's own weights. */
 static double configured(const struct route_plan *p, const char *arm)
 {
-    uint32_t own = 0, index = route_arm_called(p, arm);
-    for (size_t i = 0; i < p->share_count; i++)
-        if (p->shares[i].arm == index)
-            own += p->shares[i].to - p->shares[i].from;
-    return p->share_count ? (double)own / BUCKETS : (double)NAN;
+    return p->share_count ? share_of_arm(p->shares, p->share_count, route_arm_called(p, arm))
+                          : (double)NAN;
 }
 
 static void add_candidates(struct collecting *c, const struct ready_route *ready,

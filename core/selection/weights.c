@@ -299,9 +299,5 @@ const struct weights_arm *weights_draw(const struct weights_set *set, uint32_t b
 
 double weights_propensity(const struct weights_set *set, const struct weights_arm *arm)
 {
-    uint32_t own = 0, index = (uint32_t)(arm - set->arms);
-    for (size_t i = 0; i < set->share_count; i++)
-        if (set->shares[i].arm == index)
-            own += set->shares[i].to - set->shares[i].from;
-    return (double)own / BUCKETS;
+    return share_of_arm(set->shares, set->share_count, (uint32_t)(arm - set->arms));
 }
