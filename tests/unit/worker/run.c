@@ -146,17 +146,23 @@ static void a_fork_bomb_is_over_at_the_deadline(void **state)
     worker_case_expect("good_nothing", 10000, WORKER_PASSED, "1 checks");
 }
 
-static void memory_is_limited(void **state)
+/* A run that may use 256 MiB. */
+static struct worker *run_in_256_mib(const char *plugin)
 {
-    (void)state;
     char path[4096];
-    struct test_job job = {.plugin_file = test_plugin("misbehave_memory", path, sizeof path),
+    struct test_job job = {.plugin_file = test_plugin(plugin, path, sizeof path),
                            .test_id = "t1",
                            .name = "memory",
                            .subject = {.model_id = "m:1", .name = "m", .version = "1"},
                            .limits = {.memory_bytes = 256 << 20},
                            .timeout_ms = 60000};
-    struct worker *w = worker_case_job(&job);
+    return worker_case_job(&job);
+}
+
+static void memory_is_limited(void **state)
+{
+    (void)state;
+    struct worker *w = run_in_256_mib("misbehave_memory");
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_CRASHED);
     assert_int_equal(r->signal, SIGKILL);
@@ -169,11 +175,11 @@ static void memory_is_limited(void **state)
 static void memory_at_once_is_refused(void **state)
 {
     (void)state;
-    struct worker *w = worker_case_run("misbehave_memory_at_once", 60000);
+    struct worker *w = run_in_256_mib("misbehave_memory_at_once");
     const struct worker_result *r = worker_result(w);
     /* Under AddressSanitizer address space is not limited, and the use is seen instead. */
     bool refused = strstr(r->message, "SIGSEGV: address 0x0");
-    bool seen = strstr(r->message, "MiB of memory, the limit is 2048");
+    bool seen = strstr(r->message, "MiB of memory, the limit is 256");
     if (r->status != WORKER_CRASHED || (!refused && !seen))
         fail_msg("%s: %s", WORKER_STATUS_NAMES[r->status], r->message);
     worker_free(w);
