@@ -30,6 +30,11 @@ bool job_writes(const struct job *j)
              j->kind == JOB_DELTAS || (j->kind == JOB_KEY && j->key->op == KEY_GET));
 }
 
+bool job_waits(const struct job *j)
+{
+    return job_writes(j) || (j->kind == JOB_SHIP && j->ship->n > 0);
+}
+
 void job_fault(struct job *j, const struct err *why)
 {
     free(j->why);

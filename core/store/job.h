@@ -56,5 +56,7 @@ void job_fault(struct job *j, const struct err *why);
 /* Does it change anything on disk, and is it told so if it cannot? Deltas are sent until they
  * arrive. */
 bool job_writes(const struct job *j);
+/* Is it told as done only when as many replicas have it as the store is told to wait for? */
+bool job_waits(const struct job *j);
 
 #endif

@@ -204,7 +204,7 @@ bool redis_number(const redisReply *r, int64_t *out)
 static bool may_send(const struct ask *c, struct err *e)
 {
     struct redis *s = c->link->store;
-    return c->confirming || !job_writes(c->job) || !atomic_load(wire_short_since(c->wire)) ||
+    return c->confirming || !job_waits(c->job) || !atomic_load(wire_short_since(c->wire)) ||
            fail(e, &ERR_IO, "fewer than %d replicas follow the Redis, so nothing is written",
                 s->url.wait);
 }
@@ -310,12 +310,12 @@ static void not_a_master(struct ask *c, struct err *e)
 
 static void went(struct ask *c, enum ask_result result, const struct err *why)
 {
-    bool writes = job_writes(c->job) && c->link->store->url.wait && !c->confirming;
+    bool waits = job_waits(c->job) && c->link->store->url.wait && !c->confirming;
     if (result == ASK_AGAIN) {
         ask_send(c);
     } else if (result == ASK_PARTS) {
         join(c, NULL);
-    } else if (result == ASK_DONE && writes) {
+    } else if (result == ASK_DONE && waits) {
         ask_replicas(c);
     } else {
         if (result == ASK_DONE && c->settled)

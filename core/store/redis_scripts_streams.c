@@ -2,12 +2,14 @@
 #include "store/redis_scripts_impl.h"
 
 /* me, place, from, until, how many at most in the stream, how many parts, and these. Answers the
- * position that the stream reaches. */
+ * position that the stream reaches. What is not added writes all the same: the WAIT after it must
+ * also be for what came by another connection. */
 const char REDIS_SHIP[] =
     FENCE TAKE "local call, D, place = redis.call, P..'deltas', take()\n"
                "local from, till, most, parts = take(), take(), take(), tonumber(take())\n"
                "local last = call('hget', D, place) or '0'\n"
-               "if parts == 0 or last ~= from then return last end\n"
+               "if parts == 0 then return last end\n"
+               "if last ~= from then call('hset', D, place, last) return last end\n"
                "for i = 1, parts do\n"
                "  call('xadd', D..':'..place, till..'-'..i, 'd', take())\n"
                "end\n"
@@ -78,7 +80,7 @@ const char REDIS_FACTS[] = FENCE TAKE
     "  end\n"
     "  call('hset', D, field, till)\n"
     "  last = till\n"
-    "end\n"
+    "elseif parts > 0 then call('hset', D, field, last) end\n"
     "return {last, left, call('hget', D, 'floor') or '0'}\n";
 
 /* me, 'deltas' or 'facts', bytes of an answer, how many places, and how far each was read. Answers

@@ -6,9 +6,10 @@
  * of the log. The fleet's thread encodes it (delta.h) and adds it to this node's stream in Redis,
  * under that position. The script adds it only to a stream that reaches the position where the cut
  * before ended, so an entry that was sent again, after an answer that was lost or a start, is not
- * added again. Only when it is there does the node count it in its own windows, as it does with
- * what the other streams bring. So windows are made of deltas and of nothing else, and those of all
- * nodes are sums of the same deltas. Queries add what is not yet cut off and what is on its way.
+ * added again. Only when it is there, and on replicas where there are any, does the node count it
+ * in its own windows, as it does with what the other streams bring. So windows are made of deltas
+ * and of nothing else, and those of all nodes are sums of the same deltas. Queries add what is not
+ * yet cut off and what is on its way.
  *
  * While Redis is away there is one cut on its way and the rest goes on being counted; when it is
  * back the first is sent (or found to be there), then all the rest as one. What must not be lost is
@@ -18,6 +19,8 @@
  * of a model says how far each stream is in it. A start loads the rows, reads every stream from
  * where all rows have it, counts of each what the model's row has not, and replays its log from
  * where its own stream ends. It does not matter when a process dies.
+ *
+ * What Redis loses all the same comes again as it was: fleet_told.c.
  *
  * What the rows of all nodes have leaves the streams. A node that has been away for more than ten
  * minutes is not waited for; it finds a gap, and when it is started takes the rows of another node
@@ -33,10 +36,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EVERY_MS     200 /* between rounds, and twice what a round took, up to ... */
 #define EVERY_MAX_MS 400
 #define MS           1000000LL
+#define TOLD_MAX     ((size_t)16 << 20) /* bytes of what was told, to be told again */
 
 struct fleet *fleet_new(struct telemetry *t)
 {
@@ -44,6 +49,8 @@ struct fleet *fleet_new(struct telemetry *t)
     f->telemetry = t;
     f->place = store_place(t->config.store);
     f->well = true;
+    f->told_max = TOLD_MAX;
+    f->note = -1;
     workshop_init(&f->workshop);
     delta_init(&f->delta);
     bytes_init(&f->came, (size_t)64 << 20);
@@ -65,6 +72,9 @@ void fleet_free(struct fleet *f)
         return;
     release_all(f, f->listed, f->n_listed);
     release_all(f, f->cut, f->n_cut);
+    fleet_told_drop(f);
+    if (f->note >= 0)
+        close(f->note);
     free(f->listed);
     free(f->cut);
     free(f->taken);
@@ -185,6 +195,24 @@ bool fleet_ask(struct fleet *f, struct delta_ship *d, struct err *e)
     return d->ok;
 }
 
+/* The stream has lost what it had. */
+static bool make_good(struct fleet *f, struct delta_ship *d, struct err *e)
+{
+    uint64_t reaches = d->reaches;
+    if (!fleet_told_again(f, &reaches, e))
+        return false;
+    if (reaches != d->from) {
+        /* Nodes that had taken what is lost have it still; to the others it does not come, and they
+         * go on with this one. */
+        log_event(LOG_ERROR, "deltas_lost", "\"place\":%zu,\"from\":%" PRIu64 ",\"to\":%" PRIu64,
+                  f->place, reaches, d->from);
+        atomic_fetch_add(&f->missed, 1);
+        d->from = reaches;
+        delta_end(&f->delta, d->from, f->until);
+    }
+    return fleet_ask(f, d, e);
+}
+
 static bool send_parts(struct fleet *f, uint64_t from, struct err *e)
 {
     const size_t n = f->delta.n;
@@ -197,22 +225,15 @@ static bool send_parts(struct fleet *f, uint64_t from, struct err *e)
     }
     struct delta_ship d = {.from = from, .until = f->until, .parts = parts, .lens = lens, .n = n};
     bool ok = fleet_ask(f, &d, e);
-    if (ok && d.reaches < from) {
-        /* Nodes that had taken what is lost have it still; to the others it does not come, and they
-         * go on with this one. */
-        log_event(LOG_ERROR, "deltas_lost", "\"place\":%zu,\"from\":%" PRIu64 ",\"to\":%" PRIu64,
-                  f->place, d.reaches, from);
-        atomic_fetch_add(&f->missed, 1);
-        d.from = d.reaches;
-        delta_end(&f->delta, d.from, f->until);
-        ok = fleet_ask(f, &d, e);
-    }
+    if (ok && d.reaches < from)
+        ok = make_good(f, &d, e);
     if (ok && d.reaches != f->until)
         ok = fail(e, &ERR_IO,
                   "the figures of this node reach %" PRIu64 " in Redis, not %" PRIu64
                   ": another start has gone on with them",
                   d.reaches, from);
     if (ok) {
+        fleet_told_keep(f, &d);
         atomic_fetch_add(&f->shipped_bytes, bytes);
         atomic_fetch_add(&f->shipped_entries, 1);
     }
@@ -260,10 +281,21 @@ bool fleet_ship(struct fleet *f, struct err *e)
         f->under_way = true;
         encode(f, from);
     }
-    if (!send_parts(f, from, e))
+    if (!fleet_note(f, e) || !send_parts(f, from, e))
         return false;
     join(f);
     return true;
+}
+
+void fleet_replay(struct fleet *f, uint64_t next)
+{
+    const uint64_t from = fleet_shipped(f);
+    if (f->under_way || f->noted <= from || next <= f->noted ||
+        atomic_load(&f->telemetry->counted) <= from)
+        return;
+    cut(f);
+    f->under_way = true;
+    encode(f, from);
 }
 
 /* --- roll-ups --- */

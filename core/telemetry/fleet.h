@@ -42,6 +42,12 @@ struct fleet {
     uint64_t until;
     struct delta_writer delta;
 
+    /* What was told last, to be told again (fleet_told.c). */
+    struct told *told, *told_last;
+    size_t told_bytes, told_max;
+    int note;       /* descriptor of DIR/told; -1: not open */
+    uint64_t noted; /* what it says */
+
     /* Held while a delta is counted, and while a model's rows are made: so rows have whole deltas
      * and `taken` says which. */
     pthread_mutex_t taking;
@@ -76,6 +82,10 @@ bool fleet_restore(struct fleet *f, struct err *e) MUST_CHECK;
 /* Blocks of the log up to here are in the stream. */
 uint64_t fleet_shipped(struct fleet *f);
 
+/* [main] While the log is replayed, before the block at this position is counted, and once more at
+ * the end (UINT64_MAX): if a delta was on its way when this node died, it is again, the same. */
+void fleet_replay(struct fleet *f, uint64_t next);
+
 /* [writer] A model's records were counted: the next cut takes it. */
 void fleet_list(struct fleet *f, struct live *l);
 /* Tell what was counted, hear what others tell. Blocking. What failed is done in the next. */
@@ -95,6 +105,15 @@ bool fleet_read(struct fleet *f, bool *more, struct err *e) MUST_CHECK;
 /* Does a part go on where the last one of its stream ended? It may say that it does so earlier, if
  * Redis has lost what came between; what it counts comes after that all the same. */
 bool fleet_goes_on(const struct taken *t, const struct came *p, const struct delta_head *h);
+
+/* What was told: hold it (a copy), all of it goes; send again what comes behind a position, which
+ * becomes how far that went (it stays if that is held no more). */
+void fleet_told_keep(struct fleet *f, const struct delta_ship *d);
+void fleet_told_drop(struct fleet *f);
+bool fleet_told_again(struct fleet *f, uint64_t *reaches, struct err *e) MUST_CHECK;
+/* The end of what is under way, `until`, on the disk; and of what was, `noted`. */
+bool fleet_note_open(struct fleet *f, struct err *e) MUST_CHECK;
+bool fleet_note(struct fleet *f, struct err *e) MUST_CHECK;
 
 /* For roll-ups: rows of a model are made between these. */
 void fleet_hold(struct fleet *f);

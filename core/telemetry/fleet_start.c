@@ -265,7 +265,8 @@ bool fleet_prepare(struct fleet *f, struct err *e)
     bool more, gap, found = false;
     size_t best;
     fleet_taken(f, f->place);
-    if (!fleet_ask(f, &here, e) || !fleet_read(f, &more, e) || /* how many places there are */
+    if (!fleet_note_open(f, e) || !fleet_ask(f, &here, e) ||
+        !fleet_read(f, &more, e) || /* how many places there are */
         !read_marks(f, f->telemetry->space, &sum, e) || !look_for_gap(f, &gap, e) ||
         !s->ops->mark(s, f->telemetry->mark, &mark, &found, e))
         return false;

@@ -113,6 +113,8 @@ static bool replay_block(void *ctx, const struct block_read *b, struct err *e)
     struct payload p;
     if (!payload_open(&p, b->payload, b->payload_len, e))
         return false;
+    if (t->fleet)
+        fleet_replay(t->fleet, b->position);
     count_block(t, &p, b->position, true, &r->counting);
     if (b->position > atomic_load(&t->counted))
         atomic_store(&t->counted, b->position);
@@ -169,6 +171,8 @@ bool restore(struct telemetry *t, struct err *e)
     }
     if (!segment_log_read(t->log, &reader, e))
         return false;
+    if (t->fleet)
+        fleet_replay(t->fleet, UINT64_MAX);
     segment_log_continue_after(t->log, newest > (uint64_t)mark ? newest : (uint64_t)mark);
     t->rolled_up_to = (uint64_t)mark;
     for (size_t i = 0; t->models.table && i <= t->models.mask; i++)

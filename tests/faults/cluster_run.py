@@ -160,13 +160,11 @@ def faults_under_load(cluster, fleet):
 
 def it_is_all_in_the_store(fleet):
     """Nodes that are stopped write what they have; started again, they read it, and send again what
-    could not be noted as sent. Figures that were told to a master for the moment before another took
-    over may be gone from there (docs/operations/redis.md), so they are looked at without that."""
+    could not be noted as sent."""
     for n in fleet.nodes:
         n.kill(signal.SIGTERM)
         n.start()
-    for r in fleet.recorders if set(faults()) <= set(MOVES) else []:
-        wait_for(f"records: {r.check()}", lambda r=r: r.check() is None)
+    fleet.records_are_there()
     fleet.all_were_told()
 
 

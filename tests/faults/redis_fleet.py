@@ -100,14 +100,20 @@ class Fleet:
         history = [a for c in self.clients for a in c.history]
         faults = nodes_check.faults_of(journals[0], history)
         check("nothing lost, nothing twice", not faults, faults[:5])
-        for r in self.recorders:
-            wait_for(f"records: {r.check()}", lambda r=r: r.check() is None)
+        self.records_are_there()
         verify(self.url)
         outcomes = {o: sum(a["outcome"] == o for a in history)
                     for o in ("done", "refused", "unknown")}
         say(f"changes: {outcomes}; records: {sum(r.acknowledged for r in self.recorders)} "
             f"acknowledged, {sum(r.unknown for r in self.recorders)} unknown; "
             f"{sum(r.done for r in self.readers)} reads and selections, none failed")
+
+    def records_are_there(self):
+        """All that were acknowledged, once, on each node."""
+        for r in self.recorders:
+            for i, n in enumerate(self.nodes):
+                wait_for(f"node {i} has all records: {r.check(n)}",
+                         lambda r=r, n=n: r.check(n) is None)
 
     def forget_refusals(self):
         for n in self.nodes:

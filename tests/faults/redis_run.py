@@ -169,7 +169,7 @@ def gone_for_a_minute(fleet):
     fleet.until.set()
     for r in fleet.recorders:
         r.join()
-        wait_for(f"records: {r.check()}", lambda r=r: r.check() is None)
+    fleet.records_are_there()
     fleet.look()
 
     def median(runs, what):

@@ -95,13 +95,13 @@ class Recorder(Worker):
             raise OSError(f"records: {reply.status} {reply.text}")
         self.unknown -= RECORDS
 
-    def stored(self):
-        reply = self.node.call("GET", f"~/registry/{self.model}/metrics?window=1h")
+    def stored(self, node):
+        reply = node.call("GET", f"~/registry/{self.model}/metrics?window=1h")
         return reply.json["lifetime"]["total"] if reply.status == 200 else -1
 
-    def check(self):
-        """What is wrong, or None."""
-        n = self.stored()
+    def check(self, node=None):
+        """What a node (its own) shows that is wrong, or None."""
+        n = self.stored(node or self.node)
         if self.acknowledged <= n <= self.acknowledged + self.unknown:
             return None
         return (f"{self.model}: {self.acknowledged} were acknowledged, of {self.unknown} it is not "

@@ -175,6 +175,10 @@ def failovers(house, fleet):
             f"{fleet.refusals()}")
     fleet.end()
     fleet.settle()
+    for n in fleet.nodes if FULL else []:
+        n.kill(signal.SIGTERM)
+        n.start()
+    fleet.records_are_there()
 
 
 def main():
