@@ -1,6 +1,5 @@
 #include "api/exposition.h"
-
-#include "base/mem.h"
+#include "base/grow.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,10 +24,7 @@ struct models_pass {
 static void collect(void *ctx, const struct exposed *x)
 {
     struct figures *f = ctx;
-    if (f->n == f->cap) {
-        f->cap = f->cap ? 2 * f->cap : 256;
-        f->list = mem_resize(f->list, f->cap, sizeof *f->list);
-    }
+    GROW(f->list, f->n, f->cap);
     f->list[f->n++] = *x;
 }
 

@@ -1,8 +1,8 @@
 #include "api/history.h"
 
 #include "api/journal_read.h"
+#include "base/grow.h"
 #include "base/json.h"
-#include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +52,7 @@ static bool add(struct work *w, struct history *h, const struct event *e)
 {
     if (!has_room(w, h))
         return false;
-    if (h->n == h->cap) {
-        h->cap = h->cap ? 2 * h->cap : 64;
-        h->events = mem_resize(h->events, h->cap, sizeof *h->events);
-    }
+    GROW(h->events, h->n, h->cap);
     h->events[h->n++] = *e;
     return true;
 }

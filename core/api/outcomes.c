@@ -7,6 +7,7 @@
 #include "api/loop_state.h"
 #include "api/named.h"
 #include "api/outcome_fields.h"
+#include "base/grow.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/loop.h"
@@ -92,10 +93,7 @@ static uint64_t shadow_uid(const struct taking *t, const struct decision_facts *
 
 static struct outcome *next_place(struct taking *t)
 {
-    if (t->n == t->room) {
-        t->room = t->room ? 2 * t->room : 16;
-        t->list = mem_resize(t->list, t->room, sizeof *t->list);
-    }
+    GROW(t->list, t->n, t->room);
     struct outcome *o = &t->list[t->n++];
     memset(o, 0, sizeof *o);
     return o;

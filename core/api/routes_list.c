@@ -6,7 +6,7 @@
 #include "api/page_cursor.h"
 #include "api/submit.h"
 #include "api/work.h"
-#include "base/mem.h"
+#include "base/grow.h"
 #include "registry/registered_model.h"
 #include "registry/route.h"
 
@@ -49,10 +49,7 @@ static int order(const struct entity *a, const char *ns, const char *id)
 static bool collect(const struct entity *e, void *ctx)
 {
     struct pass *p = ctx;
-    if (p->stored_count == p->stored_room) {
-        p->stored_room = p->stored_room ? 2 * p->stored_room : 64;
-        p->stored = mem_resize(p->stored, p->stored_room, sizeof *p->stored);
-    }
+    GROW(p->stored, p->stored_count, p->stored_room);
     p->stored[p->stored_count++] = e;
     return true;
 }
@@ -70,10 +67,7 @@ static void note(struct pass *p, const struct entity *e)
 {
     if (!may_see(p, e))
         return;
-    if (p->n == p->room) {
-        p->room = p->room ? 2 * p->room : 64;
-        p->all = mem_resize(p->all, p->room, sizeof *p->all);
-    }
+    GROW(p->all, p->n, p->room);
     int64_t at =
         items_page_by(&p->page, "route") ? 0 : time_of(e, items_page_by(&p->page, "updated_at"));
     p->all[p->n++] = (struct one){e, at};

@@ -7,9 +7,9 @@
 #include "api/history.h"
 #include "api/items.h"
 #include "api/journal_read.h"
+#include "base/grow.h"
 #include "base/json.h"
 #include "base/map.h"
-#include "base/mem.h"
 #include "registry/errors.h"
 
 #include <inttypes.h>
@@ -41,10 +41,7 @@ struct asked {
 static void begin_interval(struct timeline *t, struct map *which, const struct event *e,
                            const char *status)
 {
-    if (t->n == t->cap) {
-        t->cap = t->cap ? 2 * t->cap : 64;
-        t->list = mem_resize(t->list, t->cap, sizeof *t->list);
-    }
+    GROW(t->list, t->n, t->cap);
     t->list[t->n++] = (struct interval){.seq = e->seq,
                                         .model_id = e->model_id,
                                         .status = status,

@@ -32,6 +32,7 @@
  * decider any more. */
 #include "engine/inner.h"
 
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/nodes.h"
@@ -71,26 +72,13 @@ void batch_release(struct batch *b)
     arena_free(b->arena);
 }
 
-/* One more element at the end of a growing array. */
-static void *one_more(void *array, size_t *n, size_t *cap, size_t size)
-{
-    void **at = array;
-    if (*n == *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        *at = mem_resize(*at, *cap, size);
-    }
-    char *element = (char *)*at + (*n)++ * size;
-    memset(element, 0, size);
-    return element;
-}
-#define ONE_MORE(b, what) one_more(&(b)->what, &(b)->n_##what, &(b)->cap_##what, sizeof *(b)->what)
-
 /* --- decide --- */
 
 static void put_row(struct batch *b, const struct change *ch)
 {
     const struct entity *is = ch->after ? ch->after : ch->before;
-    struct store_row *row = ONE_MORE(b, rows);
+    GROW(b->rows, b->n_rows, b->cap_rows);
+    struct store_row *row = &b->rows[b->n_rows++];
     *row = (struct store_row){
         .kind = ENTITY_TYPES[is->kind].name,
         .ns = is->ns,
@@ -118,7 +106,8 @@ static bool put_change(struct engine *en, const struct command *c, const struct 
     struct chain *chain = chains_get(&en->chains, en->store, ns_of(ch), e);
     if (!chain)
         return false;
-    struct journal_entry *entry = ONE_MORE(b, entries);
+    GROW(b->entries, b->n_entries, b->cap_entries);
+    struct journal_entry *entry = &b->entries[b->n_entries++];
     journal_entry_make(c, state_head(en->state), ch,
                        (struct journal_place){++b->seq, b->now_ms, chain->hash}, b->arena, entry);
     chains_move(&en->chains, chain, entry->hash);
@@ -168,9 +157,9 @@ static bool put_group(struct engine *en, struct slot *slot, const struct changes
         return false;
     slot->group = b->n_groups;
     b->duty |= c->duty;
-    struct store_group *g = ONE_MORE(b, groups);
-    g->n_rows = b->n_rows - rows;
-    g->n_entries = b->n_entries - entries;
+    GROW(b->groups, b->n_groups, b->cap_groups);
+    struct store_group *g = &b->groups[b->n_groups++];
+    *g = (struct store_group){.n_rows = b->n_rows - rows, .n_entries = b->n_entries - entries};
     if (c->key)
         put_key(en, c, g);
     if (changes->n)

@@ -8,8 +8,8 @@
  * more: everything is loaded anew, and the listeners hear that, not what happened between. */
 #include "engine/inner.h"
 
+#include "base/grow.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "store/nodes.h"
 
 #include <stdlib.h>
@@ -31,10 +31,7 @@ static bool take_entry(void *ctx, const struct journal_entry *entry, struct err 
     (void)e;
     if (entry->seq > t->upto)
         return true;
-    if (t->n == t->cap) {
-        t->cap = t->cap ? 2 * t->cap : 16;
-        t->list = mem_resize(t->list, t->cap, sizeof *t->list);
-    }
+    GROW(t->list, t->n, t->cap);
     struct journal_entry *to = &t->list[t->n++];
     *to = *entry;
     const char **const texts[] = {&to->ns,   &to->action,   &to->entity,     &to->entity_id,

@@ -1,5 +1,6 @@
 #include "engine/idempotency.h"
 
+#include "base/grow.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -163,10 +164,7 @@ void idempotency_free(struct idempotency *t)
 
 static void heap_push(struct idempotency *t, struct kept *k)
 {
-    if (t->n == t->cap) {
-        t->cap = t->cap ? t->cap * 2 : 64;
-        t->heap = mem_resize(t->heap, t->cap, sizeof(void *));
-    }
+    GROW(t->heap, t->n, t->cap);
     size_t i = t->n++;
     for (; i > 0 && t->heap[(i - 1) / 2]->expires_ms > k->expires_ms; i = (i - 1) / 2)
         t->heap[i] = t->heap[(i - 1) / 2];

@@ -1,7 +1,7 @@
 #include "extend/worker_report.h"
 
+#include "base/grow.h"
 #include "base/json.h"
-#include "base/mem.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -133,10 +133,7 @@ static void take_check(struct worker_report *r, const json_t *body)
         r->failed = sentence(r, check.name, check.detail);
     if (!listed) /* what decides is always in the list */
         r->n_checks--;
-    if (r->n_checks == r->room_checks) {
-        r->room_checks = r->room_checks ? 2 * r->room_checks : 16;
-        r->checks = mem_resize(r->checks, r->room_checks, sizeof *r->checks);
-    }
+    GROW(r->checks, r->n_checks, r->room_checks);
     r->checks[r->n_checks++] = check;
 }
 
@@ -146,11 +143,7 @@ static void take_measure(struct worker_report *r, const json_t *body)
     double value = number_of(body, "value", NAN);
     if (r->n_measurements == REPORT_CHECKS || !isfinite(value))
         return;
-    if (r->n_measurements == r->room_measurements) {
-        r->room_measurements = r->room_measurements ? 2 * r->room_measurements : 16;
-        r->measurements =
-            mem_resize(r->measurements, r->room_measurements, sizeof *r->measurements);
-    }
+    GROW(r->measurements, r->n_measurements, r->room_measurements);
     struct worker_measurement *m = &r->measurements[r->n_measurements++];
     *m = (struct worker_measurement){
         .name = must_text(r, body, "name"),

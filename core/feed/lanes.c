@@ -1,5 +1,6 @@
 #include "feed/lanes.h"
 
+#include "base/grow.h"
 #include "base/map.h"
 #include "base/mem.h"
 
@@ -57,10 +58,7 @@ static void heap_down(struct lanes *l, size_t at)
 
 static void heap_add(struct lanes *l, struct lane *lane, int64_t due_ms)
 {
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 64;
-        l->heap = mem_resize(l->heap, l->cap, sizeof(struct lane *));
-    }
+    GROW(l->heap, l->n, l->cap);
     lane->due_ms = due_ms;
     l->heap[l->n] = lane;
     heap_up(l, l->n++);

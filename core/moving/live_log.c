@@ -1,5 +1,6 @@
 #include "moving/live_log.h"
 
+#include "base/grow.h"
 #include "base/mem.h"
 #include "telemetry/block.h"
 
@@ -60,10 +61,7 @@ static bool open_file(struct live_log *l, const char *name, bool segment, struct
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) /* rolled up and released just now: not needed any more */
         return errno == ENOENT || fail_errno(e, &ERR_IO, "cannot read %s", path);
-    if (l->n == l->cap) {
-        l->cap = l->cap ? l->cap * 2 : 16;
-        l->files = mem_resize(l->files, l->cap, sizeof *l->files);
-    }
+    GROW(l->files, l->n, l->cap);
     struct live_file *file = &l->files[l->n++];
     *file = (struct live_file){.fd = fd, .segment = segment};
     snprintf(file->name, sizeof file->name, "%s", name);

@@ -1,5 +1,6 @@
 #include "registry/index.h"
 
+#include "base/grow.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -9,10 +10,7 @@
 
 void pointers_add(struct pointers *p, void *object)
 {
-    if (p->n == p->cap) {
-        p->cap = p->cap ? p->cap * 2 : 64;
-        p->list = mem_resize(p->list, p->cap, sizeof *p->list);
-    }
+    GROW(p->list, p->n, p->cap);
     p->list[p->n++] = object;
 }
 

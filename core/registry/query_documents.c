@@ -1,6 +1,6 @@
 #include "registry/query_documents.h"
 
-#include "base/mem.h"
+#include "base/grow.h"
 #include "registry/cursor.h"
 #include "registry/match.h"
 #include "registry/scan.h"
@@ -87,10 +87,7 @@ static bool consider(const struct entity *e, void *ctx)
     const struct document *d = document_of(e);
     if (!matches(p, d))
         return true;
-    if (p->n == p->cap) {
-        p->cap = p->cap ? 2 * p->cap : 256;
-        p->list = mem_resize(p->list, p->cap, sizeof *p->list);
-    }
+    GROW(p->list, p->n, p->cap);
     p->list[p->n++] = (struct found){d, time_of(p->query->sort, d)};
     return true;
 }

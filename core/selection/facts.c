@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/cond.h"
+#include "base/grow.h"
 #include "base/hash.h"
 #include "base/latch.h"
 #include "base/log.h"
@@ -184,10 +185,7 @@ static bool entry_came(void *ctx, size_t place, struct delta_at at, const void *
 {
     struct facts *f = ctx;
     (void)place;
-    if (f->n == f->cap) {
-        f->cap = f->cap ? f->cap * 2 : 64;
-        f->list = mem_resize(f->list, f->cap, sizeof *f->list);
-    }
+    GROW(f->list, f->n, f->cap);
     const size_t before = f->came.len;
     if (!bytes_add(&f->came, data, len))
         return false; /* the next round */

@@ -1,6 +1,6 @@
 #include "selection/guardrail.h"
 
-#include "base/mem.h"
+#include "base/grow.h"
 #include "stats/quantile.h"
 #include "stats/special.h"
 
@@ -68,10 +68,7 @@ static void keep(struct guardrail *g, const struct pair_counts *batch)
             join(&g->batches[i], &g->batches[2 * i + 1]);
         }
     }
-    if (g->batch_count == g->batch_room) {
-        g->batch_room = g->batch_room ? 2 * g->batch_room : 64;
-        g->batches = mem_resize(g->batches, g->batch_room, sizeof *g->batches);
-    }
+    GROW(g->batches, g->batch_count, g->batch_room);
     g->batches[g->batch_count++] = *batch;
 }
 

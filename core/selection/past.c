@@ -1,5 +1,6 @@
 #include "selection/past.h"
 
+#include "base/grow.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -239,10 +240,7 @@ static bool pin(const struct entity *flag, void *ctx)
     struct entity *pinned =
         entity_parse(ENTITY_FLAG, &source, state_names(all->past->state), all->e);
     bytes_release(&b);
-    if (all->n == all->room) {
-        all->room = all->room ? 2 * all->room : 16;
-        all->list = mem_resize(all->list, all->room, sizeof(struct entity *));
-    }
+    GROW(all->list, all->n, all->room);
     if (pinned)
         all->list[all->n++] = pinned;
     return pinned != NULL;

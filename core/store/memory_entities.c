@@ -1,6 +1,7 @@
 #include "store/memory.h"
 
 #include "base/bytes.h"
+#include "base/grow.h"
 #include "base/mem.h"
 #include "store/entries.h"
 
@@ -63,10 +64,7 @@ static uint64_t last_seq(const struct memory *m)
 
 static void journal_put(struct memory *m, const struct journal_entry *entry)
 {
-    if (m->n_journal == m->cap_journal) {
-        m->cap_journal = m->cap_journal ? m->cap_journal * 2 : 64;
-        m->journal = mem_resize(m->journal, m->cap_journal, sizeof(void *));
-    }
+    GROW(m->journal, m->n_journal, m->cap_journal);
     m->journal[m->n_journal++] = entry_copy(entry);
 }
 

@@ -1,5 +1,6 @@
 #include "store/memory.h"
 
+#include "base/grow.h"
 #include "base/mem.h"
 #include "store/lease.h"
 
@@ -149,10 +150,7 @@ static struct memory_job *job_find(struct memory *m, const char *queue, const ch
 static void job_add(struct memory *m, const char *queue, const char *id, const void *data,
                     size_t len)
 {
-    if (m->n_jobs == m->cap_jobs) {
-        m->cap_jobs = m->cap_jobs ? m->cap_jobs * 2 : 16;
-        m->jobs = mem_resize(m->jobs, m->cap_jobs, sizeof *m->jobs);
-    }
+    GROW(m->jobs, m->n_jobs, m->cap_jobs);
     m->jobs[m->n_jobs++] = (struct memory_job){
         .queue = mem_text(queue),
         .id = mem_text(id),

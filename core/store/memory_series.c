@@ -1,5 +1,6 @@
 #include "store/memory.h"
 
+#include "base/grow.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -52,10 +53,7 @@ static void record_put(struct memory *m, const struct series_record *from)
     if (at < s->n && record_order(&s->records[at], from->at, from->id) == 0) {
         record_free(&s->records[at]);
     } else {
-        if (s->n == s->cap) {
-            s->cap = s->cap ? s->cap * 2 : 8;
-            s->records = mem_resize(s->records, s->cap, sizeof *s->records);
-        }
+        GROW(s->records, s->n, s->cap);
         memmove(&s->records[at + 1], &s->records[at], (s->n - at) * sizeof *s->records);
         s->n++;
     }

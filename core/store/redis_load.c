@@ -1,5 +1,6 @@
 #include "store/redis.h"
 
+#include "base/grow.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -104,10 +105,7 @@ bool redis_row_open(const char *id, size_t id_len, const char *value, size_t len
 
 static void add_loaded(struct rows *rows, const struct loaded *one)
 {
-    if (rows->n == rows->cap) {
-        rows->cap = rows->cap ? rows->cap * 2 : 256;
-        rows->list = mem_resize(rows->list, rows->cap, sizeof *rows->list);
-    }
+    GROW(rows->list, rows->n, rows->cap);
     rows->list[rows->n++] = *one;
 }
 

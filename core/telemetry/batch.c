@@ -1,5 +1,6 @@
 #include "telemetry/batch_impl.h"
 
+#include "base/grow.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -66,15 +67,6 @@ void batch_start(struct batch *b, const struct batch_config *config, struct faul
     b->faults_before = f->total;
 }
 
-/* Make room for one more element of an array. */
-static inline void *room(void *array, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return array;
-    *cap = *cap ? *cap * 2 : 64;
-    return mem_resize(array, *cap, size);
-}
-
 /* --- models --- */
 
 static uint32_t new_group(struct batch *b, uint64_t uid)
@@ -82,7 +74,7 @@ static uint32_t new_group(struct batch *b, uint64_t uid)
     uint32_t known = b->uids.n;
     uint32_t group = words_put(&b->uids, (const char *)&uid, sizeof uid);
     if (group == known) {
-        b->groups = room(b->groups, group, &b->groups_cap, sizeof *b->groups);
+        GROW(b->groups, group, b->groups_cap);
         b->groups[group] = (struct payload_group){.uid = uid};
     }
     return group;
@@ -103,7 +95,7 @@ static uint32_t group_of_id(struct batch *b, struct span id)
         return GROUP_UNKNOWN;
     if (word == known) {
         uint64_t uid = b->config.resolve(b->config.ctx, id.text, id.len);
-        b->id_groups = room(b->id_groups, word, &b->id_groups_cap, sizeof *b->id_groups);
+        GROW(b->id_groups, word, b->id_groups_cap);
         b->id_groups[word] = uid ? new_group(b, uid) : GROUP_UNKNOWN;
     }
     b->last_id = word;
@@ -138,7 +130,7 @@ static void keep_scores(struct batch *b, const struct record *r)
 {
     for (size_t i = 0; i < r->n_scores; i++) {
         const struct score *s = &r->scores[i];
-        b->scores = room(b->scores, b->n_scores, &b->scores_cap, sizeof *b->scores);
+        GROW(b->scores, b->n_scores, b->scores_cap);
         b->scores[b->n_scores++] = (struct payload_score){
             s->value, (uint32_t)b->n, words_put(&b->names, s->name.text, s->name.len)};
     }
@@ -147,7 +139,7 @@ static void keep_scores(struct batch *b, const struct record *r)
 /* Its scores are the last that were kept. */
 static void keep_decision(struct batch *b, const struct record *r, const struct batch_decision *d)
 {
-    b->decided = room(b->decided, b->n_decided, &b->decided_cap, sizeof *b->decided);
+    GROW(b->decided, b->n_decided, b->decided_cap);
     b->decided[b->n_decided++] =
         (struct decided_record){*d, b->n, b->n_scores - r->n_scores, r->n_scores};
 }
@@ -174,10 +166,10 @@ static inline void keep(struct batch *b, const struct record *r)
     }
     if (r->error_type.text)
         bits |= words_put(&b->errors, r->error_type.text, r->error_type.len) + 1;
-    b->records = room(b->records, b->n, &b->cap, sizeof *b->records);
+    GROW(b->records, b->n, b->cap);
     b->records[b->n] = (struct payload_record){r->latency_ms, bits};
     if (!b->config.uid) {
-        b->group_of = room(b->group_of, b->n, &b->group_of_cap, sizeof *b->group_of);
+        GROW(b->group_of, b->n, b->group_of_cap);
         b->group_of[b->n] = group;
         b->groups[group].records++;
     }

@@ -28,6 +28,7 @@
 #include "telemetry/fleet.h"
 
 #include "base/cond.h"
+#include "base/grow.h"
 #include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -97,10 +98,7 @@ void fleet_list(struct fleet *f, struct live *l)
         return;
     l->fleet->listed = true;
     live_retain(l);
-    if (f->n_listed == f->listed_cap) {
-        f->listed_cap = f->listed_cap ? f->listed_cap * 2 : 64;
-        f->listed = mem_resize(f->listed, f->listed_cap, sizeof(struct live *));
-    }
+    GROW(f->listed, f->n_listed, f->listed_cap);
     f->listed[f->n_listed++] = l;
 }
 

@@ -6,6 +6,7 @@
 #include "telemetry/fleet.h"
 #include "telemetry/series.h"
 
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -88,20 +89,14 @@ static bool note_uid(void *ctx, const char *key, int64_t at, const char *id, con
 {
     struct copying *c = ctx;
     (void)at, (void)id, (void)data, (void)len;
-    if (c->n_uids == c->uids_cap) {
-        c->uids_cap = c->uids_cap ? c->uids_cap * 2 : 64;
-        c->uids = mem_resize(c->uids, c->uids_cap, sizeof *c->uids);
-    }
+    GROW(c->uids, c->n_uids, c->uids_cap);
     c->uids[c->n_uids++] = series_key_uid(key);
     return true;
 }
 
 static void add_record(struct copying *c, int64_t at, const void *data, size_t len)
 {
-    if (c->n == c->cap) {
-        c->cap = c->cap ? c->cap * 2 : 64;
-        c->records = mem_resize(c->records, c->cap, sizeof *c->records);
-    }
+    GROW(c->records, c->n, c->cap);
     c->records[c->n++] = (struct series_record){c->key, at, "", data, len};
 }
 

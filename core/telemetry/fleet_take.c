@@ -1,6 +1,7 @@
 /* What other nodes have counted comes in. */
 #include "telemetry/fleet.h"
 
+#include "base/grow.h"
 #include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,10 +15,7 @@ static void it_reaches(void *ctx, size_t place, uint64_t position)
     struct fleet *f = ctx;
     if (place >= PLACES_MAX)
         return;
-    if (place == f->reaches_cap) {
-        f->reaches_cap = f->reaches_cap ? f->reaches_cap * 2 : 16;
-        f->reaches = mem_resize(f->reaches, f->reaches_cap, sizeof *f->reaches);
-    }
+    GROW(f->reaches, place, f->reaches_cap);
     f->reaches[place] = position; /* they come one after the other */
     f->n_reaches = place + 1;
 }
@@ -25,10 +23,7 @@ static void it_reaches(void *ctx, size_t place, uint64_t position)
 static bool part_came(void *ctx, size_t place, struct delta_at at, const void *data, size_t len)
 {
     struct fleet *f = ctx;
-    if (f->n_parts == f->parts_cap) {
-        f->parts_cap = f->parts_cap ? f->parts_cap * 2 : 64;
-        f->parts = mem_resize(f->parts, f->parts_cap, sizeof *f->parts);
-    }
+    GROW(f->parts, f->n_parts, f->parts_cap);
     size_t before = f->came.len;
     if (place >= PLACES_MAX || !bytes_add(&f->came, data, len))
         return false; /* the next round */

@@ -5,6 +5,7 @@
 #include "telemetry/validated.h"
 
 #include "base/cond.h"
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -109,10 +110,7 @@ static struct standing *standing_of(struct health_judge *j, uint64_t uid, bool m
         return &j->standings[at];
     if (!make)
         return NULL;
-    if (j->n == j->cap) {
-        j->cap = j->cap ? 2 * j->cap : 64;
-        j->standings = mem_resize(j->standings, j->cap, sizeof *j->standings);
-    }
+    GROW(j->standings, j->n, j->cap);
     memmove(&j->standings[at + 1], &j->standings[at], (j->n - at) * sizeof *j->standings);
     j->n++;
     j->standings[at] =
@@ -210,10 +208,7 @@ static bool take_subject(const struct entity *entity, void *ctx)
     if (place == r->n_live)
         return true;
     r->found[place] = true;
-    if (r->n == r->cap) {
-        r->cap = r->cap ? 2 * r->cap : 64;
-        r->list = mem_resize(r->list, r->cap, sizeof *r->list);
-    }
+    GROW(r->list, r->n, r->cap);
     baseline = baseline_of(r->view, m);
     r->list[r->n++] = (struct subject){
         .ns = mem_text(entity->ns),

@@ -1,5 +1,6 @@
 #include "telemetry/keys_file.h"
 
+#include "base/grow.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -26,10 +27,7 @@ void keys_keep(struct telemetry *t, char *part, uint32_t len, int64_t expires_ms
 {
     struct kept_keys *k = &t->keys;
     pthread_mutex_lock(&t->lock);
-    if (k->n == k->cap) {
-        k->cap = k->cap ? k->cap * 2 : 64;
-        k->list = mem_resize(k->list, k->cap, sizeof *k->list);
-    }
+    GROW(k->list, k->n, k->cap);
     k->list[k->n++] = (struct kept_key){part, len, expires_ms};
     pthread_mutex_unlock(&t->lock);
 }

@@ -13,21 +13,13 @@
 
 #include "telemetry/fleet.h"
 
+#include "base/grow.h"
 #include "base/log.h"
-#include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ARENA_MAX ((size_t)1 << 30)
-
-static void *room(void *array, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return array;
-    *cap = *cap ? *cap * 2 : 64;
-    return mem_resize(array, *cap, size);
-}
 
 /* --- adding a model --- */
 
@@ -36,7 +28,7 @@ static void put_record(struct chunk *c, int tier, uint64_t uid, int64_t at, cons
 {
     char key[SERIES_KEY_SIZE];
     series_key(c->space, tier, uid, key);
-    c->records = room(c->records, c->n, &c->cap, sizeof *c->records);
+    GROW(c->records, c->n, c->cap);
     c->records[c->n++] = (struct series_record){arena_text(c->arena, key), at, "", data, len};
 }
 
@@ -44,7 +36,7 @@ static void put_trim(struct chunk *c, int tier, uint64_t uid, int64_t before)
 {
     char key[SERIES_KEY_SIZE];
     series_key(c->space, tier, uid, key);
-    c->trims = room(c->trims, c->n_trims, &c->trims_cap, sizeof *c->trims);
+    GROW(c->trims, c->n_trims, c->trims_cap);
     c->trims[c->n_trims++] = (struct series_trim){arena_text(c->arena, key), before};
 }
 
@@ -86,7 +78,7 @@ static void add_slots(struct chunk *c, struct live *l, enum tier t)
         const void *row = slot_row_make(c->arena, slot->bytes, slot->len, &len);
         put_record(c, (int)t, l->uid, slot->start, row, len);
         slot->dirty = false;
-        c->slots = room(c->slots, c->n_slots, &c->slots_cap, sizeof *c->slots);
+        GROW(c->slots, c->n_slots, c->slots_cap);
         c->slots[c->n_slots++] = (struct rolled_slot){l, t, slot->start};
         if (slot->start < l->oldest_stored[t])
             l->oldest_stored[t] = slot->start;
@@ -230,7 +222,7 @@ bool chunk_add(struct chunk *c, struct telemetry *t, struct live *l, const struc
     let_go(t, l);
 
     live_retain(l);
-    c->models = room(c->models, c->n_models, &c->models_cap, sizeof *c->models);
+    GROW(c->models, c->n_models, c->models_cap);
     c->models[c->n_models++] = (struct rolled){l, position};
     /* Only rounds change `leaving`, and only one is under way. */
     for (uint32_t i = 0; i < l->leaving.n; i++) {

@@ -22,6 +22,7 @@
  * reported with file and offset, and the server does not start, unless told to (accept_damage). */
 #include "telemetry/segment_impl.h"
 
+#include "base/grow.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -56,10 +57,7 @@ static int by_first(const void *a, const void *b)
 
 static void add_segment(struct segment_log *log, uint64_t first, uint64_t bytes)
 {
-    if (log->n == log->cap) {
-        log->cap = log->cap ? log->cap * 2 : 16;
-        log->segments = mem_resize(log->segments, log->cap, sizeof *log->segments);
-    }
+    GROW(log->segments, log->n, log->cap);
     log->segments[log->n++] = (struct segment){first, bytes};
 }
 

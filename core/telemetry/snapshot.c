@@ -1,5 +1,6 @@
 #include "telemetry/snapshot.h"
 
+#include "base/grow.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -27,10 +28,7 @@ void snapshot_release(struct snapshot *s)
 
 static void add_piece(struct snapshot *s, int64_t start, size_t at)
 {
-    if (s->n == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 128;
-        s->pieces = mem_resize(s->pieces, s->cap, sizeof *s->pieces);
-    }
+    GROW(s->pieces, s->n, s->cap);
     s->pieces[s->n++] = (struct piece){start, at, s->data.len - at};
 }
 

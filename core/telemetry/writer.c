@@ -1,5 +1,6 @@
 #include "telemetry/internal.h"
 
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "telemetry/block.h"
@@ -151,10 +152,7 @@ static void forget(struct mail *mail)
         live_release(l, &t->rings);
     }
     pthread_mutex_lock(&t->lock);
-    if (t->n_forgotten == t->forgotten_cap) {
-        t->forgotten_cap = t->forgotten_cap ? t->forgotten_cap * 2 : 16;
-        t->forgotten = mem_resize(t->forgotten, t->forgotten_cap, sizeof *t->forgotten);
-    }
+    GROW(t->forgotten, t->n_forgotten, t->forgotten_cap);
     t->forgotten[t->n_forgotten++] = f->uid;
     pthread_mutex_unlock(&t->lock);
     free(f);

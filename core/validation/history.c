@@ -1,5 +1,6 @@
 #include "validation/history.h"
 
+#include "base/grow.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -84,10 +85,7 @@ static struct history_series *find_or_add(struct history *h, const struct key *k
     struct history_series *s = find(h, k);
     if (s || h->len == HISTORY_SERIES_MAX)
         return s;
-    if (h->len == h->cap) {
-        h->cap = h->cap ? 2 * h->cap : 16;
-        h->series = mem_resize(h->series, h->cap, sizeof *h->series);
-    }
+    GROW(h->series, h->len, h->cap);
     s = &h->series[h->len++];
     *s = (struct history_series){0};
     map_set(h->by_key, k->text, k->len, (void *)(uintptr_t)h->len);
@@ -100,10 +98,7 @@ static void add_point(struct history_series *s, const struct history_point *p)
         memmove(s->points, s->points + 1, (s->len - 1) * sizeof *s->points);
         s->len--;
     }
-    if (s->len == s->cap) {
-        s->cap = s->cap ? 2 * s->cap : 8;
-        s->points = mem_resize(s->points, s->cap, sizeof *s->points);
-    }
+    GROW(s->points, s->len, s->cap);
     s->points[s->len++] = *p;
 }
 

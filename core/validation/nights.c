@@ -6,6 +6,7 @@
  * counted, what waits is found waiting, and nothing runs twice. */
 #include "validation/nights_impl.h"
 
+#include "base/grow.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -103,10 +104,7 @@ static bool gather_target(const struct entity *entity, void *ctx)
     struct nightly_hours h = r ? nightly_hours_of(r) : (struct nightly_hours){0, 0, -1};
     if (n->hour_utc != INT64_MIN && (!h.enabled || h.hour_utc != n->hour_utc))
         return true;
-    if (n->n == n->cap) {
-        n->cap = n->cap ? 2 * n->cap : 64;
-        n->targets = mem_resize(n->targets, n->cap, sizeof *n->targets);
-    }
+    GROW(n->targets, n->n, n->cap);
     n->targets[n->n++] = (struct target){mem_text(entity->id), entity->uid,
                                          n->hour_utc == INT64_MIN ? -1 : h.end_hour_utc, false};
     return true;

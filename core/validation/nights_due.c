@@ -2,6 +2,7 @@
  * again, after a restart. nights.c carries it through. */
 #include "validation/nights_impl.h"
 
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/errors.h"
@@ -205,10 +206,7 @@ static bool find_due(const struct entity *entity, void *ctx)
     view_versions(d->view, entity->ns, entity->id, was_serving, &s);
     if (!s.found)
         return true;
-    if (d->n == d->cap) {
-        d->cap = d->cap ? 2 * d->cap : 8;
-        d->list = mem_resize(d->list, d->cap, sizeof *d->list);
-    }
+    GROW(d->list, d->n, d->cap);
     d->list[d->n++] = (struct due){mem_text(entity->ns), h.hour_utc, s.due};
     return true;
 }

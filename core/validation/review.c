@@ -3,6 +3,7 @@
  * tells. Other work of the thread gets its turn after every few names. */
 #include "validation/review.h"
 
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/alert.h"
@@ -63,10 +64,7 @@ static bool note_name(const struct entity *entity, void *ctx)
     const struct registered_model *name = registered_model_of(entity);
     if (!name->stable_model_id)
         return true;
-    if (r->n == r->cap) {
-        r->cap = r->cap ? 2 * r->cap : 64;
-        r->names = mem_resize(r->names, r->cap, sizeof *r->names);
-    }
+    GROW(r->names, r->n, r->cap);
     r->names[r->n++] =
         (struct name){.name = mem_text(entity->id), .stable_id = mem_text(name->stable_model_id)};
     return true;
@@ -168,10 +166,7 @@ static void judge_name(struct review *r, struct name *name, struct arena *a)
     name->n = history_count(h);
     for (size_t i = 0; i < name->n; i++) {
         const struct history_series *s = history_at(h, i);
-        if (r->n_judged == r->cap_judged) {
-            r->cap_judged = r->cap_judged ? 2 * r->cap_judged : 256;
-            r->judged = mem_resize(r->judged, r->cap_judged, sizeof *r->judged);
-        }
+        GROW(r->judged, r->n_judged, r->cap_judged);
         r->judged[r->n_judged++] = night_look(s, r->since);
         name->fresh |= s->points[s->len - 1].at >= r->since;
     }

@@ -1,3 +1,4 @@
+#include "base/grow.h"
 #include "base/mem.h"
 
 #include "support/unit.h"
@@ -37,6 +38,27 @@ static void copies(void **state)
     free(empty);
 }
 
+/* Elements stay where they were put, and room comes by doubling. */
+static void grows(void **state)
+{
+    (void)state;
+    struct pairs {
+        struct {
+            uint64_t a, b;
+        } * list;
+        uint32_t n, cap;
+    } p = {0};
+    for (uint64_t i = 0; i < 1000; i++) {
+        GROW(p.list, p.n, p.cap);
+        p.list[p.n].a = i;
+        p.list[p.n++].b = ~i;
+    }
+    assert_int_equal(p.cap, 1024);
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_true(p.list[i].a == i && p.list[i].b == ~i);
+    free(p.list);
+}
+
 /* A product that overflows ends the process with status 1 and one line. */
 static void overflow_ends_the_process(void **state)
 {
@@ -67,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_memory),
         cmocka_unit_test(copies),
+        cmocka_unit_test(grows),
         cmocka_unit_test(overflow_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
