@@ -35,14 +35,8 @@ static int line_of_caller(lua_State *L)
     return lua_getstack(L, 1, &at) && lua_getinfo(L, "l", &at) ? at.currentline : 0;
 }
 
-/* End a helper whose one result is on top and whose arguments are 1..args; `place` is the bucket
- * that it looked at, -1: none. */
-static int done_at(lua_State *L, const char *name, int args, int64_t place)
+static void trace_call(lua_State *L, struct bytes *b, const char *name, int args, int64_t place)
 {
-    const struct policy *p = sandbox_owner(L);
-    struct bytes *b = p->env ? p->env->trace : NULL;
-    if (!b)
-        return 1;
     guard_charge(L, 64);
     size_t before = b->len;
     bytes_text(b, before ? ",{" : "{");
@@ -65,26 +59,33 @@ static int done_at(lua_State *L, const char *name, int args, int64_t place)
         b->len = before;
         b->data[before] = '\0';
     }
+}
+
+/* End a helper whose one result is on top and whose arguments are 1..args; `place` is the bucket
+ * that it looked at, -1: none. */
+static int done_at(lua_State *L, const struct policy *p, const char *name, int args, int64_t place)
+{
+    if (p->env && p->env->trace)
+        trace_call(L, p->env->trace, name, args, place);
     return 1;
 }
 
 static int done(lua_State *L, const char *name, int args)
 {
-    return done_at(L, name, args, -1);
+    return done_at(L, sandbox_owner(L), name, args, -1);
 }
 
 /* ---- units ---- */
 
 /* The unit at `index`: a text, or a number as its text. A missing one ends the call. */
-static const char *unit_at(lua_State *L, int index, size_t *len)
+static const char *unit_at(lua_State *L, struct policy *p, int index, size_t *len)
 {
-    struct policy *p = sandbox_owner(L);
-    int type = lua_type(L, index);
-    if (type == LUA_TSTRING || type == LUA_TNUMBER) {
-        const char *unit = lua_tolstring(L, index, len);
+    const char *unit = lua_tolstring(L, index, len);
+    if (unit) {
         guard_charge(L, 2 + *len / 16);
         return unit;
     }
+    int type = lua_type(L, index);
     *len = 0;
     p->unit_missing = type == LUA_TNIL || type == LUA_TNONE;
     luaL_error(L, p->unit_missing ? "the context has no unit (targetingKey)"
@@ -92,9 +93,8 @@ static const char *unit_at(lua_State *L, int index, size_t *len)
     return NULL;
 }
 
-static struct policy_flag *flag_of(lua_State *L)
+static const struct policy_flag *flag_of(lua_State *L, const struct policy *p)
 {
-    struct policy *p = sandbox_owner(L);
     if (!p->flag)
         luaL_error(L, "this helper needs a flag");
     return p->flag;
@@ -104,32 +104,32 @@ static struct policy_flag *flag_of(lua_State *L)
 static int env_bucket(lua_State *L)
 {
     size_t len;
+    struct policy *p = sandbox_owner(L);
     lua_settop(L, 2);
-    const char *unit = unit_at(L, 1, &len);
-    const char *salt = luaL_optstring(L, 2, NULL);
-    if (!salt)
-        salt = flag_of(L)->salt;
+    const char *unit = unit_at(L, p, 1, &len);
+    const char *salt = lua_isnil(L, 2) ? flag_of(L, p)->salt : luaL_checkstring(L, 2);
     uint32_t place = bucket_of(salt, BUCKET_GATE, unit, len);
-    ((struct policy *)sandbox_owner(L))->drew = true;
+    p->drew = true;
     lua_pushnumber(L, place / 1000.0);
-    return done_at(L, "bucket", 2, place);
+    return done_at(L, p, "bucket", 2, place);
 }
 
 /* split(unit): the variant in whose range the unit falls. */
 static int env_split(lua_State *L)
 {
     size_t len;
+    struct policy *p = sandbox_owner(L);
     lua_settop(L, 1);
-    const struct policy_flag *flag = flag_of(L);
+    const struct policy_flag *flag = flag_of(L, p);
     if (flag->share_count == 0)
         return luaL_error(L, "env.split: the flag has no weights");
-    const char *unit = unit_at(L, 1, &len);
+    const char *unit = unit_at(L, p, 1, &len);
     uint32_t place = bucket_of(flag->salt, BUCKET_SPLIT, unit, len);
     int arm = share_at(flag->shares, flag->share_count, place);
     size_t variant = arm >= 0 ? (size_t)arm : flag->default_variant;
-    ((struct policy *)sandbox_owner(L))->drew = true;
+    p->drew = true;
     lua_pushlstring(L, flag->variants[variant], flag->variant_lens[variant]);
-    return done_at(L, "split", 1, place);
+    return done_at(L, p, "split", 1, place);
 }
 
 /* share(variant): of the weights, 0..1; 0: they have none of this name. */
@@ -138,11 +138,11 @@ static int env_share(lua_State *L)
     size_t len;
     double share = 0;
     lua_settop(L, 1);
-    const struct policy_flag *flag = flag_of(L);
+    const struct policy_flag *flag = flag_of(L, sandbox_owner(L));
     const char *name = luaL_checklstring(L, 1, &len);
-    for (size_t i = 0; i < flag->variant_count; i++)
-        if (flag->variant_lens[i] == len && memcmp(flag->variants[i], name, len) == 0)
-            share = share_of_arm(flag->shares, flag->share_count, (uint32_t)i);
+    size_t variant = policy_flag_variant(flag, name, len);
+    if (variant < flag->variant_count)
+        share = flag->arm_shares[variant];
     lua_pushnumber(L, share);
     return 1; /* nothing to trace: it is the same for everybody */
 }
@@ -151,9 +151,9 @@ static int env_in_segment(lua_State *L)
 {
     size_t len;
     lua_settop(L, 2);
-    const struct policy *p = sandbox_owner(L);
+    struct policy *p = sandbox_owner(L);
     const char *segment = luaL_checkstring(L, 1);
-    const char *unit = unit_at(L, 2, &len);
+    const char *unit = unit_at(L, p, 2, &len);
     guard_charge(L, 8);
     bool in =
         p->env && p->env->in_segment && p->env->in_segment(p->env->segments, segment, unit, len);

@@ -17,8 +17,14 @@ bool guard_tripped(lua_State *L);
  * metatable is set as well. */
 void guard_open_libraries(lua_State *L);
 /* Replace the table on top by a proxy that reads from it and refuses writes. `#`, pairs() and
- * ipairs() see through it. */
+ * ipairs() see through it. After guard_trust() the table stays as it is but for a metatable, by
+ * which the library knows that it must not write to it. */
 void guard_protect(lua_State *L);
+/* What guard_protect() is given from now on needs no proxy: see guard_writes(). */
+void guard_trust(lua_State *L);
+/* lua_writes.c: may a function made in the script on top write to a table, other than by what the
+ * library does? True as well if that cannot be told. */
+bool guard_writes(lua_State *L);
 /* If the value at `index` is such a proxy, push the table behind it and return true. */
 bool guard_unwrap(lua_State *L, int index);
 

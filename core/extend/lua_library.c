@@ -9,6 +9,8 @@
 
 /* The key under which a proxy's metatable marks itself; its address is the mark. */
 static const char PROXY = 'p';
+/* The key in the registry of the metatable of tables without a proxy, once there may be some. */
+static const char TRUSTED = 't';
 
 /* ---- proxies ---- */
 
@@ -23,8 +25,21 @@ static int length_behind(lua_State *L)
     return 1;
 }
 
+void guard_trust(lua_State *L)
+{
+    lua_createtable(L, 0, 1);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &TRUSTED);
+}
+
 void guard_protect(lua_State *L)
 {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &TRUSTED) == LUA_TTABLE) {
+        lua_setmetatable(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
     lua_newtable(L); /* the proxy */
     lua_createtable(L, 0, 5);
     lua_pushvalue(L, -3);
@@ -81,6 +96,17 @@ static int text_of(lua_State *L)
 {
     luaL_checkany(L, 1);
     guard_push_text(L, 1);
+    return 1;
+}
+
+/* Of the table behind a proxy, so that it is the same with and without one. */
+static int raw_length(lua_State *L)
+{
+    luaL_argexpected(L, lua_type(L, 1) == LUA_TTABLE || lua_type(L, 1) == LUA_TSTRING, 1,
+                     "table or string");
+    lua_settop(L, 1);
+    guard_unwrap(L, 1);
+    lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1));
     return 1;
 }
 
@@ -223,10 +249,13 @@ static void open_math(lua_State *L)
 
 void guard_open_libraries(lua_State *L)
 {
-    static const char *const KEPT[] = {"assert", "error", "ipairs",   "rawequal", "rawlen",
+    static const char *const KEPT[] = {"assert", "error", "ipairs",   "rawequal",
                                        "select", "type",  "tonumber", NULL};
-    static const luaL_Reg OWN[] = {
-        {"pairs", sorted_pairs}, {"pcall", protected_call}, {"tostring", text_of}, {NULL, NULL}};
+    static const luaL_Reg OWN[] = {{"pairs", sorted_pairs},
+                                   {"pcall", protected_call},
+                                   {"rawlen", raw_length},
+                                   {"tostring", text_of},
+                                   {NULL, NULL}};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
     pick(L, -1, KEPT);
     luaL_setfuncs(L, OWN, 0);

@@ -94,8 +94,10 @@ static int load_body(lua_State *L)
 {
     struct policy *p = lua_touserdata(L, 1);
     const char *function = FUNCTION_NAMES[p->kind];
-    make_tables(L, p);
     sandbox_compile(L, p->source, p->source_len, p->chunk);
+    if (!guard_writes(L))
+        guard_trust(L);
+    make_tables(L, p);
     lua_call(L, 0, 1);
     if (lua_type(L, -1) != LUA_TTABLE || guard_unwrap(L, -1))
         luaL_error(L, "%s: must return a table with summary, params and %s", p->chunk + 1,
@@ -162,6 +164,7 @@ static void free_flag(struct policy_flag *f)
     free(f->key);
     free(f->salt);
     free(f->shares);
+    free(f->arm_shares);
     json_decref(f->params);
     free(f);
 }
@@ -254,10 +257,22 @@ struct policy_flag *policy_flag_add(struct policy *p, const struct flag_facts *f
     f->shares = mem_zero(facts->share_count ? facts->share_count : 1, sizeof *f->shares);
     if (facts->share_count)
         memcpy(f->shares, facts->shares, facts->share_count * sizeof *f->shares);
+    f->arm_shares = mem_zero(facts->variant_count, sizeof *f->arm_shares);
+    for (size_t i = 0; i < facts->variant_count; i++)
+        f->arm_shares[i] = share_of_arm(f->shares, f->share_count, (uint32_t)i);
     f->ref = LUA_NOREF;
     f->next = p->flags;
     p->flags = f;
     return f;
+}
+
+size_t policy_flag_variant(const struct policy_flag *f, const char *name, size_t len)
+{
+    for (size_t i = 0; i < f->variant_count; i++)
+        if (name == f->variant_texts[i] ||
+            (f->variant_lens[i] == len && memcmp(f->variants[i], name, len) == 0))
+            return i;
+    return f->variant_count;
 }
 
 void policy_flag_drop(struct policy *p, struct policy_flag *flag)

@@ -77,10 +77,11 @@ void policy_push_env(lua_State *L, struct policy *p)
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->env_proxy);
 }
 
+/* The three results of a policy are on top. */
 static void read_variant(lua_State *L, const struct policy_flag *f, struct policy_decision *out)
 {
     size_t len;
-    int type = lua_type(L, -2);
+    int type = lua_type(L, -3);
     if (type == LUA_TNIL) { /* nothing to say: the default */
         out->variant = f->default_variant;
         out->reason = REASON_DEFAULT;
@@ -88,25 +89,22 @@ static void read_variant(lua_State *L, const struct policy_flag *f, struct polic
     }
     if (type != LUA_TSTRING)
         luaL_error(L, "decide must return the name of a variant, got a %s", lua_typename(L, type));
-    const char *name = lua_tolstring(L, -2, &len);
-    for (size_t i = 0; i < f->variant_count; i++)
-        if (name == f->variant_texts[i] ||
-            (f->variant_lens[i] == len && memcmp(f->variants[i], name, len) == 0)) {
-            out->variant = i;
-            return;
-        }
-    luaL_error(L, "decide returned '%s', which is no variant of the flag", name);
+    const char *name = lua_tolstring(L, -3, &len);
+    size_t variant = policy_flag_variant(f, name, len);
+    if (variant == f->variant_count)
+        luaL_error(L, "decide returned '%s', which is no variant of the flag", name);
+    out->variant = variant;
 }
 
 static void read_reason(lua_State *L, const struct policy *p, struct policy_decision *out)
 {
     size_t len;
-    int type = lua_type(L, -1);
+    int type = lua_type(L, -2);
     if (type == LUA_TNIL)
         return;
     if (type != LUA_TSTRING)
         luaL_error(L, "the reason must be a text, got a %s", lua_typename(L, type));
-    const char *text = lua_tolstring(L, -1, &len);
+    const char *text = lua_tolstring(L, -2, &len);
     for (size_t i = 0; i < POLICY_REASON_COUNT; i++)
         if (text == p->reason_texts[i]) {
             out->reason = (enum policy_reason)i;
@@ -122,14 +120,15 @@ static void read_reason(lua_State *L, const struct policy *p, struct policy_deci
 /* Without a draw everybody in this context gets the same. */
 static void read_share(lua_State *L, const struct policy *p, struct policy_decision *out)
 {
-    if (lua_type(L, -1) == LUA_TNIL) {
+    int type = lua_type(L, -1);
+    if (type == LUA_TNIL) {
         out->share = p->drew ? NAN : 1;
         return;
     }
-    const double share = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
+    const double share = type == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
     if (!(share >= 0 && share <= 1 + SHARE_SLACK))
         luaL_error(L, "the share must be a number from 0 to 1");
-    out->share = fmin(share, 1);
+    out->share = share > 1 ? 1 : share;
 }
 
 struct decide_call {
@@ -150,7 +149,6 @@ static int decide_body(lua_State *L)
     lua_pushvalue(L, lua_upvalueindex(UP_ENV));
     lua_call(L, 3, 3);
     read_share(L, p, c->out);
-    lua_pop(L, 1);
     read_variant(L, p->flag, c->out);
     read_reason(L, p, c->out);
     return 0;

@@ -17,8 +17,9 @@ struct policy_flag {
     json_t *params;
     struct share *shares;
     size_t share_count;
-    int ref;        /* of its table in the present state; LUA_NOREF: not made yet */
-    size_t granted; /* bytes of that table, which do not count against the policy */
+    double *arm_shares; /* what part of the shares is each variant's, 0..1 */
+    int ref;            /* of its table in the present state; LUA_NOREF: not made yet */
+    size_t granted;     /* bytes of that table, which do not count against the policy */
 };
 
 /* A field of the context as it stands in the state's table, so that the same again costs nothing.
@@ -64,6 +65,9 @@ struct policy {
 bool policy_run(struct policy *p, lua_CFunction body, void *arg, struct err *e) MUST_CHECK;
 /* The state is good, or made anew. */
 bool policy_ready(struct policy *p, struct err *e) MUST_CHECK;
+
+/* The place of the variant of this name; variant_count: there is none. */
+size_t policy_flag_variant(const struct policy_flag *f, const char *name, size_t len);
 
 /* lua_env.c: push the table of helpers that becomes `env` (its data, not protected). */
 void policy_open_env(lua_State *L);

@@ -14,6 +14,7 @@
 
 #define DEPTH_MAX 16     /* prerequisites of prerequisites; writing refuses deeper ones */
 #define READY_MAX 100000 /* flags a thread keeps ready; past it all are made ready anew */
+#define NEAR      1024   /* of them found without a look into the map */
 
 struct ready {
     uint64_t uid;
@@ -35,7 +36,8 @@ struct ready {
 
 struct flag_set {
     struct policy_set *policies;
-    struct map *ready; /* by uid: a key registered again is another flag */
+    struct map *ready;        /* by uid: a key registered again is another flag */
+    struct ready *near[NEAR]; /* the last one of each uid's remainder */
     struct ready *seen;
     uint64_t contexts;
     char note[256];
@@ -119,6 +121,7 @@ static void forget_all(struct flag_set *set)
         ready_free(set, value);
     map_free(set->ready);
     set->ready = NULL;
+    memset(set->near, 0, sizeof set->near);
 }
 
 void flag_set_free(struct flag_set *set)
@@ -159,12 +162,9 @@ static struct ready *make_ready(const struct document *d)
     return r;
 }
 
-static struct ready *ready_of(struct flag_set *set, const struct document *d)
+static struct ready *make_anew(struct flag_set *set, const struct document *d)
 {
     uint64_t uid = d->entity.uid;
-    struct ready *r = map_get(set->ready, &uid, sizeof uid);
-    if (r && r->revision == d->entity.revision)
-        return r;
     if (map_count(set->ready) >= READY_MAX) {
         forget_all(set);
         set->ready = map_new();
@@ -179,6 +179,17 @@ static struct ready *ready_of(struct flag_set *set, const struct document *d)
         note_seen(set, fresh, seen_ms);
     }
     return fresh;
+}
+
+static struct ready *ready_of(struct flag_set *set, const struct document *d)
+{
+    uint64_t uid = d->entity.uid;
+    struct ready **near = &set->near[uid % NEAR];
+    if (*near && (*near)->uid == uid && (*near)->revision == d->entity.revision)
+        return *near;
+    struct ready *r = map_get(set->ready, &uid, sizeof uid);
+    *near = r && r->revision == d->entity.revision ? r : make_anew(set, d);
+    return *near;
 }
 
 static char *first_fault(const struct faults *f)

@@ -77,14 +77,18 @@ static const char *variant_of(const char *body, const char *context)
     return name;
 }
 
+/* In a policy that only reads, and in one that writes to tables, which is given proxies. */
 static void is_true(const char *expression)
 {
-    char body[1024];
-    snprintf(body, sizeof body, "return (%s) and 'on' or 'off'", expression);
-    if (strcmp(variant_of(body, "{\"targetingKey\":\"u1\",\"n\":7,\"r\":0.5,\"b\":true,"
-                                "\"list\":[1,2],\"o\":{\"k\":\"v\"},\"none\":null}"),
-               "on") != 0)
-        fail_msg("not true: %s", expression);
+    static const char *const BEFORE[] = {"", "local t = {} t.x = 1 "};
+    for (size_t i = 0; i < sizeof BEFORE / sizeof *BEFORE; i++) {
+        char body[1024];
+        snprintf(body, sizeof body, "%sreturn (%s) and 'on' or 'off'", BEFORE[i], expression);
+        if (strcmp(variant_of(body, "{\"targetingKey\":\"u1\",\"n\":7,\"r\":0.5,\"b\":true,"
+                                    "\"list\":[1,2],\"o\":{\"k\":\"v\"},\"none\":null}"),
+                   "on") != 0)
+            fail_msg("not true: %s%s", BEFORE[i], expression);
+    }
 }
 
 static void helpers(void **state)
