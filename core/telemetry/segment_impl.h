@@ -24,6 +24,7 @@ struct segment_log {
     /* The segment being written, the last of the list; -1: the next append makes one. */
     int fd;
     uint64_t at, room; /* where the next block goes, and the file's size */
+    uint64_t written;  /* up to here each byte was written, if only with zeros */
 };
 
 void segment_path(const struct segment_log *log, uint64_t first, char out[SEGMENT_PATH_SIZE]);

@@ -38,13 +38,14 @@ struct disk {
     struct files files; /* first */
     char dir[TEMP_DIR_SIZE];
     struct undo *undo; /* newest last */
-    size_t n_undo;
+    size_t n_undo, undo_cap;
     char unsynced_names[16][200]; /* files that the directory does not hold for sure */
     size_t n_names;
     char path_of[64][200];                       /* by descriptor */
     int fail_writes, fail_syncs, fail_truncates; /* so many calls from now fail; -1: none */
     char created[200]; /* the last file that was made: no other is ever cut while writing */
     int wrong_cuts;
+    off_t reached; /* the end of what was last written */
     uint64_t seed;
 };
 
@@ -74,7 +75,10 @@ static inline int disk_create(void *self, const char *path, size_t bytes)
 static inline void note_sector(struct disk *d, const char *path, int fd, off_t at)
 {
     struct undo *u;
-    d->undo = mem_resize(d->undo, d->n_undo + 1, sizeof *d->undo);
+    if (d->n_undo == d->undo_cap) {
+        d->undo_cap = d->undo_cap ? d->undo_cap * 2 : 64;
+        d->undo = mem_resize(d->undo, d->undo_cap, sizeof *d->undo);
+    }
     u = &d->undo[d->n_undo++];
     snprintf(u->path, sizeof u->path, "%s", path);
     u->at = at;
@@ -94,6 +98,7 @@ static inline ssize_t disk_pwritev(void *self, int fd, const struct iovec *parts
     }
     for (off_t s = at - at % SECTOR; s < end; s += SECTOR)
         note_sector(d, d->path_of[fd], fd, s);
+    d->reached = end;
     /* Short writes are part of life. */
     if (n > 1 && random_u64(&d->seed) % 4 == 0)
         n = 1;

@@ -238,6 +238,35 @@ static void test_damaged_head(void **state)
     assert_ptr_equal(t->err.kind, &ERR_CORRUPT);
 }
 
+/* Small groups have zeros written behind them, once for many of them; a large one has none. */
+static void test_zeros_behind(void **state)
+{
+    struct test *t = *state;
+    static const char large[100000];
+    const size_t ahead = 512 << 10, room = 2 * ahead;
+    size_t written, times = 0, groups = 0, next = 1;
+    off_t filled = 0;
+    t->config.segment_bytes = room;
+    assert_true(open_log(t, 0));
+    for (; segment_log_segments(t->log) < 2; next += 16, groups++) {
+        must_append(t, next, 16);
+        times += t->disk.reached > filled;
+        filled = t->disk.reached > filled ? t->disk.reached : filled;
+        assert_true(filled <= (off_t)room);
+    }
+    assert_int_equal(filled, room);
+    assert_int_equal(times, 2);
+    assert_true(groups > 10 * times);
+    close_log(t);
+    assert_true(open_log(t, 0));
+    assert_read(t, 1, next - 1);
+    struct block_write b = {.payload = large,
+                            .payload_len = sizeof large,
+                            .payload_checksum = checksum32(large, sizeof large)};
+    assert_true(segment_log_append(t->log, &b, 1, &written, &t->err));
+    assert_true(t->disk.reached < (off_t)sizeof large + 1000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -253,6 +282,7 @@ int main(void)
         TEST(test_damaged_end),
         TEST(test_damage_between_segments),
         TEST(test_damaged_head),
+        TEST(test_zeros_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
