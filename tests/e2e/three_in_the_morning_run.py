@@ -1,4 +1,5 @@
 """Three in the morning: a user was served badly last night. Who served him, and why? And back."""
+import statistics
 import time
 
 from paddock_server import Server
@@ -70,13 +71,18 @@ FACTS = ("model_id", "arm", "reason", "variant", "strategy", "intended_model_id"
 
 
 def same_as_then(server, served, at, what):
+    took = []
     for (route, unit), then in served.items():
+        began = time.monotonic()
         told = want(200, server.call("POST", "~/selection/explain", {
             "route": route, "context": {"targetingKey": unit}, "at": at}))
+        took.append((time.monotonic() - began) * 1000)
         differ = [f for f in FACTS if told["decision"][f] != then[f]]
         if differ:
             check(what, False, f"{route} {unit} {differ} {told} {then}")
     print("ok     " + what)
+    print(f"       {len(took)} questions: median {statistics.median(took):.1f} ms, "
+          f"longest {max(took):.1f} ms")
 
 
 def told_in_full(server, served, at):
@@ -119,9 +125,10 @@ def back_in_one_call(server):
                                  {"reason": "INC-4711"}))
     took = (time.monotonic() - began) * 1000
     first = [select(server, "odds", u) for u in UNITS for _ in range(3)]  # each a new connection
+    seen = (time.monotonic() - began) * 1000
     check("back to the former stable", (told["from"], told["to"]) == ("odds:2", "odds:1"), told)
     check("the very next answers are its", all(s["model_id"] == "odds:1" for s in first))
-    print(f"       the call took {took:.1f} ms")
+    print(f"       the call took {took:.1f} ms; {len(first)} selections later it was {seen:.1f} ms")
     held = server.call("POST", "~/registry/odds:2/status", {"status": "stable"})
     check("the loser is held", held.status == 409 and held.json["code"] == "MODEL_HELD", held.text)
     now = int(time.time() * 1000)
