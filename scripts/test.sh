@@ -2,6 +2,8 @@
 # scripts/test.sh        everything: three builds, all tests in each, fuzzers, checks of the source
 # scripts/test.sh quick  unit and API tests of the release build, in about a minute (the API's once,
 #                        on the embedded store; everything has them on Redis as well)
+# scripts/test.sh cluster  the whole contract of the API on Redis Clusters of three masters, which
+#                        everything has only two files of, and the suite that all stores pass
 #
 # Goes on after a failure, so that one run tells all. The last line sums up tests and checks:
 # "N passed, N failed, N skipped". Fails if anything failed. Logs are in build/logs/.
@@ -108,6 +110,18 @@ build_and_test() {
     fi
 }
 
+# Each file of the contract, and the suite of the stores, on a Cluster of its own; last how many cases.
+on_cluster() {
+    local log=$logs/ctest-cluster.log rc
+    ctest --test-dir build/release -C cluster -j "$(nproc)" --no-tests=error -V \
+        -R '^(api/contract_cluster/|unit/store/redis_cluster$)' >"$log" 2>&1
+    rc=$?
+    grep -E '\[  FAILED  \]|^[ 0-9/]*Test .*(\*\*\*|Skipped)|tests passed' "$log"
+    sed -nE 's/^[0-9]+: \[(==========|  PASSED  )\] ([0-9]+) test\(s\)( run)?\.$/\1 \2/p' "$log" |
+        awk '/PASSED/ { good += $2 } /=/ { all += $2 } END { print good + 0 " of " all + 0 " cases passed" }'
+    return $rc
+}
+
 # One fuzzer for a while, beginning with its corpus; new inputs go to a folder of the build.
 fuzz_one() {
     local program=$1 name corpus
@@ -158,6 +172,12 @@ finish() {
 
 if [ "${1:-}" = quick ]; then
     build_and_test release '^(unit|api)$'
+    finish
+fi
+
+if [ "${1:-}" = cluster ]; then
+    step "build release" scripts/build.sh release && step "on Clusters" on_cluster &&
+        tail -n 1 $logs/on-Clusters.log
     finish
 fi
 

@@ -69,8 +69,8 @@ void fleet_told_keep(struct fleet *f, const struct delta_ship *d)
     *(f->told_last ? &f->told_last->next : &f->told) = t;
     f->told_last = t;
     f->told_bytes += bytes;
-    while (f->told_bytes > f->told_max)
-        drop_oldest(f); /* never this one */
+    while (f->told != t && f->told_bytes > f->told_max)
+        drop_oldest(f);
 }
 
 bool fleet_told_again(struct fleet *f, uint64_t *reaches, struct err *e)

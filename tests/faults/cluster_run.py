@@ -72,7 +72,12 @@ class Told(Fleet):
             rows = self.deliveries()
             return ({d["subject"] for d in rows} >= sure and
                     all(d["status"] == "delivered" for d in rows))
-        wait_for("all deliveries are done", complete)
+        try:
+            wait_for("all deliveries are done", complete)
+        except SystemExit:
+            open_ones = [d for d in rows if d["status"] != "delivered"]
+            say(f"not noted: {sorted(sure - {d['subject'] for d in rows})[:5]}; not done: {open_ones[:5]}")
+            raise
         subjects = [d["subject"] for d in rows]
         twice = {s for s in subjects if subjects.count(s) > 1}
         check("each is noted once", not twice, twice)

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -346,6 +347,58 @@ static void one_that_is_full_refuses_writes_only(void **state)
     close_store(&l);
 }
 
+/* What is moved into the queue of a node (the result of a run) is let go if nothing else comes for
+ * so long: that node does not come back. */
+static void what_nobody_takes_ends(void **state)
+{
+    (void)state;
+    char url[64], answer[32] = "";
+    struct err e = {0};
+    struct arena *arena = arena_new(1 << 20);
+    snprintf(url, sizeof url, "redis://127.0.0.1:%u/0", server.port);
+    const struct redis_settings settings = {.url = url, .node = "one"};
+    struct store *store = store_redis_open(&settings, &CLOCK_SYSTEM, &e);
+    if (!store)
+        fail_msg("cannot open: %s", e.detail);
+    struct queue_request push = {.op = QUEUE_PUSH, .queue = "runs", .arena = arena},
+                         claim = {.op = QUEUE_CLAIM,
+                                  .queue = "runs",
+                                  .worker = "w",
+                                  .claim_ms = 60000,
+                                  .arena = arena};
+    const int64_t keep_ms[] = {60000, 1};
+    for (int i = 0; i < 2; i++) {
+        push.id = push.data = i ? "b" : "a";
+        push.len = 1;
+        assert_true(wait_queue(store, &push));
+        struct queue_request c = claim, move = {.op = QUEUE_MOVE,
+                                                .queue = "runs",
+                                                .to = "gone",
+                                                .id = push.id,
+                                                .worker = "w",
+                                                .data = "result",
+                                                .len = 6,
+                                                .keep_ms = keep_ms[i],
+                                                .arena = arena};
+        assert_true(wait_queue(store, &c) && c.found);
+        assert_true(wait_queue(store, &move) && move.found);
+        if (i == 0) /* for a minute it is there */
+            assert_true(
+                test_redis_say(&server, "HLEN paddock:{c}:q:gone:jobs", ":1") &&
+                test_redis_ask(&server, "PTTL paddock:{c}:q:gone:jobs", answer, sizeof answer) &&
+                strtol(answer + 1, NULL, 10) > 0);
+    }
+    const char all[] = "EXISTS paddock:{c}:q:gone:jobs paddock:{c}:q:gone:data "
+                       "paddock:{c}:q:gone:free paddock:{c}:q:gone:claimed";
+    for (int i = 0; i < 6000 && !test_redis_say(&server, all, ":0"); i++)
+        nanosleep(&(const struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_true(test_redis_say(&server, all, ":0"));
+    claim.queue = "gone";
+    assert_true(wait_queue(store, &claim) && !claim.found);
+    store->ops->close(store);
+    arena_free(arena);
+}
+
 #define LIFE(fn) cmocka_unit_test_setup(fn, empty_server)
 
 int main(void)
@@ -361,6 +414,7 @@ int main(void)
         LIFE(when_it_is_gone_calls_fail_until_it_is_back),
         LIFE(one_that_hangs_holds_nobody_for_long),
         LIFE(one_that_is_full_refuses_writes_only),
+        LIFE(what_nobody_takes_ends),
         LIFE(a_password_lets_in_and_is_not_told),
     };
     if (!test_redis_there())
