@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* A member that is an object given as text; NULL gives null. */
 static bool put_object(struct bytes *out, const char *key, const char *text, struct err *e)
@@ -46,6 +47,13 @@ static bool put_model(struct bytes *out, const char *key, const struct job_model
     return put_object(out, "runtime", m->runtime, e) && bytes_char(out, '}');
 }
 
+/* Libraries that compute start a thread for each processor. */
+static unsigned default_processes(void)
+{
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 16 ? 4 * (unsigned)n : 64;
+}
+
 static void put_limits(struct bytes *out, const struct test_job *job)
 {
     const struct job_limits *l = &job->limits;
@@ -56,7 +64,7 @@ static void put_limits(struct bytes *out, const struct test_job *job)
     json_kv_int(out, "scratch_bytes",
                 (int64_t)(l->scratch_bytes ? l->scratch_bytes : 256ull << 20));
     json_kv_int(out, "cpu_seconds", (int64_t)cpu);
-    json_kv_int(out, "processes", l->processes ? l->processes : 128);
+    json_kv_int(out, "processes", l->processes ? l->processes : default_processes());
     json_kv_int(out, "open_files", l->open_files ? l->open_files : 256);
     bytes_char(out, '}');
 }

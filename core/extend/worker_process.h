@@ -40,7 +40,7 @@ struct job_limits {
     uint64_t memory_bytes;  /* of one process; 0: 2 GiB */
     uint64_t scratch_bytes; /* private directory, and each file; 0: 256 MiB */
     uint64_t cpu_seconds;   /* 0: four times the timeout */
-    unsigned processes;     /* threads included; 0: 128 */
+    unsigned processes;     /* and threads at once; 0: 64, or 4 for each processor if more */
     unsigned open_files;    /* 0: 256 */
 };
 

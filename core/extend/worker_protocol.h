@@ -40,7 +40,7 @@
 #define STAGE_EXIT    "exit"    /* code */
 #define STAGE_SIGNAL  "signal"  /* signal */
 #define STAGE_TIMEOUT "timeout" /* the deadline of run(), or of loading */
-#define STAGE_LIMIT   "limit"   /* memory, processor time or disk: detail */
+#define STAGE_LIMIT   "limit"   /* memory, processor time, disk or processes: detail */
 #define STAGE_CANCEL  "cancel"
 #define STAGE_ERROR   "error" /* the first stage could not do its work: detail */
 

@@ -38,8 +38,8 @@ static size_t parse_pids(const char *text, pid_t *out, size_t n)
     return n;
 }
 
-/* Append the direct children of `pid`: those of each of its threads. */
-static size_t direct(pid_t pid, pid_t *out, size_t n)
+/* Append the direct children of `pid`, those of each of its threads, which are counted. */
+static size_t direct(pid_t pid, pid_t *out, size_t n, unsigned *threads)
 {
     static char text[65536];
     char path[320];
@@ -53,17 +53,28 @@ static size_t direct(pid_t pid, pid_t *out, size_t n)
         snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, entry->d_name);
         if (slurp(path, text, sizeof text) > 0)
             n = parse_pids(text, out, n);
+        ++*threads;
     }
     closedir(tasks);
     return n;
 }
 
-size_t children_below(pid_t pid, pid_t *out)
+static size_t all_below(pid_t *out, unsigned *tasks)
 {
-    size_t n = direct(pid, out, 0);
+    unsigned own = 0;
+    size_t n = direct(getpid(), out, 0, &own);
+    *tasks = 0;
     for (size_t i = 0; i < n; i++)
-        n = direct(out[i], out, n);
+        n = direct(out[i], out, n, tasks);
     return n;
+}
+
+unsigned children_tasks(void)
+{
+    static pid_t pids[CHILDREN_MAX];
+    unsigned tasks;
+    (void)all_below(pids, &tasks);
+    return tasks;
 }
 
 /* ---- memory ---- */
@@ -90,16 +101,16 @@ static uint64_t proportional(pid_t pid)
     return line ? strtoull(line + 5, NULL, 10) * 1024 : 0;
 }
 
-uint64_t children_memory(pid_t pid, uint64_t limit)
+uint64_t children_memory(uint64_t limit, unsigned *tasks)
 {
     static pid_t pids[CHILDREN_MAX];
-    size_t n = children_below(pid, pids);
-    uint64_t sum = resident(pid);
+    size_t n = all_below(pids, tasks);
+    uint64_t sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += resident(pids[i]);
-    if (sum <= limit || n == 0)
+    if (sum <= limit || n <= 1)
         return sum;
-    sum = proportional(pid);
+    sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += proportional(pids[i]);
     return sum;
@@ -136,11 +147,11 @@ static bool reap(void)
 unsigned children_sweep(uid_t uid)
 {
     static pid_t pids[CHILDREN_MAX];
-    unsigned alive = 0;
+    unsigned alive = 0, tasks;
     if (reap())
         return 0;
     for (int pass = 0; pass < 10000; pass++) {
-        size_t n = children_below(getpid(), pids);
+        size_t n = all_below(pids, &tasks);
         if (pass == 0)
             alive = (unsigned)n;
         if (uid)

@@ -12,12 +12,13 @@
 
 #define CHILDREN_MAX 4096
 
-/* The pids of all processes below `pid`, at most CHILDREN_MAX. */
-size_t children_below(pid_t pid, pid_t *out);
+/* How many threads all processes below this one have together, those that have ended and are not
+ * yet reaped included. Of more than CHILDREN_MAX processes the rest is left out, here and below. */
+unsigned children_tasks(void);
 
-/* Memory of `pid` and all below it, in bytes. Shared pages count once as soon as the plain sum
- * passes `limit`. */
-uint64_t children_memory(pid_t pid, uint64_t limit);
+/* Memory of all of them, in bytes. Shared pages count once as soon as the plain sum passes `limit`.
+ * `tasks`: as above. */
+uint64_t children_memory(uint64_t limit, unsigned *tasks);
 
 /* Kill and reap everything below this process. `uid`: whose processes they are, if that user has no
  * others, else 0. Returns how many were alive. */

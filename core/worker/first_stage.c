@@ -75,6 +75,19 @@ static void end_of_report(struct stage *s)
     s->relay.in = -1;
 }
 
+/* Where the second stage asks comes first, or nothing before it closes the socket. */
+static void hear_forks(struct stage *s, short events)
+{
+    if (s->order >= 0) {
+        forks_hear(&s->forks, s->order);
+        stage_close(&s->order);
+    } else if (!(events & POLLIN)) {
+        forks_close(&s->forks); /* nobody is left who could ask */
+    } else if (!forks_answer(&s->forks)) {
+        watch_processes(&s->watch, run_now_ns());
+    }
+}
+
 /* The host does nothing with a report before its end, so it is not woken for each line, but before
  * much has come together, and every so often. */
 static void turn(struct stage *s)
@@ -86,9 +99,10 @@ static void turn(struct stage *s)
         {.fd = relay_reads(&s->relay) ? s->relay.in : -1, .events = POLLIN},
         {.fd = s->log_in, .events = POLLIN},
         {.fd = s->relay.out, .events = relay_is_full(&s->relay) ? POLLOUT : 0},
+        {.fd = s->order >= 0 ? s->order : forks_in(&s->forks), .events = POLLIN},
     };
     int timeout = watch_look(&s->watch, now);
-    if (poll(fds, 4, timeout) < 0 && errno != EINTR)
+    if (poll(fds, 5, timeout) < 0 && errno != EINTR)
         return;
     if (fds[1].revents && !relay_read(&s->relay))
         end_of_report(s);
@@ -99,6 +113,8 @@ static void turn(struct stage *s)
         s->orphaned = true; /* the host is gone: nobody wants the result */
         return;
     }
+    if (fds[4].revents)
+        hear_forks(s, fds[4].revents);
     if (fds[0].revents)
         take_signals(s);
 }
@@ -229,6 +245,8 @@ static void clean_up(struct stage *s)
     if (s->started) {
         stage_close(&s->report_in);
         stage_close(&s->log_in);
+        stage_close(&s->order);
+        forks_close(&s->forks);
         scratch_settle(&s->scratch);
         s->pid = 0;
     }

@@ -4,6 +4,7 @@
 
 #include "extend/log_tail.h"
 #include "worker/confine.h"
+#include "worker/forks.h"
 #include "worker/job.h"
 #include "worker/relay.h"
 #include "worker/scratch.h"
@@ -28,7 +29,7 @@ struct stage {
     /* what is made ready ahead of a test */
     struct scratch scratch;
     char nonce[NONCE_LEN + 1]; /* of the hop from the second stage */
-    int order;                 /* where that waits for what it shall do */
+    int order;                 /* where that waits for what it shall do, and says where it asks */
     int log_in, report_in;
     pid_t pid; /* 0: there is none */
     /* of one test */
@@ -37,6 +38,7 @@ struct stage {
     struct relay relay;
     struct log_tail log;
     struct watch watch;
+    struct forks forks;
     int status;                  /* of the second stage */
     struct rusage before, usage; /* of children; of the second stage */
     bool started, ended, orphaned;

@@ -217,6 +217,7 @@ static _Noreturn void become_second(struct stage *s, struct ends *ends, bool idl
         be_nice(NURSERY_NICE);
     if (idle && !order_is_there(ends->order))
         rehearse();
+    forks_announce(ends->order);
     await_order(s, ends->order);
     if (!idle || s->terms.nice != NURSERY_NICE)
         be_nice(s->terms.nice);
@@ -268,7 +269,7 @@ static bool set_terms(struct stage *s, struct err *e)
     s->confine = (struct confine){.memory_bytes = terms->memory_bytes,
                                   .scratch_bytes = terms->scratch_bytes,
                                   .cpu_seconds = terms->cpu_seconds,
-                                  .processes = terms->processes,
+                                  .processes = terms->processes + 1, /* one too many is seen */
                                   .open_files = terms->open_files};
     if (!confine_user(terms->user, s->self, &s->confine, e))
         return false;
@@ -305,7 +306,6 @@ bool stage_start(struct stage *s, struct err *e)
         if (!waited || !give_order(s, e)) /* the one that waited had died */
             return false;
     }
-    stage_close(&s->order);
     s->started = true;
     s->log = (struct log_tail){.ring = s->apart->log, .size = REPORT_LOG};
     relay_init(&s->relay, &s->apart->relay, s->report_in, REPORT_FD, s->nonce, s->terms.nonce);
@@ -316,5 +316,6 @@ bool stage_start(struct stage *s, struct err *e)
                               .pid = s->pid,
                               .start_ns = now,
                               .look_ns = now + 25000000};
+    s->forks = (struct forks){.in = -1, .limit = s->terms.processes, .most = 1};
     return true;
 }

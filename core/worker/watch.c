@@ -30,6 +30,13 @@ void watch_end(struct watch *w, const char *end, uint64_t now_ns, const char *fm
         kill(w->pid, SIGTERM);
 }
 
+void watch_processes(struct watch *w, uint64_t now_ns)
+{
+    watch_end(w, STAGE_LIMIT, now_ns, "it had too many processes and threads, the limit is %u",
+              w->terms->processes);
+    w->kill_ns = now_ns; /* each moment there may be more of them */
+}
+
 /* What lies in the scratch directory, as far as it is not a memory disk that says no by itself. */
 static uint64_t disk_used(const char *path)
 {
@@ -47,7 +54,8 @@ static uint64_t disk_used(const char *path)
 static void look_at_limits(struct watch *w, uint64_t now_ns)
 {
     const struct terms *terms = w->terms;
-    uint64_t memory = children_memory(w->pid, terms->memory_bytes);
+    unsigned tasks;
+    uint64_t memory = children_memory(terms->memory_bytes, &tasks);
     if (memory > w->max_rss)
         w->max_rss = memory;
     if (memory > terms->memory_bytes) {
@@ -56,6 +64,8 @@ static void look_at_limits(struct watch *w, uint64_t now_ns)
         w->kill_ns = now_ns; /* memory does not wait */
         return;
     }
+    if (tasks > terms->processes)
+        watch_processes(w, now_ns);
     uint64_t disk = disk_used(w->scratch);
     if (disk > terms->scratch_bytes)
         watch_end(w, STAGE_LIMIT, now_ns, "it wrote %llu MiB to its directory, the limit is %llu",

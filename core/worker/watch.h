@@ -27,5 +27,7 @@ int watch_look(struct watch *w, uint64_t now_ns);
 /* End it: SIGTERM, and SIGKILL 100 ms later. The first reason stays. */
 void watch_end(struct watch *w, const char *end, uint64_t now_ns, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* End it at once: it has more processes than it may. */
+void watch_processes(struct watch *w, uint64_t now_ns);
 
 #endif

@@ -142,7 +142,7 @@ BAD = {
     "stack": ("stack", "crashed", "SIGSEGV"),
     "loop": ("loop", "timeout", "was not over"),
     "sigterm": ("sigterm", "timeout", "was not over"),
-    "forkbomb": ("forkbomb", "timeout", "was not over"),
+    "forkbomb": ("forkbomb", "crashed", "processes"),
     "memory": ("memory", "", "memory"),
     "memory_at_once": ("memory-at-once", "", ""),
     "exit": ("exit", "error", "ended itself"),

@@ -267,7 +267,8 @@ typedef struct paddock_summary {
     double mean, variance, min, max; /* NAN while unknown (variance below 2 samples) */
 } paddock_summary;
 
-/* The run. Allocated by the host. */
+/* The run. Allocated by the host. Its process may start threads and processes, of which 64 may live
+ * at once (four for each processor where that is more): one more, and all are killed. */
 typedef struct paddock_test {
     const paddock_host *host;
     const char *test_id; /* of the test case */
