@@ -8,7 +8,7 @@
 #include "feed/outbox.h"
 #include "registry/errors.h"
 #include "registry/webhook.h"
-#include "telemetry/series.h"
+#include "store/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +81,7 @@ static bool list_render(struct work *w)
                                .ctx = &k};
     k.keys = arena_new(KEYS_MAX);
     items_begin(&w->out);
-    bool ok = series_read_wait(w->api->store, &read, &w->err);
+    bool ok = store_read_wait(w->api->store, &read, &w->err);
     items_page_end(&w->out, &k.page, w->arena);
     arena_free(k.keys);
     return ok;

@@ -1,7 +1,7 @@
 #include "moving/figures.h"
 #include "moving/line.h"
 #include "moving/moving.h"
-#include "telemetry/series.h"
+#include "store/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,7 +96,7 @@ static bool put_series(struct exporting *x, const char *key, struct err *e)
     struct err why = {0};
     struct series_read r = {.key = key, .each = put_record, .ctx = x};
     x->e = &why;
-    if (!series_read_wait(x->store, &r, e))
+    if (!store_read_wait(x->store, &r, e))
         return false;
     if (why.kind && e)
         *e = why;

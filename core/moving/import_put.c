@@ -1,7 +1,6 @@
 #include "moving/import_put.h"
 
-#include "base/latch.h"
-#include "telemetry/series.h"
+#include "store/wait.h"
 
 void putting_init(struct putting *p, struct store *s)
 {
@@ -13,29 +12,8 @@ void putting_release(struct putting *p)
     arena_free(p->arena);
 }
 
-static bool ended(bool ok, const struct err *why, struct err *e)
-{
-    if (!ok && e)
-        *e = *why;
-    return ok;
-}
-
-static void committed(struct store_commit *c)
-{
-    latch_open(c->owner);
-}
-static void keyed(struct key_request *k)
-{
-    latch_open(k->owner);
-}
-static void queued(struct queue_request *q)
-{
-    latch_open(q->owner);
-}
-
 static bool commit(struct putting *p, uint64_t next_uid, struct err *e)
 {
-    struct latch done;
     struct store_group g = {.rows = p->rows,
                             .n_rows = p->n_rows,
                             .entries = p->entries,
@@ -45,16 +23,12 @@ static bool commit(struct putting *p, uint64_t next_uid, struct err *e)
     struct store_commit c = {.groups = &g,
                              .n_groups = p->n_rows + p->n_entries + p->n_keys > 0,
                              .head_seq = p->seq,
-                             .next_uid = next_uid,
-                             .done = committed,
-                             .owner = &done};
-    latch_init(&done);
-    p->store->ops->commit(p->store, &c);
-    latch_wait(&done);
-    if (p->n_entries && c.ok)
+                             .next_uid = next_uid};
+    bool ok = store_commit_wait(p->store, &c, e);
+    if (p->n_entries && ok)
         p->seq = p->entries[p->n_entries - 1].seq;
     p->n_rows = p->n_entries = p->n_keys = 0;
-    return ended(c.ok, &c.err, e);
+    return ok;
 }
 
 static bool append(struct putting *p, struct err *e)
@@ -62,7 +36,7 @@ static bool append(struct putting *p, struct err *e)
     struct series_append a = {
         .records = p->records, .n = p->n_records, .marks = p->marks, .n_marks = p->n_marks};
     p->n_records = p->n_marks = 0;
-    return series_append_wait(p->store, &a, e);
+    return store_append_wait(p->store, &a, e);
 }
 
 static bool flush(struct putting *p, struct err *e)
@@ -112,19 +86,8 @@ bool put_row(struct putting *p, const struct store_row *row, struct err *e)
 static bool put_number(struct putting *p, const struct store_key *key, int64_t number,
                        struct err *e)
 {
-    struct latch done;
-    struct key_request k = {.op = KEY_ADD,
-                            .key = *key,
-                            .amount = number,
-                            .arena = p->arena,
-                            .done = keyed,
-                            .owner = &done};
-    if (!flush(p, e))
-        return false;
-    latch_init(&done);
-    p->store->ops->key(p->store, &k);
-    latch_wait(&done);
-    return ended(k.ok, &k.err, e);
+    struct key_request k = {.op = KEY_ADD, .key = *key, .amount = number, .arena = p->arena};
+    return flush(p, e) && store_key_wait(p->store, &k, e);
 }
 
 bool put_key(struct putting *p, const struct store_key *key, int64_t number, struct err *e)
@@ -139,20 +102,14 @@ bool put_key(struct putting *p, const struct store_key *key, int64_t number, str
 
 bool put_job(struct putting *p, const struct store_rest *job, struct err *e)
 {
-    struct latch done;
     struct queue_request q = {.op = QUEUE_PUSH,
                               .queue = job->name,
                               .id = job->id,
                               .data = job->data,
                               .len = job->len,
                               .bound = SIZE_MAX / 2,
-                              .arena = p->arena,
-                              .done = queued,
-                              .owner = &done};
-    latch_init(&done);
-    p->store->ops->queue(p->store, &q);
-    latch_wait(&done);
-    return ended(q.ok, &q.err, e);
+                              .arena = p->arena};
+    return store_queue_wait(p->store, &q, e);
 }
 
 bool put_record(struct putting *p, const struct series_record *record, struct err *e)

@@ -2,9 +2,9 @@
 
 #include "base/hmac.h"
 #include "base/ids.h"
-#include "base/latch.h"
 #include "base/mem.h"
 #include "store/nodes.h"
+#include "store/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,11 +166,6 @@ static bool is_missing(const char *path)
 #define SHARED_KEY   "decision-keys"
 #define SHARED_UNTIL INT64_C(32503680000000) /* the year 3000: such keys have to end some time */
 
-static void shared(struct key_request *k)
-{
-    latch_open(k->owner);
-}
-
 /* What another has put there goes into the file. */
 static bool adopt(const char *path, const char *own, const struct key_request *k, struct err *e)
 {
@@ -191,18 +186,10 @@ bool decision_keys_share(struct store *s, const char *path, struct err *e)
         return true;
     if ((is_missing(path) && !make_file(path, e)) || !read_file(path, text, e))
         return false;
-    struct latch done;
-    latch_init(&done);
     struct key_request k = {.op = KEY_PUT_NEW,
                             .key = {SHARED_KEY, text, strlen(text), SHARED_UNTIL},
-                            .arena = arena_new(4 * FILE_MAX),
-                            .done = shared,
-                            .owner = &done};
-    s->ops->key(s, &k);
-    latch_wait(&done);
-    bool ok = k.ok && (!k.found || adopt(path, text, &k, e));
-    if (!k.ok)
-        *e = k.err;
+                            .arena = arena_new(4 * FILE_MAX)};
+    bool ok = store_key_wait(s, &k, e) && (!k.found || adopt(path, text, &k, e));
     arena_free(k.arena);
     explicit_bzero(text, sizeof text);
     return ok;

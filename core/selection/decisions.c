@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/nodes.h"
-#include "telemetry/series.h"
+#include "store/wait.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -301,7 +301,7 @@ static bool write_group(struct decisions *log, const struct group *g, int64_t no
                               .n_trims = first > log->trimmed_hour,
                               .marks = &marks,
                               .n_marks = 1};
-    if (!series_append_wait(log->config.store, &a, e))
+    if (!store_append_wait(log->config.store, &a, e))
         return false;
     log->hours[hour % HOURS] = mark;
     log->trimmed_hour = first;

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 #include "selection/decision_id.h"
-#include "telemetry/series.h"
+#include "store/wait.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,7 +80,7 @@ bool decisions_read(struct store *store, const struct decision_query *q, struct 
                                .ctx = &r};
     bool ok = key.full || r.unit.full || r.route.full
                   ? fail(e, &ERR_INVALID, "the unit or the route is too long")
-                  : series_read_wait(store, &read, e);
+                  : store_read_wait(store, &read, e);
     bytes_release(&key);
     bytes_release(&r.unit);
     bytes_release(&r.route);

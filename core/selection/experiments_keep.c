@@ -1,8 +1,8 @@
 /* The looks of an experiment in the store: what its evidence is made of again after a restart. */
-#include "base/latch.h"
 #include "base/log.h"
 #include "selection/experiments_impl.h"
 #include "store/nodes.h"
+#include "store/wait.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -30,22 +30,6 @@ struct kept_look {
 static const char *key_of(struct experiments *x, uint64_t uid)
 {
     return arena_printf(x->arena, "x/%" PRIu64, uid);
-}
-
-static void appended(struct series_append *a)
-{
-    latch_open(a->owner);
-}
-
-static bool append(struct experiments *x, struct series_append *a)
-{
-    struct latch done;
-    latch_init(&done);
-    a->done = appended;
-    a->owner = &done;
-    x->config.store->ops->append(x->config.store, a);
-    latch_wait(&done);
-    return a->ok;
 }
 
 static size_t size_of(uint64_t pairs)
@@ -87,7 +71,7 @@ bool experiment_look_keep(struct experiments *x, struct live_experiment *l,
     const struct series_record record = {key_of(x, l->uid), kept.pairs[0].look.end_ms, "", bytes,
                                          len + (shared ? sizeof upto : 0)};
     struct series_append a = {.records = &record, .n = 1, .duty = true};
-    if (append(x, &a)) {
+    if (store_append_wait(x->config.store, &a, NULL)) {
         l->looked_at = record.at;
         l->upto = upto;
         return true;
@@ -104,7 +88,7 @@ void experiment_looks_forget(struct experiments *x, uint64_t uid, int64_t before
     struct series_append a = {.trims = &trim, .n_trims = 1, .duty = true};
     if (!store_decides(x->config.store))
         return;
-    if (!append(x, &a))
+    if (!store_append_wait(x->config.store, &a, NULL))
         log_text(LOG_WARN, "experiment_looks_not_forgotten", a.err.detail);
 }
 
@@ -163,24 +147,14 @@ static bool read_look(void *ctx, const char *key, int64_t at, const char *id, co
     return true;
 }
 
-static void read_done(struct series_read *r)
-{
-    latch_open(r->owner);
-}
-
 bool experiment_looks_replay(struct experiments *x, struct live_experiment *l)
 {
-    struct latch done;
     struct reading looks = {.arena = arena_new(LOOKS_BYTES), .last = &looks.first};
     struct series_read r = {.key = key_of(x, l->uid),
                             .from = l->looked_at ? l->looked_at + 1 : l->started_at,
                             .each = read_look,
-                            .ctx = &looks,
-                            .done = read_done,
-                            .owner = &done};
-    latch_init(&done);
-    x->config.store->ops->read(x->config.store, &r);
-    latch_wait(&done);
+                            .ctx = &looks};
+    bool ok = store_read_wait(x->config.store, &r, NULL);
     pthread_mutex_lock(&x->lock);
     for (const struct read_look *one = looks.first; one; one = one->next) {
         take_again(l, one->data, one->len);
@@ -188,7 +162,7 @@ bool experiment_looks_replay(struct experiments *x, struct live_experiment *l)
     }
     pthread_mutex_unlock(&x->lock);
     arena_free(looks.arena);
-    if (!r.ok)
+    if (!ok)
         log_text(LOG_ERROR, "experiment_looks_lost", r.err.detail);
-    return r.ok;
+    return ok;
 }

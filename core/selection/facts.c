@@ -4,11 +4,11 @@
 #include "base/cond.h"
 #include "base/grow.h"
 #include "base/hash.h"
-#include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "store/nodes.h"
+#include "store/wait.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -95,22 +95,9 @@ void facts_add_hearer(struct facts *f, const struct fact_hearer *h)
 
 /* ---- telling ---- */
 
-static void answered(struct delta_ship *d)
-{
-    latch_open(d->owner);
-}
-
 static bool ask(struct facts *f, struct delta_ship *d, struct err *e)
 {
-    struct latch done;
-    latch_init(&done);
-    d->done = answered;
-    d->owner = &done;
-    f->config.store->ops->ship(f->config.store, d);
-    latch_wait(&done);
-    if (!d->ok)
-        *e = d->err;
-    return d->ok;
+    return store_ship_wait(f->config.store, d, e);
 }
 
 bool facts_reaches(struct facts *f, const char *teller, uint64_t *position, struct err *e)
@@ -193,33 +180,21 @@ static bool entry_came(void *ctx, size_t place, struct delta_at at, const void *
     return true;
 }
 
-static void were_read(struct delta_read *d)
-{
-    latch_open(d->owner);
-}
-
 /* Entries after one, copied; and how far the stream reaches. */
 static bool read_after(struct facts *f, uint64_t seq, struct err *e)
 {
-    struct latch done;
     const struct delta_at after = {seq, seq == UINT64_MAX ? 0 : UINT64_MAX};
     struct delta_read d = {.facts = true,
                            .after = &after,
                            .n = 1,
                            .reaches = it_reaches,
                            .each = entry_came,
-                           .ctx = f,
-                           .done = were_read,
-                           .owner = &done};
-    latch_init(&done);
+                           .ctx = f};
     bytes_clear(&f->came);
     f->n = 0;
-    f->config.store->ops->deltas(f->config.store, &d);
-    latch_wait(&done);
+    bool ok = store_deltas_wait(f->config.store, &d, e);
     f->more = d.more;
-    if (!d.ok)
-        *e = d.err;
-    return d.ok;
+    return ok;
 }
 
 /* `insisting`: by those that are not lenient. */

@@ -4,10 +4,10 @@
  * A block is held from when it is durable until all know it, and some time longer: should the store
  * turn out to have lost what it had, it is told again. A position that is told is that of a block
  * and how many of its rows: a large block travels in pieces. */
-#include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "selection/outcomes_impl.h"
+#include "store/wait.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -205,28 +205,10 @@ static bool take_counters(void *ctx, const char *key, int64_t at, const char *id
     return false;
 }
 
-static void were_read(struct series_read *r)
-{
-    latch_open(r->owner);
-}
-
-static void counters_away(struct series_append *a)
-{
-    latch_open(a->owner);
-}
-
 static bool read_counters(struct outcomes *o, struct reading *into, struct err *e)
 {
-    struct latch done;
-    struct store *s = o->config.store;
-    struct series_read r = {
-        .key = COUNTERS_KEY, .each = take_counters, .ctx = into, .done = were_read, .owner = &done};
-    latch_init(&done);
-    s->ops->read(s, &r);
-    latch_wait(&done);
-    if (!r.ok)
-        *e = r.err;
-    return r.ok;
+    struct series_read r = {.key = COUNTERS_KEY, .each = take_counters, .ctx = into};
+    return store_read_wait(o->config.store, &r, e);
 }
 
 /* Counters and followers as of what the store has of them; the rest comes from the stream. */
@@ -283,17 +265,11 @@ static void put_away(void *self)
     pthread_mutex_lock(&o->lock);
     bool ok = outcome_counts_encode(&o->counts, s->heard, oldest, &all);
     pthread_mutex_unlock(&o->lock);
-    struct latch done;
     const struct series_record record = {COUNTERS_KEY, 0, "", all.data, all.len};
-    struct series_append a = {
-        .records = &record, .n = 1, .duty = true, .done = counters_away, .owner = &done};
-    if (ok) {
-        latch_init(&done);
-        o->config.store->ops->append(o->config.store, &a);
-        latch_wait(&done);
-    }
+    struct series_append a = {.records = &record, .n = 1, .duty = true};
+    bool away = ok && store_append_wait(o->config.store, &a, NULL);
     bytes_release(&all);
-    if (ok && a.ok)
+    if (away)
         s->put_away = s->heard;
     else
         log_text(LOG_WARN, "outcome_counts_not_saved", ok ? a.err.detail : "they are too many");

@@ -1,11 +1,11 @@
 /* What outlives processes: one value in the store for each route. */
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "selection/strategies_impl.h"
 #include "selection/strategy_log.h"
+#include "store/wait.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,21 +22,10 @@ static const char *key_of(struct strategies *s, const struct asked *a)
     return arena_printf(s->arena, "strategy/%s/%s", a->ns, a->route);
 }
 
-static void key_done(struct key_request *k)
-{
-    latch_open(k->owner);
-}
-
 static bool wait_key(struct strategies *s, struct key_request *k)
 {
-    struct latch done;
-    latch_init(&done);
-    k->done = key_done;
-    k->owner = &done;
     k->arena = s->arena;
-    s->config.store->ops->key(s->config.store, k);
-    latch_wait(&done);
-    return k->ok;
+    return store_key_wait(s->config.store, k, NULL);
 }
 
 /* ---- keeping ---- */

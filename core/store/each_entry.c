@@ -1,32 +1,12 @@
-#include "store/store.h"
-
-#include "base/latch.h"
+#include "store/wait.h"
 
 #define PAGE_BYTES ((size_t)1 << 30) /* a page of large entries; few pages come near */
 #define PAGE       500
 
-static void was_read(struct journal_read *r)
-{
-    latch_open(r->owner);
-}
-
-bool store_journal_wait(struct store *s, struct journal_read *r)
-{
-    struct latch came;
-    latch_init(&came);
-    r->done = was_read;
-    r->owner = &came;
-    s->ops->journal(s, r);
-    latch_wait(&came);
-    return r->ok;
-}
-
 static bool read_page(struct store *s, struct journal_read *r, uint64_t after, struct err *e)
 {
     r->query = (struct journal_query){.after_seq = after, .limit = PAGE};
-    if (!store_journal_wait(s, r) && e)
-        *e = r->err;
-    return r->ok;
+    return store_journal_wait(s, r, e);
 }
 
 bool store_each_entry(struct store *s,

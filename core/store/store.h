@@ -418,9 +418,6 @@ bool store_redis_imported(struct store *s, bool whole, struct err *e) MUST_CHECK
 /* For tests: lives and dies with the process. */
 struct store *store_memory_open(const struct clock *clock) __attribute__((returns_nonnull));
 
-/* Read a page of the journal (`query` and `arena` are set) and wait for it: not on a loop, nor on a
- * thread of the store. False: r->err says why. */
-bool store_journal_wait(struct store *s, struct journal_read *r) MUST_CHECK;
 /* Every entry of the journal in order, page by page; false from `each` ends it. Blocking. */
 bool store_each_entry(struct store *s,
                       bool (*each)(void *ctx, const struct journal_entry *entry, struct err *e),

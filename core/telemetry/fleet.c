@@ -33,6 +33,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "store/wait.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -174,23 +175,9 @@ uint64_t fleet_shipped(struct fleet *f)
     return shipped;
 }
 
-static void answered(struct delta_ship *d)
-{
-    latch_open(d->owner);
-}
-
 bool fleet_ask(struct fleet *f, struct delta_ship *d, struct err *e)
 {
-    struct store *s = f->telemetry->config.store;
-    struct latch done;
-    latch_init(&done);
-    d->done = answered;
-    d->owner = &done;
-    s->ops->ship(s, d);
-    latch_wait(&done);
-    if (!d->ok)
-        *e = d->err;
-    return d->ok;
+    return store_ship_wait(f->telemetry->config.store, d, e);
 }
 
 /* The stream has lost what it had. */

@@ -3,6 +3,7 @@
  * moment: the model's row is the same before and after its slots were read, and a roll-up writes
  * all of them in one transaction. The marks come last, so a start that ends half-way begins it
  * anew. */
+#include "store/wait.h"
 #include "telemetry/fleet.h"
 #include "telemetry/series.h"
 
@@ -130,7 +131,7 @@ static bool read_series(struct copying *c, const char *from, int tier, uint64_t 
     series_key(from, tier, uid, key);
     series_key(c->to, tier, uid, here);
     c->key = arena_text(c->arena, here);
-    return series_read_wait(store_of(c->fleet), &read, e);
+    return store_read_wait(store_of(c->fleet), &read, e);
 }
 
 /* All of a model, as it is at one moment. False in `*settled`: it has changed meanwhile. */
@@ -173,7 +174,7 @@ static bool copy_model(struct copying *c, const char *from, uint64_t uid, struct
             return fail(e, &ERR_BUSY, "another node's figures do not stand still");
     }
     struct series_append append = {.records = c->records, .n = c->n};
-    return c->n == 0 || series_append_wait(store_of(c->fleet), &append, e);
+    return c->n == 0 || store_append_wait(store_of(c->fleet), &append, e);
 }
 
 /* What this node had itself is of no use any more. */
@@ -188,7 +189,7 @@ static bool drop_own(struct copying *c, struct err *e)
         trims[tier] = (struct series_trim){keys[tier], INT64_MAX};
     }
     struct series_append append = {.trims = trims, .n_trims = KINDS};
-    return series_append_wait(store_of(c->fleet), &append, e);
+    return store_append_wait(store_of(c->fleet), &append, e);
 }
 
 static bool write_marks(struct copying *c, struct err *e)
@@ -199,7 +200,7 @@ static bool write_marks(struct copying *c, struct err *e)
     struct series_mark *marks = fleet_marks(f, c->to, c->arena, &n);
     marks[n++] = (struct series_mark){f->telemetry->mark, (int64_t)fleet_shipped(f)};
     struct series_append append = {.marks = marks, .n_marks = n};
-    return series_append_wait(store_of(f), &append, e);
+    return store_append_wait(store_of(f), &append, e);
 }
 
 static bool copy_all(struct copying *c, const char *from, struct err *e)
@@ -208,7 +209,7 @@ static bool copy_all(struct copying *c, const char *from, struct err *e)
     struct series_read read = {.key = pattern, .each = note_uid, .ctx = c};
     series_key(from, -1, 0, pattern);
     pattern[strlen(pattern) - 1] = '*';
-    if (!drop_own(c, e) || !series_read_wait(store_of(c->fleet), &read, e))
+    if (!drop_own(c, e) || !store_read_wait(store_of(c->fleet), &read, e))
         return false;
     for (size_t i = 0; i < c->n_uids; i++)
         if (!copy_model(c, from, c->uids[i], e))

@@ -5,6 +5,7 @@
 #include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/wait.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,36 +32,21 @@ static bool part_came(void *ctx, size_t place, struct delta_at at, const void *d
     return true;
 }
 
-static void were_read(struct delta_read *d)
-{
-    latch_open(d->owner);
-}
-
 bool fleet_read(struct fleet *f, bool *more, struct err *e)
 {
     struct store *s = f->telemetry->config.store;
     struct delta_at *after = mem_alloc((f->n_taken + 1) * sizeof *after);
     for (size_t i = 0; i < f->n_taken; i++)
         after[i] = f->taken[i].gap ? (struct delta_at){UINT64_MAX, 0} : f->taken[i].at;
-    struct latch done;
-    latch_init(&done);
-    struct delta_read d = {.after = after,
-                           .n = f->n_taken,
-                           .reaches = it_reaches,
-                           .each = part_came,
-                           .ctx = f,
-                           .done = were_read,
-                           .owner = &done};
+    struct delta_read d = {
+        .after = after, .n = f->n_taken, .reaches = it_reaches, .each = part_came, .ctx = f};
     bytes_clear(&f->came);
     f->n_parts = f->n_reaches = 0;
-    s->ops->deltas(s, &d);
-    latch_wait(&done);
+    bool ok = store_deltas_wait(s, &d, e);
     free(after);
     *more = d.more;
-    if (!d.ok) {
-        *e = d.err;
+    if (!ok)
         return false;
-    }
     pthread_mutex_lock(&f->taking);
     for (size_t i = 0; i < f->n_reaches; i++)
         fleet_taken(f, i)->reaches = f->reaches[i];

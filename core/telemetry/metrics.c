@@ -1,3 +1,4 @@
+#include "store/wait.h"
 #include "telemetry/answer.h"
 #include "telemetry/series.h"
 
@@ -63,7 +64,7 @@ static bool read_history(struct asking *q, struct err *e)
     struct series_read read = {
         .key = key, .from = q->from, .to = q->to, .each = take_row, .ctx = &r};
     series_key(q->telemetry->space, TIER_6H, q->uid, key);
-    if (!series_read_wait(q->telemetry->config.store, &read, e))
+    if (!store_read_wait(q->telemetry->config.store, &read, e))
         return false;
     if (!r.ok)
         *e = r.err;

@@ -1,4 +1,5 @@
 /* A start: rows of the store, then the log, then the rings (see live.c for why that is exact). */
+#include "store/wait.h"
 #include "telemetry/fleet.h"
 #include "telemetry/internal.h"
 #include "telemetry/series.h"
@@ -60,7 +61,7 @@ static bool load(struct loading *g, int tier,
     pattern[strlen(pattern) - 1] = '*'; /* of all models */
     g->last = NULL;
     g->ok = true;
-    if (!series_read_wait(g->t->config.store, &read, e))
+    if (!store_read_wait(g->t->config.store, &read, e))
         return false;
     if (!g->ok)
         *e = g->err;

@@ -1,5 +1,6 @@
 #include "telemetry/rollup.h"
 
+#include "store/wait.h"
 #include "telemetry/fleet.h"
 
 #include "base/cond.h"
@@ -29,7 +30,7 @@ static bool delete_forgotten(struct telemetry *t, struct err *e)
             trims[i] = (struct series_trim){keys[i], INT64_MAX};
         }
         struct series_append append = {.trims = trims, .n_trims = KINDS};
-        if (!series_append_wait(t->config.store, &append, e))
+        if (!store_append_wait(t->config.store, &append, e))
             return false;
         pthread_mutex_lock(&t->lock);
         for (size_t i = 0; i < t->n_forgotten; i++) /* others may have been added behind it */

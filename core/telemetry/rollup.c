@@ -11,6 +11,7 @@
  * Deletion by age goes with the same transactions. */
 #include "telemetry/rollup.h"
 
+#include "store/wait.h"
 #include "telemetry/fleet.h"
 
 #include "base/grow.h"
@@ -157,7 +158,7 @@ static bool add_leaving(struct chunk *c, struct telemetry *t, uint64_t uid, cons
                                .each = take_row,
                                .ctx = &before};
     series_key(t->space, TIER_6H, uid, key);
-    bool ok = !s->dirty || series_read_wait(t->config.store, &read, e);
+    bool ok = !s->dirty || store_read_wait(t->config.store, &read, e);
     if (ok && !before.ok) {
         log_text(LOG_ERROR, "slot_damaged", before.err.detail); /* it is replaced by what we know */
         slot_release(&before.slot);
@@ -303,7 +304,7 @@ bool chunk_write(struct chunk *c, struct telemetry *t, const struct series_mark 
     bool moves = c->moves_6h;
     if (moves)
         pthread_rwlock_wrlock(&t->history);
-    bool ok = series_append_wait(t->config.store, &append, e);
+    bool ok = store_append_wait(t->config.store, &append, e);
     if (ok)
         settle_success(c);
     else

@@ -1,7 +1,6 @@
 #include "telemetry/series.h"
 
 #include "base/hash.h"
-#include "base/latch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,42 +20,6 @@ uint64_t series_key_uid(const char *key)
 }
 
 /* --- waiting --- */
-
-static void appended(struct series_append *a)
-{
-    latch_open(a->owner);
-}
-
-static void was_read(struct series_read *r)
-{
-    latch_open(r->owner);
-}
-
-bool series_append_wait(struct store *s, struct series_append *a, struct err *e)
-{
-    struct latch done;
-    latch_init(&done);
-    a->owner = &done;
-    a->done = appended;
-    s->ops->append(s, a);
-    latch_wait(&done);
-    if (!a->ok && e)
-        *e = a->err;
-    return a->ok;
-}
-
-bool series_read_wait(struct store *s, struct series_read *r, struct err *e)
-{
-    struct latch done;
-    latch_init(&done);
-    r->owner = &done;
-    r->done = was_read;
-    s->ops->read(s, r);
-    latch_wait(&done);
-    if (!r->ok && e)
-        *e = r->err;
-    return r->ok;
-}
 
 /* --- slots --- */
 

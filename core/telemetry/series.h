@@ -23,10 +23,6 @@ void series_key(const char *space, int tier, uint64_t uid, char out[SERIES_KEY_S
 /* The uid that a key ends in; 0 if it has none. */
 uint64_t series_key_uid(const char *key);
 
-/* Submit and wait for the answer. */
-bool series_append_wait(struct store *s, struct series_append *a, struct err *e) MUST_CHECK;
-bool series_read_wait(struct store *s, struct series_read *r, struct err *e) MUST_CHECK;
-
 /* A slot's row: checksum and bytes, in the arena. */
 const void *slot_row_make(struct arena *a, const void *bytes, size_t len, size_t *row_len);
 /* The bytes of a slot's row, or NULL if it is damaged. */

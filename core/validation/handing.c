@@ -11,9 +11,9 @@
 #include "validation/inner.h"
 
 #include "base/json.h"
-#include "base/latch.h"
 #include "base/log.h"
 #include "store/nodes.h"
+#include "store/wait.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -38,23 +38,12 @@ bool handing_is_mine(const struct execution *x)
 
 /* --- beginning [verdicts] --- */
 
-/* [store] */
-static void answered(struct queue_request *q)
-{
-    latch_open(q->owner);
-}
-
 static bool ask_and_wait(struct validation *v, struct queue_request *q)
 {
-    struct latch latch;
-    q->done = answered;
-    q->owner = &latch;
-    latch_init(&latch);
-    v->config.store->ops->queue(v->config.store, q);
-    latch_wait(&latch);
-    if (!q->ok)
+    bool ok = store_queue_wait(v->config.store, q, NULL);
+    if (!ok)
         log_text(LOG_WARN, "run_queue_failed", q->err.detail);
-    return q->ok;
+    return ok;
 }
 
 /* The one it belongs to shows it as running, with its attempts. */

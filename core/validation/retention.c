@@ -4,12 +4,12 @@
 #include "validation/retention.h"
 
 #include "base/json.h"
-#include "base/latch.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "registry/baseline.h"
 #include "registry/validation_summary.h"
+#include "store/wait.h"
 #include "validation/inner.h"
 #include "validation/run_store.h"
 #include "validation/schedule.h"
@@ -42,7 +42,6 @@ struct sweep {
 struct scanning {
     struct sweep *sweep;
     struct arena *arena;
-    struct latch latch;
 };
 
 /* [store] */
@@ -66,24 +65,13 @@ static bool note_owner(void *ctx, const char *key, int64_t at, const char *id, c
     return true;
 }
 
-/* [store] */
-static void was_scanned(struct series_read *r)
-{
-    latch_open(&((struct scanning *)r->owner)->latch);
-}
-
 static bool find_owners(struct sweep *sweep, struct err *e)
 {
     struct scanning s = {.sweep = sweep, .arena = arena_new(PLACE_ARENA)};
-    struct series_read q = {
-        .key = RUN_PLACES, .each = note_owner, .ctx = &s, .done = was_scanned, .owner = &s};
-    latch_init(&s.latch);
-    sweep->v->config.store->ops->read(sweep->v->config.store, &q);
-    latch_wait(&s.latch);
+    struct series_read q = {.key = RUN_PLACES, .each = note_owner, .ctx = &s};
+    bool ok = store_read_wait(sweep->v->config.store, &q, e);
     arena_free(s.arena);
-    if (!q.ok)
-        *e = q.err;
-    return q.ok;
+    return ok;
 }
 
 /* --- which of a model's runs stay --- */
@@ -133,12 +121,6 @@ static void keep_newest_passed(struct sweep *s, const struct owner *o)
     arena_free(a);
 }
 
-/* [store] */
-static void was_read(struct journal_read *r)
-{
-    latch_open(r->owner);
-}
-
 static void keep_cited_by(struct sweep *s, const struct journal_entry *entry)
 {
     json_t *text = json_read(entry->text, entry->text_len, NULL);
@@ -152,7 +134,6 @@ static void keep_cited_by(struct sweep *s, const struct journal_entry *entry)
 
 static bool keep_cited(struct sweep *s, const struct owner *o, const char *action)
 {
-    struct latch latch;
     struct arena *a = arena_new(CITATIONS_SIZE);
     struct journal_read r = {.query = {.ns = o->ns,
                                        .entity = "model",
@@ -160,17 +141,13 @@ static bool keep_cited(struct sweep *s, const struct owner *o, const char *actio
                                        .action = action,
                                        .newest_first = true,
                                        .limit = CITATIONS_MAX},
-                             .arena = a,
-                             .done = was_read,
-                             .owner = &latch};
-    latch_init(&latch);
-    s->v->config.store->ops->journal(s->v->config.store, &r);
-    latch_wait(&latch);
-    for (size_t i = 0; r.ok && i < r.n; i++)
+                             .arena = a};
+    bool ok = store_journal_wait(s->v->config.store, &r, NULL);
+    for (size_t i = 0; ok && i < r.n; i++)
         keep_cited_by(s, &r.entries[i]);
-    bool all = r.ok && !r.more;
+    bool all = ok && !r.more;
     if (!all)
-        log_text(LOG_WARN, "run_retention_journal", r.ok ? "too many promotions" : r.err.detail);
+        log_text(LOG_WARN, "run_retention_journal", ok ? "too many promotions" : r.err.detail);
     arena_free(a);
     return all;
 }

@@ -1,9 +1,9 @@
 #include "validation/run_store.h"
 
 #include "base/json.h"
-#include "base/latch.h"
 #include "base/mem.h"
 #include "registry/errors.h"
+#include "store/wait.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,25 +62,6 @@ bool run_records(const struct run *r, const char *ns, uint64_t uid, struct arena
     return true;
 }
 
-/* [store] */
-static void appended(struct series_append *a)
-{
-    latch_open(a->owner);
-}
-
-static bool append_wait(struct store *s, struct series_append *append, struct err *e)
-{
-    struct latch latch;
-    append->done = appended;
-    append->owner = &latch;
-    latch_init(&latch);
-    s->ops->append(s, append);
-    latch_wait(&latch);
-    if (!append->ok && e)
-        *e = append->err;
-    return append->ok;
-}
-
 bool run_put(struct store *s, const struct run *r, const char *ns, uint64_t uid, bool duty,
              struct err *e)
 {
@@ -89,7 +70,7 @@ bool run_put(struct store *s, const struct run *r, const char *ns, uint64_t uid,
     size_t n = 0;
     bool ok = run_records(r, ns, uid, a, records, &n, e);
     struct series_append append = {.records = records, .n = n, .duty = duty};
-    ok = ok && append_wait(s, &append, e);
+    ok = ok && store_append_wait(s, &append, e);
     arena_free(a);
     return ok;
 }
@@ -112,14 +93,14 @@ bool run_remove(struct store *s, uint64_t uid, const struct run_text *list, cons
     }
     if (n)
         trims[append.n_trims++] = (struct series_trim){key_of_model(a, uid), list[n - 1].at + 1};
-    return append_wait(s, &append, e);
+    return store_append_wait(s, &append, e);
 }
 
 bool run_forget_nights(struct store *s, int64_t before, struct err *e)
 {
     const struct series_trim trim = {"vb/*", before};
     struct series_append append = {.trims = &trim, .n_trims = 1};
-    return append_wait(s, &append, e);
+    return store_append_wait(s, &append, e);
 }
 
 /* --- reading --- */
@@ -129,7 +110,6 @@ struct reading {
     struct run_text *list;
     size_t n, cap, limit, bytes, bytes_max;
     bool more, full;
-    struct latch latch;
 };
 
 /* [store] */
@@ -164,26 +144,12 @@ static bool take(void *ctx, const char *key, int64_t at, const char *id, const v
     return true;
 }
 
-/* [store] */
-static void was_read(struct series_read *r)
-{
-    latch_open(&((struct reading *)r->owner)->latch);
-}
-
 static bool read_all(struct store *s, struct series_read *q, struct reading *r, struct err *e)
 {
     q->each = take;
     q->ctx = r;
-    q->done = was_read;
-    q->owner = r;
-    latch_init(&r->latch);
-    s->ops->read(s, q);
-    latch_wait(&r->latch);
-    if (!q->ok) {
-        if (e)
-            *e = q->err;
+    if (!store_read_wait(s, q, e))
         return false;
-    }
     return !r->full || fail(e, &ERR_MEMORY, "the runs do not fit into memory");
 }
 

@@ -2,9 +2,9 @@
 #include "validation/inner.h"
 
 #include "base/json.h"
-#include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/ask.h"
 #include "registry/validation_summary.h"
 #include "validation/alerts.h"
 #include "validation/grade.h"
@@ -223,19 +223,12 @@ static void conclude(struct execution *x, struct arena *a, struct run *r)
 
 /* --- telling the engine --- */
 
-/* [engine] */
-static void decided(struct command *c)
-{
-    latch_open(c->owner);
-}
-
 bool decide_and_wait(struct validation *v, const char *ns, const char *model_id, struct arena *a,
                      void *args,
                      bool (*decide)(struct command *c, struct head *h, struct changes *out,
                                     struct err *e))
 {
     struct err e = {0};
-    struct latch latch;
     struct command *c = arena_zero(a, sizeof *c);
     *c = (struct command){.arena = a,
                           .ns = ns,
@@ -244,16 +237,11 @@ bool decide_and_wait(struct validation *v, const char *ns, const char *model_id,
                           .if_match = -1,
                           .id = model_id,
                           .args = args,
-                          .decide = decide,
-                          .done = decided,
-                          .owner = &latch};
-    latch_init(&latch);
-    if (!engine_submit(v->engine, c, &e))
-        return false;
-    latch_wait(&latch);
-    if (!c->ok)
-        log_text(LOG_WARN, "validation_not_journalled", c->err.detail);
-    return c->ok || (c->err.kind != &ERR_IO && c->err.kind != &ERR_BUSY);
+                          .decide = decide};
+    if (engine_ask(v->engine, c, &e))
+        return true;
+    log_text(LOG_WARN, "validation_not_journalled", e.detail);
+    return e.kind != &ERR_IO && e.kind != &ERR_BUSY;
 }
 
 static bool command_wait(struct execution *x, struct arena *a, void *args,

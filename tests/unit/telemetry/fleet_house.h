@@ -6,6 +6,7 @@
 
 #include "support/random.h"
 #include "support/redis.h"
+#include "store/wait.h"
 #include "telemetry/fleet.h"
 #include "telemetry/series.h"
 #include "telemetry/snapshot.h"
@@ -178,7 +179,7 @@ static inline void latencies_of(struct fixture *f, uint64_t uid, enum tier tier,
     struct series_read read = {
         .key = key, .from = from, .to = now + DAY, .each = take_row, .ctx = &s};
     if (tier == TIER_6H)
-        assert_true(series_read_wait(f->store, &read, &e));
+        assert_true(store_read_wait(f->store, &read, &e));
     snapshot_sort(&s);
     assert_true(snapshot_sum(&s, 0, INT64_MAX, &sum, &e) >= 0);
     assert_true(sketch_encode(&sum.latency, out));

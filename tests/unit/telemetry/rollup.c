@@ -4,6 +4,7 @@
 #include "support/random.h"
 
 #include "telemetry/series.h"
+#include "store/wait.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -265,7 +266,7 @@ static void test_trimmed_after_failure(void **state)
     fixture_record(f, 1, f->clock.wall_ms, 5);
     f->clock.wall_ms += 7 * HOUR;
     fixture_roll_up(f);
-    assert_true(series_read_wait(f->inner, &read, &e));
+    assert_true(store_read_wait(f->inner, &read, &e));
     assert_int_equal(rows, 1);
     f->clock.wall_ms += 91 * DAY;
     t->store.appends_left = 0;
@@ -273,7 +274,7 @@ static void test_trimmed_after_failure(void **state)
     t->store.appends_left = -1;
     fixture_roll_up(f);
     rows = 0;
-    assert_true(series_read_wait(f->inner, &read, &e));
+    assert_true(store_read_wait(f->inner, &read, &e));
     assert_int_equal(rows, 0);
 }
 
