@@ -99,6 +99,7 @@ class Run:
         rates = {name: [] for name in rounds}
         for _ in range(self.rounds):
             for name, measure in rounds.items():
+                settle()
                 rates[name].append(measure())
         ours, *peers = rounds
         for peer in peers:
@@ -106,6 +107,23 @@ class Run:
             self.say(figure, f"{ours} {statistics.median(rates[ours]):,.0f}/s, "
                              f"{peer} {statistics.median(rates[peer]):,.0f}/s: ratio {ratio:.2f}",
                      ratio, at_least=bounds[peer])
+
+
+def settle(seconds=10):
+    """Wait until the processors rest: a slow peer goes on with what it was asked long after its
+    clients have left, and the next one's round would pay for that."""
+    def busy_and_all():
+        with open("/proc/stat", encoding="ascii") as f:
+            fields = [int(n) for n in f.readline().split()[1:9]]
+        return sum(fields) - fields[3] - fields[4], sum(fields)
+    end = time.monotonic() + seconds
+    busy, total = busy_and_all()
+    while time.monotonic() < end:
+        time.sleep(0.2)
+        busy_now, total_now = busy_and_all()
+        if busy_now - busy < 0.1 * (total_now - total):
+            return
+        busy, total = busy_now, total_now
 
 
 def model(name, version="1"):
