@@ -101,6 +101,7 @@ static void look_around(struct deliveries *d)
         held_now(d, store_decides(d->config.store));
     else if (!d->leasing && now >= d->lease_ms)
         lease_ask(d, LEASE_MS);
+    deliver_write_again(d);
     if (!d->held)
         return;
     if (!d->loaded) {
@@ -143,6 +144,7 @@ static void *deliver_main(void *arg)
     run_mail(mailbox_take(d->box));
     while (d->asked || atomic_load(&d->tests))
         run_mail(mailbox_wait(d->box, TURN_MS));
+    deliver_write_again(d);
     return NULL;
 }
 

@@ -30,8 +30,9 @@ struct deliveries {
     atomic_bool poked;
     atomic_uint tests; /* under way */
 
-    unsigned asked; /* requests that the store has not answered */
-    unsigned busy;  /* lanes handed out */
+    unsigned asked;            /* requests that the store has not answered */
+    unsigned busy;             /* lanes handed out */
+    struct sending *unwritten; /* what the store did not take, to be written again */
     bool held, loaded, loading, scanning, leasing;
     int64_t since_ms;                                           /* when it was loaded */
     int64_t lease_ms, lease_ends_ms, load_ms, scan_ms, trim_ms; /* when next, monotonic */
@@ -58,6 +59,8 @@ struct sending {
     struct event_headers headers;
     int64_t due_ms;
     size_t n_more;
+    struct sending *next; /* among the unwritten ones */
+    int64_t again_ms;     /* when it is written again; 0: it did not fail yet */
 };
 
 /* Monotonic milliseconds. */
@@ -79,6 +82,9 @@ void deliver_alert_resolve(struct deliveries *d, const char *ns, const char *id)
 void deliver_disable(struct deliveries *d, const char *ns, const char *id);
 /* deliver_send.c: hand out lanes that are due. */
 void deliver_send(struct deliveries *d);
+/* deliver_sent.c: write again what is due; if this one stops or holds the lease no more, leave it
+ * to whoever is next, who finds it in the queue. */
+void deliver_write_again(struct deliveries *d);
 /* deliver_test.c */
 void deliver_run_test(struct mail *mail);
 /* The webhook, inside the view; NULL if it is no more. */
@@ -92,7 +98,8 @@ void sending_put_off(struct sending *s, int64_t ms); /* not now */
 void sending_webhook_gone(struct sending *s);
 /* The lane's memory ran empty: read on in the store. */
 void sending_read_more(struct sending *s);
-/* Write the report down; its status is pending: `due_ms` says when to try again. */
+/* Write the report down, again and again until the store has it; its status is pending: `due_ms`
+ * says when to try again. */
 void sending_note(struct sending *s);
 /* Nothing more is tried. */
 void sending_finish(struct sending *s, enum delivery_status status);

@@ -1,5 +1,6 @@
 /* From the journal to the outbox, page by page. The rows of a page and the cursor behind it are one
- * transaction: an entry is queued once for each webhook that wants it, or looked at again. */
+ * transaction (outbox.h): an entry is queued once for each webhook that wants it, or looked at
+ * again. */
 #include "feed/deliver_impl.h"
 
 #include "base/log.h"
@@ -93,16 +94,15 @@ static bool match(const struct entity *e, void *ctx)
         s->cap = s->cap ? 2 * s->cap : 64;
         s->matches = mem_resize(s->matches, s->cap, sizeof *s->matches);
     }
-    /* A page that was written in part is written again, to the same places. */
     const struct deliveries *d = s->d;
-    const int64_t created = entry->at > d->since_ms ? entry->at : d->since_ms;
-    s->matches[s->n++] =
-        (struct match){.row = {.uid = e->uid,
-                               .ns = arena_text(s->rows, e->ns),
-                               .id = arena_text(s->rows, e->id),
-                               .subject = journal_entry_subject(entry),
-                               .delivery = {.seq = entry->seq, .created_ms = created}},
-                       .entry = entry};
+    /* A page that was written in part is written again, to the same places, by whomever. */
+    const int64_t late = entry->at < d->since_ms ? d->since_ms - entry->at : 0;
+    s->matches[s->n++] = (struct match){.row = {.uid = e->uid,
+                                                .ns = arena_text(s->rows, e->ns),
+                                                .id = arena_text(s->rows, e->id),
+                                                .subject = journal_entry_subject(entry),
+                                                .delivery = {entry->seq, entry->at, late, 0}},
+                                        .entry = entry};
     return true;
 }
 

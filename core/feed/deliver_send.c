@@ -25,7 +25,8 @@ const struct webhook *deliver_webhook(const struct view *v, const char *ns, cons
 
 static bool too_old(const struct sending *s)
 {
-    return clock_wall_ms(s->d->config.clock) - s->row.delivery.created_ms >= DELIVER_FOR_MS;
+    const struct delivery *w = &s->row.delivery;
+    return clock_wall_ms(s->d->config.clock) - w->created_ms - w->late_ms >= DELIVER_FOR_MS;
 }
 
 /* Half of it is chance, so that what failed together does not come again together. */

@@ -116,10 +116,17 @@ static void go_on(struct sending *s)
 static void written(struct mail *mail)
 {
     struct sending *s = (struct sending *)(void *)((char *)mail - offsetof(struct sending, append));
-    s->d->asked--;
-    if (!s->append.ok) /* it may be sent once more after a restart, which is allowed */
+    struct deliveries *d = s->d;
+    d->asked--;
+    if (s->append.ok || s->lane->dead) {
+        go_on(s);
+        return;
+    }
+    if (!s->again_ms)
         log_text(LOG_WARN, "webhook_delivery_not_noted", s->append.err.detail);
-    go_on(s);
+    s->again_ms = deliver_now(d) + DELIVER_RETRY_MS;
+    s->next = d->unwritten;
+    d->unwritten = s;
 }
 
 /* [store] */
@@ -129,9 +136,39 @@ static void was_written(struct series_append *a)
     deliver_answer(s->d, &a->mail);
 }
 
+static void write_down(struct sending *s)
+{
+    bool pending = s->report.status == DELIVERY_PENDING;
+    s->append = (struct series_append){.duty = true,
+                                       .mail.run = written,
+                                       .records = s->records,
+                                       .n = pending ? 2 : 1,
+                                       .trims = &s->trim,
+                                       .n_trims = pending ? 0 : 1,
+                                       .done = was_written};
+    s->d->asked++;
+    s->d->config.store->ops->append(s->d->config.store, &s->append);
+}
+
+void deliver_write_again(struct deliveries *d)
+{
+    struct sending *list = d->unwritten;
+    d->unwritten = NULL;
+    for (struct sending *s = list, *next; s; s = next) {
+        next = s->next;
+        if (!d->held || atomic_load(&d->stopping)) {
+            sending_put_off(s, 0);
+        } else if (deliver_now(d) >= s->again_ms) {
+            write_down(s);
+        } else {
+            s->next = d->unwritten;
+            d->unwritten = s;
+        }
+    }
+}
+
 void sending_note(struct sending *s)
 {
-    struct deliveries *d = s->d;
     struct arena *a = s->read.arena;
     bool pending = s->report.status == DELIVERY_PENDING;
     s->records[0] = outbox_logged(a, &s->row, s->entry, &s->report);
@@ -140,15 +177,7 @@ void sending_note(struct sending *s)
     else /* all before it in the lane is done with */
         s->trim = (struct series_trim){outbox_queue_key(a, s->row.uid, s->row.subject),
                                        (int64_t)s->row.delivery.seq + 1};
-    s->append = (struct series_append){.duty = true,
-                                       .mail.run = written,
-                                       .records = s->records,
-                                       .n = pending ? 2 : 1,
-                                       .trims = &s->trim,
-                                       .n_trims = pending ? 0 : 1,
-                                       .done = was_written};
-    d->asked++;
-    d->config.store->ops->append(d->config.store, &s->append);
+    write_down(s);
 }
 
 void sending_finish(struct sending *s, enum delivery_status status)

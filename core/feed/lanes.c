@@ -194,6 +194,14 @@ size_t lanes_count(const struct lanes *l)
     return map_count(l->lanes);
 }
 
+static bool has(const struct lane *lane, uint64_t seq)
+{
+    for (size_t i = 0; i < lane->n; i++)
+        if (lane->list[i].seq == seq)
+            return true;
+    return false;
+}
+
 void lanes_add(struct lanes *l, uint64_t uid, const char *ns, const char *id, const char *subject,
                const struct delivery *d, int64_t due_ms)
 {
@@ -201,6 +209,8 @@ void lanes_add(struct lanes *l, uint64_t uid, const char *ns, const char *id, co
     size_t len = lane_key(key, uid, subject);
     struct lane *lane = map_get(l->lanes, key, len);
     bool fresh = !lane;
+    if (lane && has(lane, d->seq))
+        return;
     if (fresh) {
         lane = mem_zero(1, sizeof *lane);
         lane->target = target_of(l, uid, ns, id);

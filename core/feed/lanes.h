@@ -18,7 +18,8 @@
 
 struct delivery {
     uint64_t seq;       /* of the journal's entry */
-    int64_t created_ms; /* when it was put into the outbox */
+    int64_t created_ms; /* when the entry was written: its place in the log */
+    int64_t late_ms;    /* so much later its time begins: before, nobody looked at the journal */
     unsigned attempts;  /* so far */
 };
 
@@ -56,7 +57,8 @@ struct lanes *lanes_new(void) __attribute__((returns_nonnull));
 void lanes_free(struct lanes *l);
 size_t lanes_count(const struct lanes *l);
 
-/* A delivery that is in the store by now. The first of a lane is due at `due_ms`. */
+/* A delivery that is in the store by now; one that waits here already is not added again. The first
+ * of a lane is due at `due_ms`. */
 void lanes_add(struct lanes *l, uint64_t uid, const char *ns, const char *id, const char *subject,
                const struct delivery *d, int64_t due_ms);
 /* A lane whose head is due, marked busy; NULL: none, or no webhook may have a further one. */

@@ -46,6 +46,18 @@ static bool number(const char **at, uint64_t *out)
     return true;
 }
 
+/* The same, and if a plus follows, what is behind it; else 0. */
+static bool sum(const char **at, uint64_t *out, uint64_t *plus)
+{
+    char *end;
+    *out = strtoull(*at, &end, 10);
+    *plus = 0;
+    if (end == *at || *end != '+')
+        return number(at, out);
+    *at = end + 1;
+    return number(at, plus);
+}
+
 bool outbox_cursor_read(const void *data, size_t len, uint64_t *seq)
 {
     char text[32] = "";
@@ -59,8 +71,10 @@ bool outbox_cursor_read(const void *data, size_t len, uint64_t *seq)
 struct series_record outbox_queued(struct arena *a, const struct outbox_row *row)
 {
     /* Namespaces and ids are identifiers: no blanks. */
-    const char *text = arena_printf(a, "%" PRId64 " %u %s %s", row->delivery.created_ms,
-                                    row->delivery.attempts, row->ns, row->id);
+    const struct delivery *d = &row->delivery;
+    const char *late = d->late_ms ? arena_printf(a, "+%" PRId64, d->late_ms) : "";
+    const char *text = arena_printf(a, "%" PRId64 "%s %u %s %s", d->created_ms, late, d->attempts,
+                                    row->ns, row->id);
     return (struct series_record){outbox_queue_key(a, row->uid, row->subject),
                                   (int64_t)row->delivery.seq, "", text, strlen(text)};
 }
@@ -69,7 +83,7 @@ bool outbox_queued_read(struct arena *a, const char *key, int64_t at, const void
                         struct outbox_row *row)
 {
     size_t key_len = strlen(key);
-    uint64_t created, attempts;
+    uint64_t created, late, attempts;
     char *subject;
     if (strncmp(key, QUEUE, sizeof QUEUE - 1) != 0 || key[key_len - 1] != '/' || len > ROW_MAX ||
         key_len > OUTBOX_KEY_SIZE)
@@ -80,7 +94,7 @@ bool outbox_queued_read(struct arena *a, const char *key, int64_t at, const void
     row->subject = arena_copy(a, subject + 1, (size_t)(key + key_len - 1 - (subject + 1)));
     char *text = arena_copy(a, data, len);
     const char *p = text;
-    if (!number(&p, &created) || !number(&p, &attempts))
+    if (!sum(&p, &created, &late) || !number(&p, &attempts))
         return false;
     char *blank = strchr(p, ' ');
     if (!blank)
@@ -88,7 +102,8 @@ bool outbox_queued_read(struct arena *a, const char *key, int64_t at, const void
     *blank = '\0';
     row->ns = p;
     row->id = blank + 1;
-    row->delivery = (struct delivery){(uint64_t)at, (int64_t)created, (unsigned)attempts};
+    row->delivery =
+        (struct delivery){(uint64_t)at, (int64_t)created, (int64_t)late, (unsigned)attempts};
     return true;
 }
 

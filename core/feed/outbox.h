@@ -3,9 +3,11 @@
  * Three kinds of series:
  *   webhook-cursor                     at 0: up to which sequence the journal was looked through
  *   webhook-queue/<uid>/<subject>/     at the entry's seq: what waits; deleted when done with
- *   webhook-log/<uid>                  at the time of creation, id the seq: what became of each
+ *   webhook-log/<uid>                  at the time of the entry, id the seq: what became of each
  * A page of the journal moves the cursor, fills queues and logs in one transaction, so that an
- * entry is never lost and never queued twice. The journal has the entries themselves. */
+ * entry is never lost and never queued twice. On a Redis Cluster that is several: a page may be
+ * there in part, without its cursor, and is written again, perhaps by another node. So each place
+ * follows from the entry alone. The journal has the entries themselves. */
 #ifndef PADDOCK_FEED_OUTBOX_H
 #define PADDOCK_FEED_OUTBOX_H
 

@@ -2,7 +2,8 @@
  *
  * On a Cluster the series of each tag are in a slot of their own, so it is three steps: the names
  * of the series are put down, and what trims cover is learnt; then one script for each tag, many at
- * once; then, when all were carried out, the marks. What is of one model is of one tag, so it is
+ * once, but what says that others are there, and what is only taken away, after these; then, when
+ * all were carried out, the marks. What is of one model is of one tag, so it is
  * done as a whole or not at all. An append that fails in between has written some tags and no
  * marks; who is told so sends it again, and each record has one place, so nothing is there twice.
  */
@@ -90,11 +91,11 @@ struct trimmed {
     bool empty;
 };
 
-/* A record or a trim, in the order they go to Redis: by tag, what is late last, records first, each
- * as it came. */
+/* A record or a trim, in the order they go to Redis: by turn and tag, records first, each as it
+ * came. */
 struct piece {
     const char *tag;
-    bool late;
+    int turn; /* 0: at once; the rest each after what has an earlier one was carried out */
     const struct series_record *record; /* or */
     struct trimmed *trim;
 };
@@ -109,7 +110,7 @@ struct spreading {
 static int in_order(const void *a, const void *b)
 {
     const struct piece *x = a, *y = b;
-    int order = x->late - y->late;
+    int order = x->turn - y->turn;
     if (!order)
         order = strcmp(x->tag, y->tag);
     if (!order)
@@ -210,14 +211,15 @@ static void end_spread(struct ask *c)
 static size_t same_tag(const struct spreading *g, size_t from)
 {
     size_t to = from + 1;
-    while (to < g->n && g->pieces[to].late == g->pieces[from].late &&
+    while (to < g->n && g->pieces[to].turn == g->pieces[from].turn &&
            strcmp(g->pieces[to].tag, g->pieces[from].tag) == 0)
         to++;
     return to;
 }
 
-/* Late is the tag of the last record, which may say that the others are there, and whatever is only
- * taken away from. Where there are marks these say it. */
+/* Late is the tag of the last record, which may say that the others are there, and later what is
+ * only taken away from: whoever is told that this failed must find the one or the other. Where
+ * there are marks these say it. */
 static void order(struct ask *c, struct spreading *g)
 {
     const struct series_append *a = c->job->append;
@@ -226,15 +228,15 @@ static void order(struct ask *c, struct spreading *g)
         qsort(g->pieces, g->n, sizeof *g->pieces, in_order);
     for (size_t from = 0, to; from < g->n && !a->n_marks; from = to) {
         to = same_tag(g, from);
-        bool late = !g->pieces[from].record || strcmp(g->pieces[from].tag, last) == 0;
+        bool is_last = strcmp(g->pieces[from].tag, last) == 0;
         for (size_t i = from; i < to; i++)
-            g->pieces[i].late = late;
+            g->pieces[i].turn = !g->pieces[from].record ? 2 : is_last;
     }
     if (g->n)
         qsort(g->pieces, g->n, sizeof *g->pieces, in_order);
 }
 
-/* Those that are not late, then those that are; then the last step. */
+/* Those of one turn, then those of the next; then the last step. */
 static enum ask_result send_parts(struct ask *c)
 {
     struct spreading *g = c->state;
@@ -242,10 +244,10 @@ static enum ask_result send_parts(struct ask *c)
         end_spread(c);
         return ASK_AGAIN;
     }
-    const bool late = g->pieces[g->sent].late;
+    const int turn = g->pieces[g->sent].turn;
     c->parts = 1;
     c->joined = send_parts;
-    while (g->sent < g->n && g->pieces[g->sent].late == late) {
+    while (g->sent < g->n && g->pieces[g->sent].turn == turn) {
         size_t from = g->sent;
         g->sent = same_tag(g, from);
         send_part(c, &g->pieces[from], g->sent - from);

@@ -148,11 +148,33 @@ static void dropped(void **state)
     lanes_free(l);
 }
 
+/* What is in the store and what the journal is looked through for once more may be the same. */
+static void known(void **state)
+{
+    struct lanes *l = lanes_new();
+    (void)state;
+    add(l, 1, "a", 1, 0);
+    add(l, 1, "a", 2, 0);
+    add(l, 1, "a", 1, 0);
+    add(l, 1, "a", 2, 0);
+    add(l, 1, "a", 3, 0);
+    struct lane *a = lanes_next(l, 0);
+    assert_int_equal(a->n, 3);
+    assert_int_equal(a->target->pending, 3);
+    for (unsigned seq = 1; seq <= 3; seq++) {
+        assert_int_equal(a->list[0].seq, seq);
+        assert_false(lane_done(l, a, 0));
+        a = lanes_next(l, 0);
+    }
+    assert_null(a);
+    lanes_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_order), cmocka_unit_test(in_turn), cmocka_unit_test(by_time),
-        cmocka_unit_test(bounded),  cmocka_unit_test(dropped),
+        cmocka_unit_test(bounded),  cmocka_unit_test(dropped), cmocka_unit_test(known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

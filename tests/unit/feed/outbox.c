@@ -33,6 +33,14 @@ static void round_trip(void **state)
     assert_int_equal(row.delivery.seq, 42);
     assert_int_equal(row.delivery.created_ms, 1000);
     assert_int_equal(row.delivery.attempts, 3);
+    assert_int_equal(row.delivery.late_ms, 0);
+    struct outbox_row late = ROW;
+    late.delivery.late_ms = 90000000;
+    r = outbox_queued(a, &late);
+    assert_true(outbox_queued_read(a, r.key, r.at, r.data, r.len, &row));
+    assert_int_equal(row.delivery.created_ms, 1000);
+    assert_int_equal(row.delivery.late_ms, 90000000);
+    assert_int_equal(row.delivery.attempts, 3);
     r = outbox_cursor(a, 99);
     assert_true(outbox_cursor_read(r.data, r.len, &seq));
     assert_int_equal(seq, 99);
@@ -49,6 +57,7 @@ static void damage(void **state)
         {"webhook-queue/17/a/", "1 2"},
         {"webhook-queue/17/a/", "1 2 x"},
         {"webhook-queue/17/a/", "x 2 odds pager"},
+        {"webhook-queue/17/a/", "1+ 2 odds pager"},
         {"webhook-queue/a/", "1 2 odds pager"},
         {"webhook-queue/17/", "1 2 odds pager"},
         {"webhook-queue/17/a", "1 2 odds pager"},

@@ -177,6 +177,28 @@ static void a_late_writer_is_refused(void **state)
     close_it(s);
 }
 
+/* What says that something is done with must be there before that is taken away, wherever both lie.
+ */
+static void what_is_taken_away_goes_last(void **state)
+{
+    (void)state;
+    struct store *s = open_empty();
+    struct err e = {0};
+    const char *const keys[] = {"q/6"};
+    const struct series_record done = {"t/5", 1, "", "x", 1};
+    const struct series_trim trim = {"q/6", INT64_MAX};
+    struct series_append a = {.records = &done, .n = 1, .trims = &trim, .n_trims = 1};
+    const struct test_redis *node = &cluster.nodes[owner_of(redis_slot("{5}"))];
+    assert_true(append(s, keys, 1, &e));
+    assert_true(test_redis_say(node, "HSET paddock:{5}:writers one 99", ":1"));
+    assert_false(wait_append(s, &a)); /* its record is refused */
+    assert_int_equal(count(s, "q/6"), 1);
+    assert_true(wait_append(s, &a));
+    assert_int_equal(count(s, "q/6"), 0);
+    assert_int_equal(count(s, "t/5"), 1);
+    close_it(s);
+}
+
 static void what_is_no_cluster_is_refused(void **state)
 {
     (void)state;
@@ -196,6 +218,7 @@ int main(void)
         cmocka_unit_test(series_are_spread_by_the_model),
         cmocka_unit_test(what_is_in_a_slot_that_moves_waits),
         cmocka_unit_test(a_late_writer_is_refused),
+        cmocka_unit_test(what_is_taken_away_goes_last),
         cmocka_unit_test(what_is_no_cluster_is_refused),
     };
     if (!test_redis_there())
