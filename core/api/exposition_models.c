@@ -1,4 +1,5 @@
 #include "api/exposition.h"
+
 #include "base/grow.h"
 
 #include <math.h>

@@ -42,13 +42,6 @@ int share_at(const struct share *shares, size_t n, uint32_t bucket)
     return low < n && bucket >= shares[low].from ? (int)shares[low].arm : -1;
 }
 
-/* ---- weights to buckets ---- */
-
-struct remainder {
-    double part;
-    size_t arm;
-};
-
 double share_of_arm(const struct share *shares, size_t n, uint32_t arm)
 {
     uint32_t own = 0;
@@ -56,6 +49,13 @@ double share_of_arm(const struct share *shares, size_t n, uint32_t arm)
         own += shares[i].arm == arm ? shares[i].to - shares[i].from : 0;
     return (double)own / BUCKETS;
 }
+
+/* ---- weights to buckets ---- */
+
+struct remainder {
+    double part;
+    size_t arm;
+};
 
 static int by_remainder(const void *a, const void *b)
 {

@@ -95,16 +95,11 @@ void facts_add_hearer(struct facts *f, const struct fact_hearer *h)
 
 /* ---- telling ---- */
 
-static bool ask(struct facts *f, struct delta_ship *d, struct err *e)
-{
-    return store_ship_wait(f->config.store, d, e);
-}
-
 bool facts_reaches(struct facts *f, const char *teller, uint64_t *position, struct err *e)
 {
     const struct fact_ship fact = {.kind = teller};
     struct delta_ship d = {.fact = &fact};
-    bool ok = ask(f, &d, e);
+    bool ok = store_ship_wait(f->config.store, &d, e);
     *position = ok ? d.reaches : 0;
     return ok;
 }
@@ -132,7 +127,7 @@ static bool send_batch(struct facts *f, struct teller *t, struct err *e)
                            .lens = lens,
                            .n = b->n + 1,
                            .fact = &fact};
-    if (!ask(f, &d, e))
+    if (!store_ship_wait(f->config.store, &d, e))
         return false;
     if (d.reaches != b->until) { /* it has lost some of it, or another start has gone on */
         log_event(LOG_WARN, "facts_told_again",
@@ -214,7 +209,7 @@ static bool drop_until(struct facts *f, uint64_t seq, struct err *e)
 {
     const struct fact_ship fact = {.kind = "", .drop = seq};
     struct delta_ship d = {.fact = &fact};
-    return ask(f, &d, e);
+    return store_ship_wait(f->config.store, &d, e);
 }
 
 static bool begin(struct facts *f, struct err *e)
