@@ -78,9 +78,19 @@ bool fields_decode(const struct field *table, const json_t *object, const char *
                    enum decode_mode mode, void *out, struct arena *a, struct field_seen *seen,
                    struct faults *f) MUST_CHECK;
 
+/* DECODE_STORED of an object, and of its text. What is wrong with it is damage: false and
+ * ERR_CORRUPT, which says where in the stored `what` (a noun without its article). */
+bool fields_decode_stored(const struct field *table, const json_t *object, const char *what,
+                          void *out, struct arena *a, struct err *e) MUST_CHECK;
+bool fields_read_stored(const struct field *table, const char *text, size_t len, const char *what,
+                        void *out, struct arena *a, struct err *e) MUST_CHECK;
+
 /* Append `"name":value,...` for every field (no braces, no trailing comma), HIDDEN ones only if
  * `hidden`. */
 void fields_encode(const struct field *table, const void *in, bool hidden, struct bytes *out);
+/* The same as an object: with braces. */
+void fields_encode_object(const struct field *table, const void *in, bool hidden,
+                          struct bytes *out);
 
 /* The same for one value of a query parameter given as text: numbers in decimal, true or false,
  * strings separated by commas, JSON for OBJECT and ANY. False and a fault at pointer `name`. */

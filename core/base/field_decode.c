@@ -1,6 +1,7 @@
 #include "base/field.h"
 
 #include "base/field_value.h"
+#include "base/json.h"
 
 #include <string.h>
 
@@ -87,4 +88,26 @@ bool fields_decode(const struct field *table, const json_t *object, const char *
     if (!json_is_object(object))
         return FIELD_REFUSE(&d, &p, "must be an object");
     return field_table_decode(&d, &p, object, seen);
+}
+
+bool fields_decode_stored(const struct field *table, const json_t *object, const char *what,
+                          void *out, struct arena *a, struct err *e)
+{
+    struct faults faults;
+    faults_init(&faults, a);
+    if (!json_is_object(object))
+        return fail(e, &ERR_CORRUPT, "the stored %s is damaged: no JSON object", what);
+    if (fields_decode(table, object, "", DECODE_STORED, out, a, NULL, &faults))
+        return true;
+    return fail(e, &ERR_CORRUPT, "the stored %s is damaged at '%.100s': %.200s", what,
+                faults.list[0].pointer, faults.list[0].detail);
+}
+
+bool fields_read_stored(const struct field *table, const char *text, size_t len, const char *what,
+                        void *out, struct arena *a, struct err *e)
+{
+    json_t *object = json_read(text, len, NULL);
+    bool ok = fields_decode_stored(table, object, what, out, a, e);
+    json_decref(object);
+    return ok;
 }

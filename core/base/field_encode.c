@@ -37,11 +37,7 @@ static void put_value(const struct field *f, const void *at, bool hidden, struct
     case FIELD_OBJECT: put_text_or(out, *(const char *const *)at, nullable ? "null" : "{}"); break;
     case FIELD_STRINGS: put_text_or(out, *(const char *const *)at, nullable ? "null" : "[]"); break;
     case FIELD_ANY: put_text_or(out, *(const char *const *)at, "null"); break;
-    case FIELD_NESTED:
-        bytes_char(out, '{');
-        fields_encode(f->sub, at, hidden, out);
-        bytes_char(out, '}');
-        break;
+    case FIELD_NESTED: fields_encode_object(f->sub, at, hidden, out); break;
     }
 }
 
@@ -53,4 +49,11 @@ void fields_encode(const struct field *table, const void *in, bool hidden, struc
         json_key(out, f->name);
         put_value(f, (const char *)in + f->offset, hidden, out);
     }
+}
+
+void fields_encode_object(const struct field *table, const void *in, bool hidden, struct bytes *out)
+{
+    bytes_char(out, '{');
+    fields_encode(table, in, hidden, out);
+    bytes_char(out, '}');
 }

@@ -164,14 +164,10 @@ static struct document *lay_out(const struct document_type *t, const struct valu
 static bool decode_stored(const struct document_type *t, const struct value *v, struct arena *a,
                           void *fields)
 {
-    struct faults faults;
+    struct err ignored; /* the caller says it with the id */
     const char *text = v->hidden ? v->hidden : v->json;
-    json_t *object = json_read(text, v->hidden ? v->hidden_len : v->json_len, NULL);
-    faults_init(&faults, a);
-    bool ok = json_is_object(object) &&
-              fields_decode(t->fields, object, "", DECODE_STORED, fields, a, NULL, &faults);
-    json_decref(object);
-    return ok;
+    return fields_read_stored(t->fields, text, v->hidden ? v->hidden_len : v->json_len, t->noun,
+                              fields, a, &ignored);
 }
 
 struct entity *document_parse(const struct document_type *t, const struct entity_source *from,
@@ -216,13 +212,10 @@ static struct entity *document_make(const struct document_type *t, const void *f
     const struct document_head *head = fields;
     struct bytes b = BYTES_INIT(2 * (ENTITY_TEXT_MAX + ENTITY_TEXT_ROOM));
     struct entity *made = NULL;
-    bytes_char(&b, '{');
-    fields_encode(t->fields, fields, false, &b);
-    bytes_char(&b, '}');
+    fields_encode_object(t->fields, fields, false, &b);
     if (has_secrets(t->fields)) {
-        bytes_text(&b, "\n{");
-        fields_encode(t->fields, fields, true, &b);
-        bytes_char(&b, '}');
+        bytes_char(&b, '\n');
+        fields_encode_object(t->fields, fields, true, &b);
     }
     if (b.full)
         fail(e, &ERR_INVALID, "the %s would have more than %zu bytes as JSON", t->noun,

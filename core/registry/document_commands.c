@@ -222,19 +222,15 @@ bool document_replace(struct command *c, struct head *h, struct changes *out, st
 
 static bool restore(struct document_write *w, const struct document_past *past, struct err *e)
 {
-    struct faults ignored; /* it was good when it was stored; the check looks at it again */
     json_t *text = json_read(past->text, past->len, e);
     void *like = arena_zero(w->c->arena, w->type->size);
     if (!text)
         return false;
-    faults_init(&ignored, w->c->arena);
     if (w->type->init)
         w->type->init(like, w->h->rules);
-    bool read =
-        fields_decode(w->type->fields, text, "", DECODE_STORED, like, w->c->arena, NULL, &ignored);
-    w->like = like;
-    bool ok = read ? change(w, text, past->action, e)
-                   : fail(e, &ERR_CORRUPT, "the text of the past is damaged");
+    w->like = like; /* it was good when it was stored; the check looks at it again */
+    bool ok = fields_decode_stored(w->type->fields, text, "past text", like, w->c->arena, e) &&
+              change(w, text, past->action, e);
     json_decref(text);
     return ok;
 }

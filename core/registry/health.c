@@ -104,9 +104,7 @@ static struct entity *write_health(const struct health_fields *f, uint64_t uid,
                                    struct intern *names, struct err *e)
 {
     struct bytes b = BYTES_INIT(65536);
-    bytes_char(&b, '{');
-    fields_encode(HEALTH_FIELDS, f, false, &b);
-    bytes_char(&b, '}');
+    fields_encode_object(HEALTH_FIELDS, f, false, &b);
     struct entity *made = NULL;
     if (b.full)
         fail(e, &ERR_INVALID, "the summary of a health is too long");
@@ -151,18 +149,12 @@ static bool tell(const struct decision *d, const struct model *m,
 static bool begin_fields(const struct command *c, const struct model *m,
                          const struct entity *before, struct health_fields *f, struct err *e)
 {
-    struct faults faults;
-    faults_init(&faults, c->arena);
-    if (before && before->uid == m->entity.uid) {
-        json_t *text = json_read(before->json, before->json_len, e);
-        bool ok = text &&
-                  fields_decode(HEALTH_FIELDS, text, "", DECODE_STORED, f, c->arena, NULL, &faults);
-        json_decref(text);
-        if (!ok)
-            return fail(e, &ERR_CORRUPT, "the stored health of '%.200s' is damaged", m->entity.id);
-    } else {
+    const bool known = before && before->uid == m->entity.uid;
+    if (!known)
         f->status = "unknown";
-    }
+    else if (!fields_read_stored(HEALTH_FIELDS, before->json, before->json_len, "health", f,
+                                 c->arena, e))
+        return false;
     f->ns = m->entity.ns;
     f->model_id = m->entity.id;
     f->revision = before ? before->revision + 1 : 1;

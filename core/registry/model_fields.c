@@ -199,15 +199,8 @@ void model_fields_init(struct model_fields *f, const char *ns)
 bool model_fields_read(const struct model *m, struct arena *a, struct model_fields *out,
                        struct err *e)
 {
-    struct faults faults;
     model_fields_init(out, m->entity.ns);
-    json_t *text = json_read(m->entity.json, m->entity.json_len, e);
-    if (!text)
-        return false;
-    faults_init(&faults, a);
-    bool ok = fields_decode(MODEL_FIELDS, text, "", DECODE_STORED, out, a, NULL, &faults);
-    json_decref(text);
-    return ok || faults_fail(&faults, e);
+    return fields_read_stored(MODEL_FIELDS, m->entity.json, m->entity.json_len, "model", out, a, e);
 }
 
 struct entity *model_fields_write(const struct model_fields *f, uint64_t uid, struct intern *names,
@@ -215,9 +208,7 @@ struct entity *model_fields_write(const struct model_fields *f, uint64_t uid, st
 {
     struct bytes b = BYTES_INIT(ENTITY_TEXT_MAX + ENTITY_TEXT_ROOM);
     struct entity *made = NULL;
-    bytes_char(&b, '{');
-    fields_encode(MODEL_FIELDS, f, false, &b);
-    bytes_char(&b, '}');
+    fields_encode_object(MODEL_FIELDS, f, false, &b);
     if (b.full)
         fail(e, &ERR_INVALID, "the model would have more than %zu bytes as JSON", b.max);
     else

@@ -200,16 +200,9 @@ void registered_model_fields_init(struct registered_model_fields *f, const char 
 bool registered_model_fields_read(const struct registered_model *r, struct arena *a,
                                   struct registered_model_fields *out, struct err *e)
 {
-    struct faults faults;
     registered_model_fields_init(out, r->entity.ns, NULL);
-    json_t *text = json_read(r->entity.json, r->entity.json_len, e);
-    if (!text)
-        return false;
-    faults_init(&faults, a);
-    bool ok =
-        fields_decode(REGISTERED_MODEL_FIELDS, text, "", DECODE_STORED, out, a, NULL, &faults);
-    json_decref(text);
-    return ok || faults_fail(&faults, e);
+    return fields_read_stored(REGISTERED_MODEL_FIELDS, r->entity.json, r->entity.json_len,
+                              "registered model", out, a, e);
 }
 
 struct entity *registered_model_fields_write(const struct registered_model_fields *f, uint64_t uid,
@@ -217,9 +210,7 @@ struct entity *registered_model_fields_write(const struct registered_model_field
 {
     struct bytes b = BYTES_INIT(ENTITY_TEXT_MAX + ENTITY_TEXT_ROOM);
     struct entity *made = NULL;
-    bytes_char(&b, '{');
-    fields_encode(REGISTERED_MODEL_FIELDS, f, false, &b);
-    bytes_char(&b, '}');
+    fields_encode_object(REGISTERED_MODEL_FIELDS, f, false, &b);
     if (b.full)
         fail(e, &ERR_INVALID, "the registered model would have more than %zu bytes as JSON", b.max);
     else

@@ -456,9 +456,7 @@ static const struct document *implied(const struct view *v, const char *ns, cons
     bytes_char(&b, '}');
     r->match = arena_copy(a, b.data, b.len);
     bytes_clear(&b);
-    bytes_char(&b, '{');
-    fields_encode(ROUTE_FIELDS, r, false, &b);
-    bytes_char(&b, '}');
+    fields_encode_object(ROUTE_FIELDS, r, false, &b);
     d->entity = (struct entity){.kind = ENTITY_ROUTE,
                                 .ns = m->entity.ns,
                                 .id = m->entity.id,

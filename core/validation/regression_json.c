@@ -58,11 +58,8 @@ bool regression_decode(const json_t *object, struct arena *a, struct regression 
                                .confidence = {NAN, NAN},
                                .p_value = NAN,
                                .severity = SEVERITY_NAMES[SEVERITY_NONE]};
-    struct faults faults;
-    faults_init(&faults, a);
-    if (!fields_decode(REGRESSION_FIELDS, object, "", DECODE_STORED, out, a, NULL, &faults))
-        return fail(e, &ERR_CORRUPT, "a stored regression is damaged at '%.100s': %.200s",
-                    faults.list[0].pointer, faults.list[0].detail);
+    if (!fields_decode_stored(REGRESSION_FIELDS, object, "regression", out, a, e))
+        return false;
     const json_t *pair = json_object_get(object, "confidence");
     const json_t *lo = json_array_get(pair, 0), *hi = json_array_get(pair, 1);
     if (json_is_number(lo) && json_is_number(hi))

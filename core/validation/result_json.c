@@ -62,39 +62,20 @@ static bool decode_lists(const struct list *lists, const json_t *object, struct 
     return true;
 }
 
-/* Our own text by a field table; what is wrong with it is damage. */
-static bool decode_stored(const struct field *table, const json_t *object, struct arena *a,
-                          void *out, struct err *e)
-{
-    struct faults faults;
-    faults_init(&faults, a);
-    if (fields_decode(table, object, "", DECODE_STORED, out, a, NULL, &faults))
-        return true;
-    return fail(e, &ERR_CORRUPT, "the stored run is damaged at '%.100s': %.200s",
-                faults.list[0].pointer, faults.list[0].detail);
-}
-
-static void encode_table(const struct field *table, const void *in, bool stored, struct bytes *out)
-{
-    bytes_char(out, '{');
-    fields_encode(table, in, stored, out);
-    bytes_char(out, '}');
-}
-
 static void encode_dataset(const void *item, bool stored, struct bytes *out)
 {
-    encode_table(RESULT_DATASET_FIELDS, item, stored, out);
+    fields_encode_object(RESULT_DATASET_FIELDS, item, stored, out);
 }
 
 static bool decode_dataset(const json_t *object, struct arena *a, void *item, struct err *e)
 {
     *(struct result_dataset *)item = (struct result_dataset){"", ""};
-    return decode_stored(RESULT_DATASET_FIELDS, object, a, item, e);
+    return fields_decode_stored(RESULT_DATASET_FIELDS, object, "run", item, a, e);
 }
 
 static void encode_check(const void *item, bool stored, struct bytes *out)
 {
-    encode_table(CHECK_FIELDS, item, stored, out);
+    fields_encode_object(CHECK_FIELDS, item, stored, out);
 }
 
 static void check_init(struct check *c)
@@ -105,29 +86,29 @@ static void check_init(struct check *c)
 static bool decode_check(const json_t *object, struct arena *a, void *item, struct err *e)
 {
     check_init(item);
-    return decode_stored(CHECK_FIELDS, object, a, item, e);
+    return fields_decode_stored(CHECK_FIELDS, object, "run", item, a, e);
 }
 
 static void encode_measurement(const void *item, bool stored, struct bytes *out)
 {
-    encode_table(MEASUREMENT_FIELDS, item, stored, out);
+    fields_encode_object(MEASUREMENT_FIELDS, item, stored, out);
 }
 
 static bool decode_measurement(const json_t *object, struct arena *a, void *item, struct err *e)
 {
     measurement_init(item);
-    return decode_stored(MEASUREMENT_FIELDS, object, a, item, e);
+    return fields_decode_stored(MEASUREMENT_FIELDS, object, "run", item, a, e);
 }
 
 static void encode_attempt(const void *item, bool stored, struct bytes *out)
 {
-    encode_table(RUN_ATTEMPT_FIELDS, item, stored, out);
+    fields_encode_object(RUN_ATTEMPT_FIELDS, item, stored, out);
 }
 
 static bool decode_attempt(const json_t *object, struct arena *a, void *item, struct err *e)
 {
     *(struct run_attempt *)item = (struct run_attempt){.node = ""};
-    return decode_stored(RUN_ATTEMPT_FIELDS, object, a, item, e);
+    return fields_decode_stored(RUN_ATTEMPT_FIELDS, object, "run", item, a, e);
 }
 
 static void encode_regression(const void *item, bool stored, struct bytes *out)
@@ -166,7 +147,7 @@ static bool read_result(const json_t *object, struct arena *a, struct test_resul
                         struct err *e)
 {
     test_result_init(out);
-    return decode_stored(RESULT_FIELDS, object, a, out, e) &&
+    return fields_decode_stored(RESULT_FIELDS, object, "run", out, a, e) &&
            decode_lists(RESULT_LISTS, object, a, out, e);
 }
 
@@ -208,7 +189,7 @@ void run_encode(const struct run *r, const char *ns, struct bytes *out)
     fields_encode(RUN_FIELDS, r, stored, out);
     json_key(out, "baseline");
     if (r->baseline.run_id)
-        encode_table(BASELINE_FIELDS, &r->baseline, stored, out);
+        fields_encode_object(BASELINE_FIELDS, &r->baseline, stored, out);
     else
         bytes_text(out, "null");
     encode_lists(RUN_LISTS, r, stored, out);
@@ -219,9 +200,9 @@ static bool read_run(const json_t *object, struct arena *a, struct run *out, str
 {
     run_init(out);
     const json_t *baseline = json_object_get(object, "baseline");
-    return decode_stored(RUN_FIELDS, object, a, out, e) &&
+    return fields_decode_stored(RUN_FIELDS, object, "run", out, a, e) &&
            (!baseline || json_is_null(baseline) ||
-            decode_stored(BASELINE_FIELDS, baseline, a, &out->baseline, e)) &&
+            fields_decode_stored(BASELINE_FIELDS, baseline, "run", &out->baseline, a, e)) &&
            decode_lists(RUN_LISTS, object, a, out, e);
 }
 

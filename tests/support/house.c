@@ -2,6 +2,7 @@
 
 #include "support/worker.h"
 
+#include "base/mem.h"
 #include "registry/documents.h"
 #include "validation/run_store.h"
 
@@ -133,6 +134,21 @@ void house_close(struct house *h)
     h->store->ops->close(h->store);
     temp_dir_remove(h->data);
     temp_dir_remove(h->plugins);
+}
+
+int house_set_up(void **state, const char *const *plugins, int64_t wall_ms)
+{
+    struct house *h = mem_zero(1, sizeof *h);
+    house_open(h, plugins, wall_ms);
+    *state = h;
+    return 0;
+}
+
+int house_tear_down(void **state)
+{
+    house_close(*state);
+    free(*state);
+    return 0;
 }
 
 /* --- commands --- */

@@ -48,6 +48,9 @@ void house_start(struct house *h);
 /* Engine and validation only; store, catalog and clock stay, so that house_start() is a restart. */
 void house_stop(struct house *h);
 void house_close(struct house *h);
+/* A fixture of cmocka: a house of its own in *state, and its end, a teardown. Returns 0. */
+int house_set_up(void **state, const char *const *plugins, int64_t wall_ms);
+int house_tear_down(void **state);
 
 int64_t house_now(const struct house *h);
 void house_set_clock(struct house *h, int64_t wall_ms); /* forward only */

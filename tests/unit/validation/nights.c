@@ -4,14 +4,12 @@
 #include "support/house.h"
 #include "support/store_wait.h"
 
-#include "base/mem.h"
 #include "registry/nightly_batch.h"
 #include "registry/errors.h"
 #include "validation/run_store.h"
 #include "validation/schedule.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -282,20 +280,10 @@ static void by_hand_one_at_a_time(void **state)
 static int set_up(void **state)
 {
     static const char *const PLUGINS[] = {"good_nothing", "misbehave_loop", "misbehave_exit", NULL};
-    struct house *h = mem_zero(1, sizeof *h);
-    house_open(h, PLUGINS, ONE);
-    *state = h;
-    return 0;
+    return house_set_up(state, PLUGINS, ONE);
 }
 
-static int tear_down(void **state)
-{
-    house_close(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, house_tear_down)
 
 int main(void)
 {

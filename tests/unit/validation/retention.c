@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "validation/run_store.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,17 +72,10 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    house_close(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(old_runs_go_and_needed_ones_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(old_runs_go_and_needed_ones_stay, set_up, house_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,8 @@
 /* How many runs and tests go at a time, and what ends them: with real workers. */
 #include "support/house.h"
 
-#include "base/mem.h"
 #include "validation/inner.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -170,20 +168,10 @@ static int set_up(void **state)
 {
     static const char *const PLUGINS[] = {"good_nothing", "misbehave_loop", "misbehave_sigterm",
                                           NULL};
-    struct house *h = mem_zero(1, sizeof *h);
-    house_open(h, PLUGINS, NOON);
-    *state = h;
-    return 0;
+    return house_set_up(state, PLUGINS, NOON);
 }
 
-static int tear_down(void **state)
-{
-    house_close(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, house_tear_down)
 
 int main(void)
 {

@@ -1,11 +1,9 @@
 /* What a run says at its end, of tests that really ran. */
 #include "support/house.h"
 
-#include "base/mem.h"
 #include "registry/validation_summary.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,20 +117,10 @@ static int set_up(void **state)
 {
     static const char *const PLUGINS[] = {"good_nothing", "misbehave_loop", "misbehave_exit",
                                           "misbehave_segv", NULL};
-    struct house *h = mem_zero(1, sizeof *h);
-    house_open(h, PLUGINS, NOON);
-    *state = h;
-    return 0;
+    return house_set_up(state, PLUGINS, NOON);
 }
 
-static int tear_down(void **state)
-{
-    house_close(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, house_tear_down)
 
 int main(void)
 {
