@@ -11,8 +11,8 @@
  * the thread that starts the other: what an operator gives the process (nice(1)) stays. */
 enum thread_rank {
     THREAD_LOOP, /* a client waits for each step: at once, and for a short slice of time */
-    THREAD_SOON, /* a client waits for what it does: deciding, storing, reading */
-    THREAD_LATER /* many wait together, or nobody: records by the thousand, judging, tidying */
+    THREAD_SOON, /* a client waits for what it does: deciding, storing, reading, records */
+    THREAD_LATER /* nobody waits for it: rolling up, judging, tidying */
 };
 
 /* Start `run(arg)` on a new thread. It takes no signals (they are the main thread's), is called

@@ -383,7 +383,7 @@ struct outcomes *outcomes_open(const struct outcomes_config *config, struct err 
     if (mkdir(config->dir, 0750) != 0 && errno != EEXIST)
         fail_errno(e, &ERR_IO, "cannot make the directory '%s'", config->dir);
     else if ((o->mailbox = mailbox_new(WRITES_MAX, e)) && restore(o, e)) {
-        if (thread_start(&o->writer, "outcomes", THREAD_LATER, writer_main, o, e))
+        if (thread_start(&o->writer, "outcomes", THREAD_SOON, writer_main, o, e))
             return o;
     }
     free_all(o);

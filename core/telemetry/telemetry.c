@@ -63,7 +63,7 @@ static struct telemetry *prepare(const struct telemetry_config *config)
 
 static bool start_threads(struct telemetry *t, struct err *e)
 {
-    t->writer_runs = thread_start(&t->writer, "records", THREAD_LATER, writer_main, t, e);
+    t->writer_runs = thread_start(&t->writer, "records", THREAD_SOON, writer_main, t, e);
     t->roller_runs = t->writer_runs && !t->config.no_roll_up_thread &&
                      thread_start(&t->roller, "roll-up", THREAD_LATER, roller_main, t, e);
     if (!t->writer_runs || t->config.no_roll_up_thread)

@@ -1,5 +1,6 @@
 #include "selection/outcomes.h"
 
+#include "extend/nursery.h"
 #include "selection/outcome_window.h"
 #include "support/temp_dir.h"
 #include "support/unit.h"
@@ -8,6 +9,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define NOW 1700000000000
 
@@ -19,6 +22,7 @@ struct fixture {
     pthread_mutex_t lock;
     pthread_cond_t ready;
     bool answered;
+    int nice; /* of who answered */
     uint64_t nonce;
     /* of a follower */
     uint64_t followed, saved, last_position;
@@ -101,6 +105,7 @@ static void done(struct outcomes_write *w)
     struct fixture *x = w->owner;
     pthread_mutex_lock(&x->lock);
     x->answered = true;
+    x->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
     pthread_cond_signal(&x->ready);
     pthread_mutex_unlock(&x->lock);
 }
@@ -250,12 +255,26 @@ static void windows_are_bounded(void **state)
     outcome_window_release(&w);
 }
 
+/* A client waits for each of them, and nobody for a test of the night. */
+static void outcomes_go_before_tests(void **state)
+{
+    struct fixture *x = *state;
+    const int own = getpriority(PRIO_PROCESS, (id_t)gettid());
+    open_outcomes(x);
+    const struct outcome o = outcome(x, 1, x->clock.wall_ms, 1);
+    send(x, &o, 1);
+    if (own + NURSERY_NICE > 19)
+        skip(); /* too low already to be lower in steps */
+    assert_true(x->nice < own + NURSERY_NICE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(counts_each_once, setup, teardown),
         cmocka_unit_test_setup_teardown(restarts_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(followers_go_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(outcomes_go_before_tests, setup, teardown),
         cmocka_unit_test(windows_forget_late),
         cmocka_unit_test(windows_are_bounded),
     };

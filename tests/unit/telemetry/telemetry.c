@@ -1,10 +1,12 @@
 /* The write path: acknowledgement, refusal, keys, deletion, many threads. */
 #include "fixture.h"
 
+#include "extend/nursery.h"
 #include "support/random.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int set_up(void **state)
@@ -411,13 +413,41 @@ static void test_own_threads(void **state)
     assert_int_equal(fixture_window(f, 1, HOUR).total, 1);
 }
 
+static int writers_nice;
+
+/* [log writer] */
+static void note_nice(struct telemetry_write *w)
+{
+    writers_nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+    fixture_done(w);
+}
+
+/* A client waits for each record, and nobody for a test of the night. */
+static void test_records_go_before_tests(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = {0};
+    const int own = getpriority(PRIO_PROCESS, (id_t)gettid());
+    sem_t done;
+    sem_init(&done, 0, 0);
+    assert_true(fixture_scan(f, 1, "{\"latency_ms\":1}", &e));
+    struct telemetry_write w = {.batch = f->batch, .done = note_nice, .owner = &done};
+    assert_true(telemetry_append(f->telemetry, &w, &e));
+    sem_wait(&done);
+    sem_destroy(&done);
+    assert_true(w.ok);
+    if (own + NURSERY_NICE > 19)
+        skip(); /* too low already to be lower in steps */
+    assert_true(writers_nice < own + NURSERY_NICE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_keys),     TEST(test_keys_outlive_the_log), TEST(test_failing_disk),
         TEST(test_log_full), TEST(test_damaged_log),          TEST(test_forget),
-        TEST(test_threads),  TEST(test_own_threads),
+        TEST(test_threads),  TEST(test_own_threads),          TEST(test_records_go_before_tests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
