@@ -138,7 +138,7 @@ const struct route ROUTES[] = {
      .body = REGISTERED_MODEL_FIELDS,
      TELLS("Registered models", "Change or rename a registered model (JSON merge patch).",
            "200 RegisteredModel;400 READ_ONLY_FIELD" NO_NAME
-           ";409 REGISTERED_MODEL_EXISTS,TOO_MANY_CHANGES" STALE)},
+           ";409 REGISTERED_MODEL_EXISTS,ROUTE_EXISTS,ROUTE_IN_EXPERIMENT,TOO_MANY_CHANGES" STALE)},
     {OP(DELETE, NAME, "registered_model_delete", registered_model_remove), WRITE, NOTHING,
      TELLS("Registered models",
            "Delete a registered model and its versions, none of which may be in service.",

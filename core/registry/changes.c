@@ -67,6 +67,7 @@ const char *const JOURNAL_ACTIONS[] = {
     "policy.uncovered",   /* the file serves */
     "route.created",      /* or changed for the first time, that of a name */
     "route.updated",
+    "route.renamed", /* with its registered model; two entries, as there */
     "route.deleted", /* that of a name is as at first again */
     "experiment.created",
     "experiment.updated",

@@ -227,12 +227,11 @@ static struct entity *document_make(const struct document_type *t, const void *f
     return made;
 }
 
-const struct entity *document_put(struct document_write *w, const char *action,
-                                  const char *evidence, struct err *e)
+/* The text that `want` is to have. */
+static struct entity *next_of(struct document_write *w, const struct entity *stored, struct err *e)
 {
     struct document_head *head = w->want;
     const struct document *before = w->before;
-    const struct entity *stored = before && !w->implied ? &before->entity : NULL;
     uint64_t uid = stored ? stored->uid : w->h->next_uid++;
     head->ns = w->c->ns;
     head->created_at = before ? head->created_at : w->h->now_ms;
@@ -240,9 +239,27 @@ const struct entity *document_put(struct document_write *w, const char *action,
     head->revision = before ? before->entity.revision + 1 : 1;
     if (!head->id)
         head->id = arena_printf(w->c->arena, "%s%llu", w->type->id_prefix, (unsigned long long)uid);
-    struct entity *after = document_make(w->type, w->want, uid, w->h->names, e);
+    return document_make(w->type, w->want, uid, w->h->names, e);
+}
+
+const struct entity *document_put(struct document_write *w, const char *action,
+                                  const char *evidence, struct err *e)
+{
+    const struct entity *stored = w->before && !w->implied ? &w->before->entity : NULL;
+    struct entity *after = next_of(w, stored, e);
     if (!after)
         return NULL;
     changes_put(w->out, w->c->arena, action, stored, after, evidence);
+    return text_fits(stored, after, e) ? after : NULL;
+}
+
+const struct entity *document_move(struct document_write *w, const char *action, struct err *e)
+{
+    const struct entity *stored = &w->before->entity;
+    struct entity *after = next_of(w, stored, e);
+    if (!after)
+        return NULL;
+    changes_put(w->out, w->c->arena, action, stored, NULL, NULL);
+    changes_put(w->out, w->c->arena, action, NULL, after, NULL);
     return text_fits(stored, after, e) ? after : NULL;
 }

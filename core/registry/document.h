@@ -170,6 +170,9 @@ const struct document *addressed_document(const struct document_type *t, const s
  * `e` when it is too long. `fields` may be a copy of before->fields with some members changed. */
 const struct entity *document_put(struct document_write *w, const char *action,
                                   const char *evidence, struct err *e);
+/* The same under another id, which `want` has and nothing else is stored under: two entries, the
+ * old one goes and the new one comes, one incarnation. */
+const struct entity *document_move(struct document_write *w, const char *action, struct err *e);
 
 /* For remove(): how many documents of a kind in the namespace use what is to be deleted; counting
  * ends at 100. `*members`: `"in_use":[ids]`, a member for the problem, in the arena. */

@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "registry/family.h"
 #include "registry/field_diff.h"
+#include "registry/renaming.h"
 #include "registry/test_case.h"
 
 #include <string.h>
@@ -140,8 +141,7 @@ static bool rename_name(const struct decision *d, const struct registered_model 
     changes_put(d->out, a, "registered_model.renamed", &r->entity, NULL, evidence);
     changes_put(d->out, a, "registered_model.renamed", NULL, after, evidence);
     *now = after;
-    return rename_versions(d, want->name, e) &&
-           test_cases_rename(d->c, d->h, d->out, r->entity.id, want->name, e);
+    return rename_versions(d, want->name, e) && renaming_follow(d, r->entity.id, want->name, e);
 }
 
 /* The document a PATCH asks for; what only the server sets stays. */

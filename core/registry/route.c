@@ -28,6 +28,12 @@ static const char *reference_fault(const char *text)
                : NULL;
 }
 
+/* A renamed route keeps the place of its units: then its salt is what it was called. */
+static const char *salt_fault(const char *text)
+{
+    return model_name_fault(text) ? identifier_fault(text) : NULL;
+}
+
 static bool is_text(const json_t *value, size_t max)
 {
     return json_is_string(value) && json_string_length(value) > 0 &&
@@ -179,7 +185,7 @@ const struct field ROUTE_FIELDS[] = {
      .type = FIELD_BOOL,
      .offset = REF(killed),
      .doc = "The kill switch: everybody gets the fallback, whatever else is set."},
-    TEXT(salt, FIELD_NULLABLE, 128, identifier_fault,
+    TEXT(salt, FIELD_NULLABLE, 128, salt_fault,
          "Where units fall follows from it; null: from the route's name. Another one moves "
          "everybody."),
     {.name = "hash_version",
