@@ -15,7 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define NOWHERE "" /* no namespace is called so */
+#define NOWHERE ""  /* no namespace is called so */
+#define UNNAMED "-" /* nor so: what an empty header is taken for, so that it is refused */
 /* What no secret has as its hash. */
 #define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
 
@@ -265,7 +266,9 @@ bool api_authorize(struct request *rq, struct err *e)
     struct loop_state *state = loop_state(request_loop(rq));
     struct arena *arena = request_arena(rq);
     struct access *a = arena_zero(arena, sizeof *a);
-    *a = (struct access){.ns = ns ? ns : "default",
+    *a = (struct access){.ns = !ns   ? "default"
+                               : *ns ? ns
+                                     : UNNAMED,
                          .header_given = ns != NULL,
                          .actor_id = "anonymous",
                          .actions = access_actions(route)};

@@ -59,6 +59,14 @@ static bool namespace_read(struct call *c, enum namespaces allowed, struct err *
                "must be an identifier: a letter or digit, then up to 127 of A-Z a-z 0-9 . _ : -");
 }
 
+void call_reply_entity(const struct call *c, const char *reference, const struct entity *e)
+{
+    if (strcmp(reference, e->id) == 0)
+        request_reply_entity(c->rq, 200, e->revision, e->json, e->json_len);
+    else
+        request_reply_found(c->rq, e->revision, e->json, e->json_len);
+}
+
 uint64_t call_seq(const struct call *c)
 {
     uint64_t seq = view_seq(view_enter(c->reader));

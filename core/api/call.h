@@ -36,6 +36,10 @@ bool call_fault(struct arena *a, const char *where, struct err *e, const char *f
 /* The same, answered at once. */
 void call_refuse(struct call *c, const char *where, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* Answer a GET with an entity that `reference` led to: its id, or an alias, which may lead to
+ * another one when it is asked again. */
+void call_reply_entity(const struct call *c, const char *reference, const struct entity *e);
+
 /* The header Paddock-Reason, checked; NULL if absent. */
 bool call_reason(const struct request *rq, const char **reason, struct err *e) MUST_CHECK;
 /* The filters `label.<key>=<value>` of a list. */

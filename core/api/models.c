@@ -225,10 +225,11 @@ void model_get(struct request *rq)
         model_get_with(&c);
         return;
     }
+    const char *reference = request_param(rq, "model_id");
     const struct view *v = view_enter(c.reader);
-    const struct model *m = view_resolve(v, c.ns, request_param(rq, "model_id"), &e);
+    const struct model *m = view_resolve(v, c.ns, reference, &e);
     if (m)
-        request_reply_entity(rq, 200, m->entity.revision, m->entity.json, m->entity.json_len);
+        call_reply_entity(&c, reference, &m->entity);
     view_leave(c.reader);
     if (!m)
         request_fail(rq, &e);

@@ -34,7 +34,7 @@ void validation_baseline_get(struct request *rq)
         return;
     const struct document *d = view_document(view_enter(c.reader), &BASELINE_TYPE, c.ns, id);
     if (d)
-        request_reply_entity(rq, 200, d->entity.revision, d->entity.json, d->entity.json_len);
+        call_reply_entity(&c, request_param(rq, "model_id"), &d->entity);
     view_leave(c.reader);
     if (!d)
         request_problem(rq, &BASELINE_NOT_FOUND, "no baseline is pinned for '%.200s'", id);

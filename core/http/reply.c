@@ -156,16 +156,28 @@ static bool tag_matches(const char *list, const char *tag)
     return false;
 }
 
+static void entity_tag(struct request *rq, int64_t revision, char tag[24])
+{
+    snprintf(tag, 24, "\"%lld\"", (long long)revision);
+    request_add_header(rq, "ETag", tag);
+}
+
 void request_reply_entity(struct request *rq, int status, int64_t revision, const char *json,
                           size_t len)
 {
     char tag[24];
-    snprintf(tag, sizeof tag, "\"%lld\"", (long long)revision);
-    request_add_header(rq, "ETag", tag);
+    entity_tag(rq, revision, tag);
     const char *have =
         request_method(rq) == METHOD_GET ? request_header(rq, "If-None-Match") : NULL;
     if (have && status == 200 && tag_matches(have, tag))
         request_reply(rq, 304, NULL, "", 0);
     else
         request_reply(rq, status, NULL, json, len);
+}
+
+void request_reply_found(struct request *rq, int64_t revision, const char *json, size_t len)
+{
+    char tag[24];
+    entity_tag(rq, revision, tag);
+    request_reply(rq, 200, NULL, json, len);
 }

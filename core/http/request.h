@@ -80,6 +80,9 @@ void request_reply_json(struct request *rq, int status, struct bytes *body);
 /* Reply with an entity: ETag "<revision>", 304 on a matching If-None-Match of a GET. */
 void request_reply_entity(struct request *rq, int status, int64_t revision, const char *json,
                           size_t len);
+/* The same of one that was found by what may lead elsewhere later: never 304, since another may
+ * well have the revision that the client knows. */
+void request_reply_found(struct request *rq, int64_t revision, const char *json, size_t len);
 /* Reply with a problem document (RFC 9457) made of `e`, or with what the route has instead. */
 void request_fail(struct request *rq, const struct err *e);
 /* fail() and request_fail() in one. */
