@@ -1,5 +1,5 @@
 /* What came of decisions: scores of one, a list of them, or NDJSON. The decision's id says whose
- * they are, so nothing is looked up but a shadow that is named. */
+ * they are; looked up are whether that is the sender's business, and a shadow that is named. */
 #include "selection/outcomes.h"
 
 #include "api/call.h"
@@ -7,6 +7,7 @@
 #include "api/loop_state.h"
 #include "api/named.h"
 #include "api/outcome_fields.h"
+#include "api/resolved.h"
 #include "base/grow.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -108,7 +109,10 @@ static void take_record(struct taking *t, const struct outcome_body *b)
     size_t len = strlen(b->decision_id), n = json_object_size(scores);
     enum decision_verdict v =
         decision_id_read(t->call->api->selection->keys, b->decision_id, len, &f);
+    const struct loop_state *state = loop_state(t->loop);
     uint64_t uid = f.served_uid;
+    if (v == DECISION_GOOD && resolved_foreign(state->resolved, t->view, t->call->access, uid))
+        v = DECISION_UNKNOWN;
     if (v == DECISION_GOOD && b->model_id)
         uid = shadow_uid(t, &f, b->model_id);
     if (v == DECISION_FORGED) {

@@ -8,6 +8,7 @@
 #include "api/access.h"
 #include "registry/state.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,9 @@ void resolved_free(struct resolved *r);
  * asks may do it to. */
 uint64_t resolved_uid(struct resolved *r, const struct view *v, const struct access *a,
                       const char *reference, size_t len);
+/* Is this model, known by its incarnation, one of another namespace, or one that the one who asks
+ * may not do it to? A model that is gone, or not here yet, is not. */
+bool resolved_foreign(struct resolved *r, const struct view *v, const struct access *a,
+                      uint64_t uid);
 
 #endif
