@@ -56,6 +56,21 @@ static bool prepare(int fd, const struct addrinfo *ai, const char *listen_text, 
     return true;
 }
 
+/* SO_REUSEPORT would let a second server take half of the connections of the first. A socket
+ * without it is refused where another one listens. */
+static bool is_free(const struct addrinfo *ai, const char *listen_text, struct err *e)
+{
+    const int on = 1;
+    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+              bind(fd, ai->ai_addr, ai->ai_addrlen) == 0;
+    if (!ok)
+        fail_errno(e, &ERR_CONFIG, "cannot listen on %s", listen_text);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 static void set_port(struct sockaddr *sa, unsigned port)
 {
     if (sa->sa_family == AF_INET6)
@@ -83,7 +98,7 @@ int listener_bind(const char *listen_text, unsigned *port, char *address, size_t
                   struct err *e)
 {
     char host[256];
-    unsigned wanted;
+    unsigned wanted = 0;
     int fd = -1;
     struct addrinfo *ai = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -95,6 +110,11 @@ int listener_bind(const char *listen_text, unsigned *port, char *address, size_t
         return -1;
     }
     set_port(ai->ai_addr, *port ? *port : wanted);
+    bool first = *port == 0 && wanted;
+    if (first && !is_free(ai, listen_text, e)) {
+        freeaddrinfo(ai);
+        return -1;
+    }
     fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         fail_errno(e, &ERR_CONFIG, "cannot make a socket for %s", listen_text);

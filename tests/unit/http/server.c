@@ -42,6 +42,33 @@ static void test_bad_start(void **state)
         "loop 1 will not");
 }
 
+/* Loops of one server share their port, servers do not: half of what is asked would be asked of the
+ * other. When it has ended the port is free at once, connections that were there notwithstanding.
+ */
+static void test_taken_port(void **state)
+{
+    (void)state;
+    struct err e;
+    char listen[32];
+    struct http_server *s = serve((struct http_config){.threads = 2});
+    int fd = dial(s);
+    say(fd, GET("/things/1"));
+    assert_int_equal(hear(fd, NULL), 200);
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", http_port(s));
+    struct http_config second = {
+        .listen = listen, .routes = ROUTES, .clock = &CLOCK_SYSTEM, .threads = 2};
+    not_started(second, "Address already in use");
+    snprintf(listen, sizeof listen, "0.0.0.0:%u", http_port(s));
+    not_started(second, "Address already in use");
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", http_port(s));
+    end(s); /* it closes the connection, which waits then */
+    close(fd);
+    s = http_start(&second, &e);
+    assert_non_null(s);
+    http_drain(s, 1000);
+    http_free(s);
+}
+
 /* --- several loops --- */
 
 static struct {
@@ -313,10 +340,11 @@ static void test_free_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_start),  cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_ipv6),       cmocka_unit_test(test_counters),
-        cmocka_unit_test(test_access_log), cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_grace_ends), cmocka_unit_test(test_free_at_once),
+        cmocka_unit_test(test_bad_start),    cmocka_unit_test(test_taken_port),
+        cmocka_unit_test(test_loops),        cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_counters),     cmocka_unit_test(test_access_log),
+        cmocka_unit_test(test_drain),        cmocka_unit_test(test_grace_ends),
+        cmocka_unit_test(test_free_at_once),
     };
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
 }
