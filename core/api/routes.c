@@ -142,7 +142,8 @@ const struct route ROUTES[] = {
     {OP(DELETE, NAME, "registered_model_delete", registered_model_remove), WRITE, NOTHING,
      TELLS("Registered models",
            "Delete a registered model and its versions, none of which may be in service.",
-           "204" NO_NAME ";409 REGISTERED_MODEL_IN_SERVICE,TOO_MANY_CHANGES" STALE)},
+           "204" NO_NAME
+           ";409 REGISTERED_MODEL_IN_SERVICE,ROUTE_IN_EXPERIMENT,TOO_MANY_CHANGES" STALE)},
     {OP(GET, NAME "/aliases", "aliases_list", aliases_list), READ, .query = ALIASES_PARAMETERS,
      TELLS("Registered models", "List the aliases of a name.", "200 AliasList" NO_NAME)},
     {OP(GET, NAME "/aliases/{alias}", "alias_get", alias_get), READ, .query = READ_PARAMETERS,

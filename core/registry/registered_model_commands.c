@@ -2,7 +2,6 @@
 #include "registry/family.h"
 #include "registry/field_diff.h"
 #include "registry/renaming.h"
-#include "registry/test_case.h"
 
 #include <string.h>
 
@@ -235,7 +234,7 @@ static bool delete_name(struct command *c, struct head *h, struct changes *out, 
     for (size_t i = 0; i < n; i++)
         if (!put_model_gone(&d, list[i], e))
             return false;
-    if (!test_cases_remove(c, h, out, c->id, NULL, e))
+    if (!renaming_end(&d, c->id, e))
         return false;
     changes_put(out, c->arena, "registered_model.deleted", &r->entity, NULL, NULL);
     return answer_nothing(c);

@@ -169,3 +169,19 @@ bool renaming_follow(const struct decision *d, const char *from, const char *to,
         view_each_of(v, ENTITY_WEBHOOK, d->c->ns, webhook_follows, &r);
     return r.ok;
 }
+
+bool renaming_end(const struct decision *d, const char *name, struct err *e)
+{
+    const struct document *route = view_document(d->h->view, &ROUTE_TYPE, d->c->ns, name);
+    const char *of = route ? route_plan_of(route)->model_name : NULL;
+    if (!test_cases_remove(d->c, d->h, d->out, name, NULL, e))
+        return false;
+    if (!of || strcmp(of, name) != 0)
+        return true;
+    const struct document_write w = {
+        .type = &ROUTE_TYPE, .c = d->c, .h = d->h, .out = d->out, .before = route};
+    if (route_owned(&w, name, e))
+        return false;
+    changes_put(d->out, d->c->arena, ROUTE_TYPE.deleted, &route->entity, NULL, NULL);
+    return true;
+}

@@ -13,5 +13,8 @@
 /* False: `e`; the route of that name is taken, or one of them is in an experiment. */
 bool renaming_follow(const struct decision *d, const char *from, const char *to, struct err *e)
     MUST_CHECK;
+/* What is its own ends with it: test cases, and the route that is called as it is, or whoever takes
+ * the name later would have its traffic split by weights he never saw. */
+bool renaming_end(const struct decision *d, const char *name, struct err *e) MUST_CHECK;
 
 #endif
