@@ -315,6 +315,7 @@ const struct route ROUTES[] = {
            "200 DecisionBatch;404 ROUTE_NOT_FOUND,NO_CANDIDATE")},
     {OP(POST, BASE "/selection/outcomes", "outcomes", outcomes_post), .action = "record",
      .flags = ROUTE_UNKEYED | ROUTE_NDJSON | ROUTE_NO_ENTITY, .body = OUTCOME_FIELDS,
+     .body_max = BATCH_MAX,
      TELLS("Selection", "What came of decisions: one, a list, or NDJSON. On disk when answered.",
            "202 OutcomesTaken")},
     {OP(GET, BASE "/selection/decisions/{decision_id}", "decision_get", decision_get), READ,

@@ -15,6 +15,7 @@
 #define WRITES_MAX       4096 /* that wait, and of one fdatasync */
 #define SAVE_MS          60000
 #define PROBE_MS         1000
+#define WAITING_DEFAULT  400000              /* of some 260 bytes: 100 MB */
 #define UNTOLD_MAX       ((size_t)256 << 20) /* bytes that wait to be told to other nodes */
 #define WINDOW_DEFAULT   3600000
 #define REMEMBER_DEFAULT 2000000
@@ -206,6 +207,7 @@ static void flush_group(struct outcomes *o, struct group *g, int64_t now_ms)
         }
         free(g->fresh[i]);
         bytes_release(&g->payloads[i]);
+        atomic_fetch_sub(&o->waiting, w->n);
         w->done(w);
     }
     g->n = 0;
@@ -302,6 +304,7 @@ static struct outcomes *prepare(const struct outcomes_config *config)
     c->window_max = c->window_max ? c->window_max : REMEMBER_DEFAULT;
     c->log_max_bytes = c->log_max_bytes ? c->log_max_bytes : LOG_DEFAULT;
     c->segment_bytes = c->segment_bytes ? c->segment_bytes : SEGMENT_DEFAULT;
+    c->waiting_max = c->waiting_max ? c->waiting_max : WAITING_DEFAULT;
     o->dir = mem_alloc(len);
     o->counts_file = mem_alloc(len);
     snprintf(o->dir, len, "%s/outcomes", c->dir);
@@ -410,8 +413,12 @@ bool outcomes_append(struct outcomes *o, struct outcomes_write *w, struct err *e
         return fail(e, &ERR_BUSY, "the log of outcomes has reached its limit; try again");
     if (o->shared && atomic_load(&o->shared->untold_bytes) > UNTOLD_MAX)
         return fail(e, &ERR_BUSY, "too many outcomes are waiting for Redis; try again");
-    return mailbox_post(o->mailbox, &w->mail) ||
-           fail(e, &ERR_BUSY, "too many outcomes are waiting for the disk; try again");
+    const size_t waiting = atomic_fetch_add(&o->waiting, w->n);
+    if ((waiting == 0 || waiting + w->n <= o->config.waiting_max) &&
+        mailbox_post(o->mailbox, &w->mail))
+        return true;
+    atomic_fetch_sub(&o->waiting, w->n);
+    return fail(e, &ERR_BUSY, "too many outcomes are waiting for the disk; try again");
 }
 
 void outcomes_refused(struct outcomes *o, uint64_t unknown, uint64_t forged, uint64_t mismatched)

@@ -59,6 +59,7 @@ struct outcomes_config {
     size_t window_max; /* outcomes that are remembered for it [2,000,000]; past it some are late */
     size_t log_max_bytes; /* past it outcomes are refused [1 GiB] */
     size_t segment_bytes; /* [16 MiB] */
+    size_t waiting_max;   /* outcomes that wait for the disk; past it refused, but for one write */
     bool accept_damage;
     struct facts *facts; /* several nodes share the store: by these; else NULL. It is not started */
     struct store *store; /* goes with it */

@@ -63,6 +63,7 @@ struct outcomes {
     struct outcome_counts counts;
     struct outcomes_stats stats;
     atomic_size_t log_bytes;
+    atomic_size_t waiting; /* outcomes of all writes that are not answered */
 };
 
 uint64_t outcome_hash(const struct outcome *o);

@@ -28,11 +28,15 @@ struct fixture {
     uint64_t followed, saved, last_position;
     double followed_sum;
     bool follow;
+    size_t waiting_max;
+    pthread_mutex_t held; /* whoever has it keeps the writer waiting */
 };
 
 static void follow(void *self, uint64_t position, const struct outcome *o)
 {
     struct fixture *x = self;
+    pthread_mutex_lock(&x->held);
+    pthread_mutex_unlock(&x->held);
     assert_true(position >= x->last_position);
     x->last_position = position;
     x->followed++;
@@ -48,8 +52,11 @@ static uint64_t saved(void *self)
 static void open_outcomes(struct fixture *x)
 {
     struct err e = {0};
-    struct outcomes_config config = {
-        .dir = x->dir, .clock = &x->clock.clock, .window_ms = 60000, .segment_bytes = 65536};
+    struct outcomes_config config = {.dir = x->dir,
+                                     .clock = &x->clock.clock,
+                                     .window_ms = 60000,
+                                     .segment_bytes = 65536,
+                                     .waiting_max = x->waiting_max};
     if (x->follow) {
         config.followers[0] = (struct outcome_follower){follow, saved, NULL, x};
         config.follower_count = 1;
@@ -68,6 +75,7 @@ static int setup(void **state)
     snprintf(path, sizeof path, "%s/keys", x->dir);
     manual_clock_init(&x->clock, NOW);
     pthread_mutex_init(&x->lock, NULL);
+    pthread_mutex_init(&x->held, NULL);
     pthread_cond_init(&x->ready, NULL);
     assert_non_null(x->keys = decision_keys_open(path, true, &e));
     return 0;
@@ -81,6 +89,7 @@ static int teardown(void **state)
     decision_keys_close(x->keys);
     pthread_cond_destroy(&x->ready);
     pthread_mutex_destroy(&x->lock);
+    pthread_mutex_destroy(&x->held);
     temp_dir_remove(x->dir);
     free(x);
     return 0;
@@ -110,16 +119,21 @@ static void done(struct outcomes_write *w)
     pthread_mutex_unlock(&x->lock);
 }
 
+static void await(struct fixture *x)
+{
+    pthread_mutex_lock(&x->lock);
+    while (!x->answered)
+        pthread_cond_wait(&x->ready, &x->lock);
+    pthread_mutex_unlock(&x->lock);
+}
+
 static struct outcomes_write send(struct fixture *x, const struct outcome *list, size_t n)
 {
     struct err e = {0};
     struct outcomes_write w = {.list = list, .n = n, .done = done, .owner = x};
     x->answered = false;
     assert_true(outcomes_append(x->o, &w, &e));
-    pthread_mutex_lock(&x->lock);
-    while (!x->answered)
-        pthread_cond_wait(&x->ready, &x->lock);
-    pthread_mutex_unlock(&x->lock);
+    await(x);
     assert_true(w.ok);
     return w;
 }
@@ -218,6 +232,32 @@ static void followers_go_on(void **state)
 
 /* ---- the window ---- */
 
+/* What waits for the disk is held in memory: so much and no more, but one write always goes. */
+static void waiting_is_bounded(void **state)
+{
+    struct fixture *x = *state;
+    struct err e = {0};
+    struct outcome list[4];
+    x->follow = true;
+    x->waiting_max = 3;
+    open_outcomes(x);
+    for (size_t i = 0; i < 4; i++)
+        list[i] = outcome(x, i, NOW, 1);
+    assert_int_equal(send(x, list, 4).accepted, 4);
+    for (size_t i = 0; i < 4; i++)
+        list[i] = outcome(x, 10 + i, NOW, 1);
+    struct outcomes_write first = {.list = list, .n = 2, .done = done, .owner = x},
+                          second = {.list = list + 2, .n = 2, .done = done, .owner = x};
+    pthread_mutex_lock(&x->held);
+    x->answered = false;
+    assert_true(outcomes_append(x->o, &first, &e));
+    assert_false(outcomes_append(x->o, &second, &e));
+    assert_ptr_equal(e.kind, &ERR_BUSY);
+    pthread_mutex_unlock(&x->held);
+    await(x);
+    assert_int_equal(send(x, list + 2, 2).accepted, 2);
+}
+
 static void windows_forget_late(void **state)
 {
     (void)state;
@@ -275,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(restarts_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(followers_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_go_before_tests, setup, teardown),
+        cmocka_unit_test_setup_teardown(waiting_is_bounded, setup, teardown),
         cmocka_unit_test(windows_forget_late),
         cmocka_unit_test(windows_are_bounded),
     };
