@@ -47,11 +47,13 @@ static bool put_model(struct bytes *out, const char *key, const struct job_model
     return put_object(out, "runtime", m->runtime, e) && bytes_char(out, '}');
 }
 
-/* Libraries that compute start a thread for each processor. */
+/* Libraries that compute start a thread for each processor. Asking reads a file. */
 static unsigned default_processes(void)
 {
-    const long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 16 ? 4 * (unsigned)n : 64;
+    static _Atomic long known;
+    if (!known)
+        known = sysconf(_SC_NPROCESSORS_ONLN);
+    return known > 16 ? 4 * (unsigned)known : 64;
 }
 
 static void put_limits(struct bytes *out, const struct test_job *job)

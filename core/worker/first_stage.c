@@ -8,6 +8,7 @@
 #include "worker/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -63,10 +64,22 @@ static void take_signals(struct stage *s)
     reap(s);
 }
 
+/* A mount namespace ends with who lets go of it last, and who does waits for all processors. That
+ * is us, when nobody waits for us, rather than the second stage before it has ended. What cannot be
+ * had is left out. */
+static void keep_mounts(struct stage *s)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)s->pid);
+    s->mounts = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static void note_progress(struct stage *s)
 {
-    if (s->relay.running && !s->watch.run_ns)
-        s->watch.run_ns = run_now_ns();
+    if (!s->relay.running || s->watch.run_ns)
+        return;
+    s->watch.run_ns = run_now_ns();
+    keep_mounts(s);
 }
 
 static void end_of_report(struct stage *s)
@@ -259,7 +272,8 @@ static void clean_up(struct stage *s)
 /* What is of one test only is gone; what is made ready stays. */
 static struct stage *begin(int control)
 {
-    static struct stage s = {.signals = -1, .order = -1, .log_in = -1, .report_in = -1};
+    static struct stage s = {
+        .signals = -1, .mounts = -1, .order = -1, .log_in = -1, .report_in = -1};
     memset(&s.terms, 0, sizeof s - offsetof(struct stage, terms));
     s.control = control;
     s.self = getpid();
@@ -291,6 +305,11 @@ void first_stage_prepare(int control)
     struct err e;
     if (*s->scratch.parent && !s->pid && !stage_prepare(s, s->scratch.parent, true, &e))
         stage_forget(s); /* whoever needs it will hear why */
+}
+
+void first_stage_rest(void)
+{
+    stage_close(&begin(-1)->mounts);
 }
 
 void first_stage_forget(void)

@@ -8,6 +8,8 @@
  * where the next can see it. `control`: a descriptor that second stages must not have, or -1. */
 int first_stage(int control);
 
+/* After each, when the host has heard how it ended: what takes time and nobody waits for. */
+void first_stage_rest(void);
 /* Between two jobs: make ready now what the next needs, a second stage that waits for it, so that
  * it need not be made while somebody waits. Not before the first. What cannot be made now is made
  * then. Descriptors 0 to 3 belong to no test. */

@@ -24,6 +24,7 @@ struct apart {
 struct stage {
     int control; /* whence jobs come; -1: this is the only one */
     int signals;
+    int mounts; /* of the second stage: kept until the host has heard */
     pid_t self;
     struct apart *apart;
     /* what is made ready ahead of a test */

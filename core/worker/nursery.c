@@ -74,8 +74,10 @@ static bool clear_away(int null)
 static bool do_one(int control, int null)
 {
     int fds[3];
-    return receive(control, fds) && put_in_place(fds) && say(control, first_stage(control)) &&
-           clear_away(null);
+    const bool more = receive(control, fds) && put_in_place(fds) &&
+                      say(control, first_stage(control)) && clear_away(null);
+    first_stage_rest();
+    return more;
 }
 
 /* What each test would do anew. */
