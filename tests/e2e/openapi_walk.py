@@ -572,7 +572,8 @@ class Walk:
             if not name.startswith("ofrep_") and not text:  # another shape of errors; unknown members pass
                 self.wrong(name, params, 400, body="{", code="MALFORMED_JSON")
                 self.wrong(name, params, 400, body='{"zzz":1}')
-            size = 9 << 20 if "NamedInference" in json.dumps(operation) or "inference" in path \
+            size = 9 << 20 if "NamedInference" in json.dumps(operation) \
+                or "inference" in path or "outcomes" in path \
                 else 2 << 20
             self.wrong(name, params, 413, body=" " * size, headers=media)
 
