@@ -305,7 +305,12 @@ static void check_grant(const json_t *grant, const char *pointer, struct faults 
     if (!ns || !pattern_good(ns))
         fault_add(f, &ERR_INVALID, where,
                   "must be a namespace or a pattern of some: '*' for any run, '?' for one");
-    check_list(json_object_get(grant, "names"), pointer, &NAMES_RULE, f);
+    const json_t *names = json_object_get(grant, "names");
+    check_list(names, pointer, &NAMES_RULE, f);
+    if (json_is_array(names) && json_array_size(names) == 0) { /* a list that came out empty */
+        pointer_join(where, sizeof where, pointer, "names");
+        fault_add(f, &ERR_INVALID, where, "must not be empty: leave it out for all names");
+    }
     check_list(json_object_get(grant, "actions"), pointer, &ACTIONS_RULE, f);
     check_keys(grant, pointer, f);
 }

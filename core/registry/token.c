@@ -24,7 +24,7 @@ const struct field TOKEN_FIELDS[] = {
      .max = 65536,
      .check_json = grants_check,
      .doc = "Array of {namespace, names, actions}: which actions, in the namespaces that a pattern "
-            "matches, for the names that one of the patterns matches (default: all)."},
+            "matches, for the names that one of the patterns matches (left out: all)."},
     {.name = "role",
      .type = FIELD_ENUM,
      .flags = FIELD_NULLABLE,

@@ -314,6 +314,7 @@ static void what_is_no_grant_is_pointed_at(void **state)
         {"[{\"namespace\":\"a b\"}]", "/grants/0/namespace"},
         {"[{\"namespace\":\"\"}]", "/grants/0/namespace"},
         {"[{\"namespace\":\"a\",\"names\":\"x\"}]", "/grants/0/names"},
+        {"[{\"namespace\":\"a\",\"names\":[]}]", "/grants/0/names"},
         {"[{\"namespace\":\"a\",\"names\":[\"x\",\"\"]}]", "/grants/0/names/1"},
         {"[{\"namespace\":\"a\",\"names\":[\"x\\u0000y\"]}]", "/grants/0/names/0"},
         {"[{\"namespace\":\"a\",\"names\":[\"x\\ny\"]}]", "/grants/0/names/0"},
