@@ -77,17 +77,18 @@ static int done(lua_State *L, const char *name, int args)
 
 /* ---- units ---- */
 
-/* The unit at `index`: a text, or a number as its text. A missing one ends the call. */
+/* The unit at `index`: a text, or a number as its text. A missing or empty one, which would put all
+ * who have none in one place, ends the call. */
 static const char *unit_at(lua_State *L, struct policy *p, int index, size_t *len)
 {
     const char *unit = lua_tolstring(L, index, len);
-    if (unit) {
+    if (unit && *len) {
         guard_charge(L, 2 + *len / 16);
         return unit;
     }
     int type = lua_type(L, index);
     *len = 0;
-    p->unit_missing = type == LUA_TNIL || type == LUA_TNONE;
+    p->unit_missing = unit || type == LUA_TNIL || type == LUA_TNONE;
     luaL_error(L, p->unit_missing ? "the context has no unit (targetingKey)"
                                   : "a unit must be a text or a number");
     return NULL;

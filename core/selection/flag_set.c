@@ -338,24 +338,38 @@ static void trace_layer(struct bytes *b, const char *layer, const char *unit, bo
         b->len = before;
 }
 
+/* The unit as a text, a whole number written into `number`; NULL: there is none. */
+static const char *unit_of(const json_t *context, char number[24], size_t *len)
+{
+    const json_t *unit = json_object_get(context, "targetingKey");
+    const char *text = json_string_value(unit);
+    *len = text ? json_string_length(unit) : 0;
+    if (json_is_integer(unit)) {
+        *len = (size_t)snprintf(number, 24, "%" JSON_INTEGER_FORMAT, json_integer_value(unit));
+        text = number;
+    }
+    return *len ? text : NULL;
+}
+
 /* Is the unit in the flag's part of its layer? Else `out` is the answer. */
 static bool in_layer(struct flag_set *set, const struct ready *r, const struct flag *f,
                      const struct flag_question *q, struct flag_answer *out)
 {
     const struct document *d = view_document(q->view, &LAYER_TYPE, q->ns, f->layer);
-    const json_t *unit = json_object_get(q->context, "targetingKey");
+    char number[24];
+    size_t len;
+    const char *unit = unit_of(q->context, number, &len);
     uint32_t place;
     if (!d) {
         answer_failure(set, r, FLAG_ERROR, "the flag's layer is not there", out);
         return false;
     }
-    if (!json_is_string(unit)) {
+    if (!unit) {
         answer_failure(set, r, FLAG_NO_UNIT, "the context has no unit (targetingKey)", out);
         return false;
     }
-    enum layer_place where =
-        layer_place(d, f->head.id, json_string_value(unit), json_string_length(unit), &place);
-    trace_layer(q->trace, f->layer, json_string_value(unit), where == LAYER_IN, place);
+    enum layer_place where = layer_place(d, f->head.id, unit, len, &place);
+    trace_layer(q->trace, f->layer, unit, where == LAYER_IN, place);
     const double in = layer_share(d, f->head.id);
     out->share *= in; /* the flag's part, in which the policy shares */
     if (where == LAYER_IN)

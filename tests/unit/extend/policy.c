@@ -200,6 +200,8 @@ static void reasons_and_failures(void **state)
     assert_true(x.out.unit_missing);
     assert_false(decide(&x, "{\"targetingKey\":true}", &env));
     assert_false(x.out.unit_missing);
+    assert_false(decide(&x, "{\"targetingKey\":\"\"}", &env));
+    assert_true(x.out.unit_missing);
     assert_true(decide(&x, "{\"targetingKey\":\"u\"}", &env));
     policy_free(x.policy);
     open_body(&x, "if ctx.draws then env.bucket('u') end return 'on', 'SPLIT', ctx.share");
