@@ -1,5 +1,7 @@
 /* What came of decisions: scores of one, a list of them, or NDJSON. The decision's id says whose
- * they are; looked up are whether that is the sender's business, and a shadow that is named. */
+ * they are; looked up are whether that is the sender's business, and a shadow that is named.
+ * Reading one takes about 4 us, and a body may have thousands: those that are more than a few are
+ * read on a reader's thread, for whoever asks this loop for a model would wait for them. */
 #include "selection/outcomes.h"
 
 #include "api/call.h"
@@ -19,16 +21,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ITEMS_MAX 10000
+#define ITEMS_MAX   10000
+#define ON_LOOP_MAX 4096               /* bytes of a body that is read on its loop */
+#define ARENA_MAX   ((size_t)64 << 20) /* of one that is not */
+
+/* Is a model known to be somebody else's? */
+struct foreign {
+    uint64_t uid;
+    bool is;
+};
+#define FOREIGN_KNOWN 64
 
 struct taking {
-    struct outcomes_write write; /* first: the writer and the loop know it by its mail */
-    struct request *rq;
+    struct outcomes_write write; /* first: readers, the writer and the loop know it by its mail */
+    struct request *rq;          /* [loop] only */
     struct loop *loop;
-    struct call *call;
-    const struct view *view;
+    struct api *api;
+    const struct access *access; /* the request's, or `kept` */
+    struct access *kept;
+    struct arena *arena; /* the request's, or `own` */
+    struct arena *own;   /* NULL: it is read on its loop */
+    const char *text;    /* the body */
+    size_t len;
+    bool lines; /* it is NDJSON */
+    int64_t now_ms;
+    const struct view *view; /* while it is read */
     struct outcome *list;
     size_t n, room;
+    size_t *shadows; /* where in `list` the scores of a shadow begin, for each record */
+    size_t n_shadows, shadows_room;
+    struct foreign foreign[FOREIGN_KNOWN];
     size_t items;
     uint64_t unknown, forged;
     uint64_t mismatched; /* of the unknown: a model that the decision did not name */
@@ -37,44 +59,71 @@ struct taking {
 
 static void taking_free(struct taking *t)
 {
+    arena_free(t->own);
+    free(t->kept);
+    free(t->shadows);
     free(t->list);
     free(t);
 }
 
 /* ---- answering ---- */
 
+/* That something came back of these shadows; the loop counts that. */
+static void report_shadows(const struct taking *t)
+{
+    const struct loop_state *s = loop_state(t->loop);
+    if (t->n_shadows == 0)
+        return;
+    struct named n = {.view = view_enter(s->reader), .ns = t->access->ns};
+    for (size_t i = 0; i < t->n_shadows; i++) {
+        const struct outcome *o = &t->list[t->shadows[i]];
+        if (named_shadow(&n, &o->decision, o->model_uid))
+            named_report(&n, s->selections);
+    }
+    view_leave(s->reader);
+}
+
+static void put_counts(const struct taking *t, struct bytes *b)
+{
+    bytes_char(b, '{');
+    json_kv_int(b, "accepted", (int64_t)t->write.accepted);
+    json_kv_int(b, "duplicate", (int64_t)t->write.duplicate);
+    json_kv_int(b, "late", (int64_t)t->write.late);
+    json_kv_int(b, "unknown", (int64_t)t->unknown);
+    json_kv_int(b, "forged", (int64_t)t->forged);
+    bytes_char(b, '}');
+}
+
+/* [loop] */
 static void answer(struct taking *t)
 {
     struct bytes b = BYTES_INIT(4096);
-    bytes_char(&b, '{');
-    json_kv_int(&b, "accepted", (int64_t)t->write.accepted);
-    json_kv_int(&b, "duplicate", (int64_t)t->write.duplicate);
-    json_kv_int(&b, "late", (int64_t)t->write.late);
-    json_kv_int(&b, "unknown", (int64_t)t->unknown);
-    json_kv_int(&b, "forged", (int64_t)t->forged);
-    bytes_char(&b, '}');
-    request_reply_json(t->rq, 202, &b);
+    if (t->write.ok) {
+        report_shadows(t);
+        put_counts(t, &b);
+        request_reply_json(t->rq, 202, &b);
+    } else {
+        request_fail(t->rq, &t->write.err);
+    }
     taking_free(t);
 }
 
 /* [loop] */
 static void answered(struct mail *mail)
 {
-    struct taking *t = (struct taking *)(void *)mail;
-    if (t->write.ok) {
-        answer(t);
-    } else {
-        request_fail(t->rq, &t->write.err);
-        taking_free(t);
-    }
+    answer((struct taking *)(void *)mail);
+}
+
+static void send_answer(struct taking *t)
+{
+    t->write.mail.run = answered;
+    loop_post_answer(t->loop, &t->write.mail);
 }
 
 /* [writer] */
 static void done(struct outcomes_write *w)
 {
-    struct taking *t = (struct taking *)(void *)w;
-    w->mail.run = answered;
-    loop_post_answer(t->loop, &w->mail);
+    send_answer((struct taking *)(void *)w);
 }
 
 /* ---- reading ---- */
@@ -83,13 +132,9 @@ static void done(struct outcomes_write *w)
 static uint64_t shadow_uid(const struct taking *t, const struct decision_facts *f,
                            const char *model_id)
 {
-    struct named n = {.view = t->view, .ns = t->call->ns};
-    const struct model *m = view_resolve(t->view, t->call->ns, model_id, NULL);
-    if (!m || !named_shadow(&n, f, m->entity.uid))
-        return 0;
-    const struct loop_state *s = loop_state(t->loop);
-    named_report(&n, s->selections);
-    return m->entity.uid;
+    struct named n = {.view = t->view, .ns = t->access->ns};
+    const struct model *m = view_resolve(t->view, t->access->ns, model_id, NULL);
+    return m && named_shadow(&n, f, m->entity.uid) ? m->entity.uid : 0;
 }
 
 static struct outcome *next_place(struct taking *t)
@@ -100,18 +145,29 @@ static struct outcome *next_place(struct taking *t)
     return o;
 }
 
+/* As resolved_foreign(), whose memory is the loop's. */
+static bool is_foreign(struct taking *t, uint64_t uid)
+{
+    if (!t->own) {
+        const struct loop_state *s = loop_state(t->loop);
+        return resolved_foreign(s->resolved, t->view, t->access, uid);
+    }
+    struct foreign *f = &t->foreign[uid % FOREIGN_KNOWN];
+    if (f->uid != uid)
+        *f = (struct foreign){uid, resolved_foreign(NULL, t->view, t->access, uid)};
+    return f->is;
+}
+
 /* A record that has the right form: whose it is, and its scores. */
-static void take_record(struct taking *t, const struct outcome_body *b)
+static void take_record(struct taking *t, const struct outcome_body *b, json_t *scores)
 {
     struct decision_facts f = {0};
-    json_t *scores = json_read(b->scores, strlen(b->scores), NULL), *value;
+    json_t *value;
     const char *name;
     size_t len = strlen(b->decision_id), n = json_object_size(scores);
-    enum decision_verdict v =
-        decision_id_read(t->call->api->selection->keys, b->decision_id, len, &f);
-    const struct loop_state *state = loop_state(t->loop);
+    enum decision_verdict v = decision_id_read(t->api->selection->keys, b->decision_id, len, &f);
     uint64_t uid = f.served_uid;
-    if (v == DECISION_GOOD && resolved_foreign(state->resolved, t->view, t->call->access, uid))
+    if (v == DECISION_GOOD && is_foreign(t, uid))
         v = DECISION_UNKNOWN;
     if (v == DECISION_GOOD && b->model_id)
         uid = shadow_uid(t, &f, b->model_id);
@@ -121,6 +177,10 @@ static void take_record(struct taking *t, const struct outcome_body *b)
         t->unknown += n;
         t->mismatched += v == DECISION_GOOD ? n : 0;
     } else {
+        if (b->model_id) {
+            GROW(t->shadows, t->n_shadows, t->shadows_room);
+            t->shadows[t->n_shadows++] = t->n;
+        }
         json_object_foreach(scores, name, value) {
             struct outcome *o = next_place(t);
             memcpy(o->decision_id, b->decision_id, len + 1);
@@ -129,10 +189,9 @@ static void take_record(struct taking *t, const struct outcome_body *b)
             o->model_uid = uid;
             o->shadow = b->model_id != NULL;
             o->value = json_number_value(value);
-            o->at_ms = b->at ? b->at : loop_wall_ms(t->loop);
+            o->at_ms = b->at ? b->at : t->now_ms;
         }
     }
-    json_decref(scores);
 }
 
 static bool record(struct taking *t, const json_t *item, const char *pointer)
@@ -142,15 +201,14 @@ static bool record(struct taking *t, const json_t *item, const char *pointer)
         return fault_add(&t->faults, &ERR_INVALID, "", "must have at most %d outcomes", ITEMS_MAX);
     if (!json_is_object(item))
         return fault_add(&t->faults, &ERR_INVALID, pointer, "must be an object");
-    if (fields_decode(OUTCOME_FIELDS, item, pointer, DECODE_CREATE, &b, t->call->arena, NULL,
-                      &t->faults))
-        take_record(t, &b);
+    if (fields_decode(OUTCOME_FIELDS, item, pointer, DECODE_CREATE, &b, t->arena, NULL, &t->faults))
+        take_record(t, &b, json_object_get(item, "scores"));
     return true;
 }
 
-static void read_lines(struct taking *t, const char *text, size_t len)
+static void read_lines(struct taking *t)
 {
-    const char *end = text + len;
+    const char *text = t->text, *end = text + t->len;
     bool more = true;
     for (size_t line = 0; more && text < end; line++) {
         char pointer[32];
@@ -179,53 +237,96 @@ static void read_json(struct taking *t, const json_t *body)
     }
     json_array_foreach(body, i, item)
         if (more)
-            more = record(t, item, arena_printf(t->call->arena, "/%zu", i));
+            more = record(t, item, arena_printf(t->arena, "/%zu", i));
 }
 
-static bool read_body(struct taking *t, struct err *e)
+static bool read_body(struct taking *t, struct view_reader *reader, struct err *e)
 {
-    size_t len;
-    const char *text = request_body(t->rq, &len);
-    bool lines = strcmp(request_media_type(t->rq), "application/x-ndjson") == 0;
-    json_t *body = lines ? NULL : json_read(text, len, e);
-    if (!lines && !body)
+    json_t *body = t->lines ? NULL : json_read(t->text, t->len, e);
+    if (!t->lines && !body)
         return false;
-    faults_init(&t->faults, t->call->arena);
-    t->view = view_enter(t->call->reader);
-    if (lines)
-        read_lines(t, text, len);
+    faults_init(&t->faults, t->arena);
+    t->view = view_enter(reader);
+    if (t->lines)
+        read_lines(t);
     else
         read_json(t, body);
-    view_leave(t->call->reader);
+    view_leave(reader);
     json_decref(body);
     return t->faults.total == 0 || faults_fail(&t->faults, e);
+}
+
+/* Read it and pass it on to the writer. False: there is nothing to write, it can be answered. */
+static bool take(struct taking *t, struct view_reader *reader)
+{
+    struct outcomes_write *w = &t->write;
+    w->ok = read_body(t, reader, &w->err);
+    if (!w->ok)
+        return false;
+    outcomes_refused(t->api->outcomes, t->unknown - t->mismatched, t->forged, t->mismatched);
+    if (t->n == 0)
+        return false;
+    w->list = t->list;
+    w->n = t->n;
+    w->done = done;
+    if (outcomes_append(t->api->outcomes, w, &w->err))
+        return true; /* and is the writer's */
+    w->ok = false;
+    return false;
+}
+
+/* [reader] */
+static void take_on_reader(struct mail *mail)
+{
+    struct taking *t = (struct taking *)(void *)mail;
+    struct view_reader *reader = engine_join(t->api->engine);
+    bool passed = false;
+    if (reader) {
+        passed = take(t, reader);
+        engine_part(reader);
+    } else {
+        fail(&t->write.err, &ERR_BUSY, "too many threads read views");
+    }
+    if (!passed)
+        send_answer(t);
+}
+
+/* A long body, unless too much waits for the readers: then whoever asks this loop has to. */
+static bool leave_to_reader(struct taking *t)
+{
+    if (t->len <= ON_LOOP_MAX)
+        return false;
+    struct arena *arena = t->arena;
+    const struct access *access = t->access;
+    t->arena = t->own = arena_new(ARENA_MAX);
+    t->access = t->kept = access_keep(access);
+    t->write.mail.run = take_on_reader;
+    if (pool_submit(t->api->readers, &t->write.mail))
+        return true;
+    arena_free(t->own);
+    free(t->kept);
+    t->own = NULL;
+    t->kept = NULL;
+    t->arena = arena;
+    t->access = access;
+    return false;
 }
 
 void outcomes_post(struct request *rq)
 {
     struct call c;
-    struct err e = {0};
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
     struct taking *t = mem_zero(1, sizeof *t);
     t->rq = rq;
     t->loop = request_loop(rq);
-    t->call = &c;
-    bool ok = read_body(t, &e);
-    if (ok)
-        outcomes_refused(c.api->outcomes, t->unknown - t->mismatched, t->forged, t->mismatched);
-    if (ok && t->n == 0) {
+    t->api = c.api;
+    t->access = c.access;
+    t->arena = c.arena;
+    t->text = request_body(rq, &t->len);
+    t->lines = strcmp(request_media_type(rq), "application/x-ndjson") == 0;
+    t->now_ms = loop_wall_ms(t->loop);
+    request_defer(rq);
+    if (!leave_to_reader(t) && !take(t, c.reader))
         answer(t);
-        return;
-    }
-    t->write.list = t->list;
-    t->write.n = t->n;
-    t->write.done = done;
-    if (ok) {
-        request_defer(rq);
-        if (outcomes_append(c.api->outcomes, &t->write, &e))
-            return;
-    }
-    request_fail(rq, &e);
-    taking_free(t);
 }

@@ -118,7 +118,7 @@ static bool is_foreign(const struct view *v, const struct access *a, uint64_t ui
 bool resolved_foreign(struct resolved *r, const struct view *v, const struct access *a,
                       uint64_t uid)
 {
-    if (strlen(a->ns) >= sizeof r->ns)
+    if (!r || strlen(a->ns) >= sizeof r->ns)
         return is_foreign(v, a, uid);
     uint64_t ns_hash = hash_of_ns(r, a->ns), seq = view_seq(v);
     struct verdict *p = &r->verdicts[hash64(&uid, sizeof uid, ns_hash) & (VERDICTS - 1)];
