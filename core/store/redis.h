@@ -45,6 +45,13 @@ enum wire_state {
     WIRE_READY,
 };
 
+/* The replicas of a master, as far as they matter to who writes there. [any] */
+struct followers {
+    atomic_int_fast64_t short_since; /* ms: fewer than have to confirm; 0: enough */
+    atomic_int keep_up;              /* so many follow, and are not left behind */
+    atomic_int_fast64_t floor;       /* offset that one left behind has to reach; 0: none is */
+};
+
 /* A connection of a link, which comes back when it is lost. [link] but for the end of it */
 struct wire {
     struct link *link;
@@ -59,8 +66,9 @@ struct wire {
     int64_t greeting_ns, retry_ns, renewed_ns, looked_ns;
     unsigned backoff_ms, greetings; /* replies of the greeting that are still to come */
     bool renewing;
-    struct ask *oldest, *newest;     /* sent, not answered */
-    atomic_int_fast64_t short_since; /* ms: fewer replicas than have to confirm; 0: enough */
+    struct ask *oldest, *newest; /* sent, not answered */
+    bool asks_all;               /* one of them waits for all replicas that keep up */
+    struct followers followers;  /* see wire_followers() */
 
     /* under the link's lock */
     bool ready;
@@ -169,8 +177,9 @@ void wire_tick(struct wire *w, int64_t now_ns);
 bool wire_leave(struct wire *w);
 /* So many replicas follow this one, or had it in time. */
 void wire_note_replicas(struct wire *w, int n);
-/* Since when there are too few of them to write to it. */
-atomic_int_fast64_t *wire_short_since(struct wire *w);
+/* Only so many had it in time: the others are waited for when they have caught up. */
+void wire_leave_behind(struct wire *w, int n);
+struct followers *wire_followers(struct wire *w);
 
 /* --- redis_guides.h: who says where it is. Start: ask them once, and from now on. --- */
 bool guides_start(struct redis *s, struct err *e) MUST_CHECK;
@@ -235,7 +244,8 @@ struct ask {
     int64_t moving_ns; /* since when its slot was found to move; 0: it was not */
     int slot;          /* of a Cluster; -1: the control plane's */
     enum redis_script script;
-    bool confirming; /* it was done, and replicas are waited for */
+    bool confirming; /* it was done, and replicas are waited for: */
+    int wanted;      /* so many */
     const char **args;
     size_t *lens, n, cap;
     enum ask_result (*reply)(struct ask *c, const redisReply *r, struct err *e);

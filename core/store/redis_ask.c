@@ -204,7 +204,8 @@ bool redis_number(const redisReply *r, int64_t *out)
 static bool may_send(const struct ask *c, struct err *e)
 {
     struct redis *s = c->link->store;
-    return c->confirming || !job_waits(c->job) || !atomic_load(wire_short_since(c->wire)) ||
+    return c->confirming || !job_waits(c->job) ||
+           !atomic_load(&wire_followers(c->wire)->short_since) ||
            fail(e, &ERR_IO, "fewer than %d replicas follow the Redis, so nothing is written",
                 s->url.wait);
 }
@@ -227,21 +228,59 @@ static bool send_text(struct ask *c)
     return true;
 }
 
+/* --- replicas --- */
+
+/* Behind Sentinels, and on a Cluster, what was written is told as done when replicas have it, for
+ * one of them may be the master next. So many as the URL says must have it. But Sentinels may
+ * promote one that was left out: so all that keep up are waited for, after which whoever let us
+ * wait is left behind until it has caught up. That is twice as long as Sentinels take to turn the
+ * other replica to one that they promote: it is gone then, so a master that was put out although it
+ * lives, and lost that one first, is told that nobody has it.
+ *
+ * One on a connection waits for all, those that are done meanwhile for as many as must: Redis
+ * answers in order and carries out nothing behind a WAIT, so whatever was answered before it has an
+ * answer came before it, and is waited for with it. A replica that hangs costs that
+ * time once. */
+
 static unsigned confirm_ms(const struct redis *s)
 {
     return (unsigned)(s->reply_ns / 5000000);
 }
 
-/* Behind Sentinels, and on a Cluster, what was written is told as done when replicas have it, for
- * one of them may be the master next. */
+static bool wants_all(const struct ask *c)
+{
+    return c->wanted > c->link->store->url.wait;
+}
+
+static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err *e);
+
+static void want(struct ask *c, int replicas)
+{
+    const struct redis *s = c->link->store;
+    c->confirming = true;
+    c->wanted = replicas;
+    begin(c, PLAIN, NULL, c->slot);
+    ask_text(c, "WAIT");
+    ask_int(c, replicas);
+    ask_uint(c, confirm_ms(s) * (wants_all(c) ? 2 : 1));
+    c->reply = confirmed;
+}
+
 static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err *e)
 {
     struct redis *s = c->link->store;
+    const bool all = wants_all(c);
     int64_t n;
     if (!redis_number(r, &n))
         return redis_strange(e), ASK_FAILED;
+    if (all && n < c->wanted)
+        wire_leave_behind(c->wire, (int)n);
     if (n >= s->url.wait)
         return ASK_DONE;
+    if (all) {
+        want(c, s->url.wait);
+        return ASK_AGAIN;
+    }
     fail(e, &ERR_IO, "%d of %d replicas had it after %u ms; whether it lasts is not known", (int)n,
          s->url.wait, confirm_ms(s));
     wire_note_replicas(c->wire, (int)n);
@@ -250,13 +289,10 @@ static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err 
 
 static void ask_replicas(struct ask *c)
 {
-    const struct redis *s = c->link->store;
-    c->confirming = true;
-    begin(c, PLAIN, NULL, c->slot);
-    ask_text(c, "WAIT");
-    ask_int(c, s->url.wait);
-    ask_uint(c, confirm_ms(s));
-    c->reply = confirmed;
+    const int must = c->link->store->url.wait;
+    const int all = atomic_load(&wire_followers(c->wire)->keep_up);
+    want(c, all > must && !c->wire->asks_all ? all : must);
+    c->wire->asks_all |= wants_all(c);
     ask_send(c);
 }
 
@@ -332,6 +368,8 @@ static void replied(redisAsyncContext *connection, void *reply, void *arg)
     struct err e = {0};
     enum ask_result result = ASK_FAILED;
     delist(c);
+    if (c->confirming && wants_all(c))
+        c->wire->asks_all = false;
     if (r && cluster_redirects(c->link->store, r, &c->wire->to)) {
         redirected(c, r);
         return;

@@ -33,7 +33,7 @@ int64_t link_away_since(struct link *l)
     int64_t first = 0;
     pthread_mutex_lock(&l->lock);
     for (struct wire *w = l->started ? &l->main : NULL; w; w = w->next) {
-        const int64_t since[] = {w->away_since, atomic_load(&w->short_since)};
+        const int64_t since[] = {w->away_since, atomic_load(&w->followers.short_since)};
         for (size_t i = 0; i < 2 && !w->retired; i++)
             if (since[i] && (!first || since[i] < first))
                 first = since[i];
