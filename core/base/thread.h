@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Who goes first where there are fewer processors than threads with work. A rank is relative to
  * the thread that starts the other: what an operator gives the process (nice(1)) stays. */
@@ -22,5 +23,23 @@ bool thread_start(pthread_t *thread, const char *name, enum thread_rank rank, vo
                   void *arg, struct err *e) MUST_CHECK;
 /* The calling thread takes `rank`, unless the system refuses it. */
 void thread_rank(enum thread_rank rank);
+
+/* One of some threads that share the processors: those that hardly sleep are seldom placed anew by
+ * the kernel, and take turns on one processor while another is free. */
+struct thread_place {
+    unsigned index, count;   /* 0.. of how many; the rest is zeros at first */
+    int64_t now_ns, used_ns; /* as last told */
+    bool again, own;         /* was busy; stays on one processor, where there are `count` */
+};
+/* For each of them to call once it is due, with the time, thread_used_ns(), and whether somebody
+ * would suffer: who is busy for two looks keeps a processor of its own where the process may use
+ * just as many as there are such threads; others go where their clients are. */
+static inline bool thread_place_due(const struct thread_place *p, int64_t now_ns)
+{
+    return now_ns - p->now_ns >= (p->own ? INT64_C(1000000000) : INT64_C(50000000));
+}
+void thread_place(struct thread_place *p, int64_t now_ns, int64_t used_ns, bool wanted);
+/* Processor time of the calling thread. */
+int64_t thread_used_ns(void);
 
 #endif

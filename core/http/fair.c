@@ -8,6 +8,7 @@
 #define SLICE_NS     150000   /* of a turn; then the loop looks around */
 #define WINDOW_SHIFT 26       /* 67 ms */
 #define BUSY_NS      4000000  /* used of late: about 4 % of a loop */
+#define QUIET_NS     500000   /* of a tenant or address: far from busy */
 #define ALSO_BUSY_NS 150000   /* of a connection from a busy address */
 #define CHARGE_MAX   1000000  /* for a visit: it may have been the kernel that took the time */
 #define STARVED_NS   20000000 /* that the busy may wait while others fill the loop */
@@ -114,7 +115,10 @@ void fair_end(struct connection *c)
     int64_t now = f->last_ns, spent = now - f->visit_ns;
     spent = spent < CHARGE_MAX ? spent : CHARGE_MAX;
     charge(&c->used, spent, now);
-    charge(slot_of(l, c->tenant ? c->tenant : c->address), spent, now);
+    struct usage *whose = slot_of(l, c->tenant ? c->tenant : c->address);
+    charge(whose, spent, now);
+    if (whose->ns <= QUIET_NS)
+        f->quiet_ns = now;
     if (c->state != CONN_DEAD)
         set_priority(c, is_busy(c, now) ? FAIR_LATER : FAIR_FIRST);
 }

@@ -36,6 +36,7 @@ struct fair {
     struct event *ready_event, *canary;    /* the canary sings when the busy get their turn */
     int64_t turn_ns;                       /* when this turn began; 0: nobody was visited yet */
     int64_t visit_ns, last_ns;             /* the visit's begin; the newest time known */
+    int64_t quiet_ns;                      /* a tenant or address that uses little had a visit */
     int64_t later_ns, level_until_ns;      /* the busy had their turn; all are alike until */
     int64_t canary_ns;                     /* when it was sent; 0: it is not on its way */
 };

@@ -90,6 +90,14 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
         connection_sweep(c);
 }
 
+/* Two busy loops on one processor would wait for each other. Where all clients are busy that costs
+ * none of them its patience, and clients on this machine have more of its processors. */
+static void place(struct loop *l, int64_t now)
+{
+    if (thread_place_due(&l->place, now))
+        thread_place(&l->place, now, thread_used_ns(), l->fair.quiet_ns > l->place.now_ns);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -100,6 +108,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     l->tick_due_ns += 1000000000;
     if (l->tick_due_ns < now)
         l->tick_due_ns = now + 1000000000;
+    place(l, now);
     if (l->config->tick)
         l->config->tick(l, l->config->app);
 }
@@ -135,6 +144,7 @@ void loop_turn_end(struct loop *l)
         l->drained = true;
         server_loop_drained(l->server);
     }
+    place(l, l->fair.last_ns);
     fair_turn_end(l);
     l->time_read = false;
 }
@@ -235,6 +245,7 @@ struct loop *loop_new(struct http_server *s, const struct http_config *config,
     l->config = config;
     l->router = router;
     l->index = index;
+    l->place = (struct thread_place){.index = index, .count = config->threads};
     l->listen_fd = listen_fd;
     l->scratch = mem_alloc(SCRATCH_BYTES);
     router_table(router, &n_routes);

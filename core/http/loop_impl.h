@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "http/fair.h"
 #include "http/loop.h"
 #include "http/server.h"
@@ -48,6 +49,7 @@ struct loop {
     int64_t text_ms;     /* that `time_text` was made for */
     char time_text[TIME_TEXT_SIZE];
     int64_t tick_due_ns;
+    struct thread_place place;
 
     struct log_buffer log;
     struct bytes problem; /* where problem documents are made */
