@@ -209,7 +209,8 @@ def what_is_called_off_ends(node, worker):
     run_id = order(node, "slow")
     wait_for("it is running", lambda: run_of(node, run_id)["status"] == "running")
     if RUNS >= 1000:  # its next heartbeats tell
-        wait_for("the worker says so", lambda: run_id in worker_line(node, worker)["running"])
+        wait_for("the worker says so",  # once it is listed at all
+                 lambda: run_id in (worker_line(node, worker) or {"running": ()})["running"])
     done(node.call("POST", f"~/validation/runs/{run_id}/cancel"), 200, 202)
     check("it is called off", ended(node, run_id)["status"] == "cancelled")
     wait_for("the worker lets go", lambda: '"event":"run_taken_over"' in worker.log())
