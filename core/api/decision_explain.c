@@ -1,5 +1,6 @@
 /* Which model served whom at a time, and why: decided again, from what the journal says of then. */
 #include "api/body.h"
+#include "api/context.h"
 #include "api/handlers.h"
 #include "api/journal_read.h"
 #include "api/selection_answer.h"
@@ -282,13 +283,20 @@ static bool put_explanation(struct again *g)
     return ok;
 }
 
+static bool context_good(const struct again *g)
+{
+    struct faults f;
+    faults_init(&f, g->w->arena);
+    return context_check(g->context, "/context", &f) || faults_fail(&f, &g->w->err);
+}
+
 /* [reader] What one may not read is not there. */
 static bool explain(struct work *w)
 {
     struct again g = {.w = w, .asked = w->args};
     const char *text = g.asked->context ? g.asked->context : "{}";
     g.context = json_read(text, strlen(text), &w->err);
-    bool ok = g.context && decide(&g);
+    bool ok = g.context && context_good(&g) && decide(&g);
     if (ok && !grants_allow(w->grants, w->ns, g.answer.served->name, ACTION_BIT(ACTION_READ)))
         ok = fail(&w->err, &ROUTE_NOT_FOUND, "no route '%.200s'", g.asked->route);
     ok = ok && put_explanation(&g);

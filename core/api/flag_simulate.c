@@ -1,5 +1,6 @@
 /* A flag as it would be, beside the flag as it is. */
 #include "api/body.h"
+#include "api/context.h"
 #include "api/flag_fields.h"
 #include "api/handlers.h"
 #include "api/work.h"
@@ -45,18 +46,16 @@ static bool contexts_good(const json_t *contexts, struct work *w)
 {
     const json_t *item;
     size_t i;
-    char pointer[64];
+    char pointer[40];
     struct faults f;
     faults_init(&f, w->arena);
     if (!json_is_array(contexts) || json_array_size(contexts) > TRIAL_CONTEXTS_MAX)
         fault_add(&f, &ERR_INVALID, "/contexts", "must be a list of at most %d objects",
                   TRIAL_CONTEXTS_MAX);
-    json_array_foreach((json_t *)contexts, i, item)
-        if (!json_is_object(item) || json_object_size(item) > CONTEXT_FIELDS_MAX) {
-            snprintf(pointer, sizeof pointer, "/contexts/%zu", i);
-            fault_add(&f, &ERR_INVALID, pointer, "must be an object of at most %d members",
-                      CONTEXT_FIELDS_MAX);
-        }
+    json_array_foreach((json_t *)contexts, i, item) {
+        snprintf(pointer, sizeof pointer, "/contexts/%zu", i);
+        (void)context_check(item, pointer, &f);
+    }
     return f.total == 0 || faults_fail(&f, &w->err);
 }
 

@@ -1,5 +1,6 @@
 /* Asking a flag. Their documents are served by documents.c. */
 #include "api/body.h"
+#include "api/context.h"
 #include "api/flag_fields.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
@@ -76,6 +77,19 @@ static void evaluate(struct call *c, const struct evaluation *ev, const json_t *
     bytes_release(&out);
 }
 
+/* The context that was sent, none being an empty one: a new reference; NULL and `e`. */
+static json_t *context_of(struct call *c, const char *text, struct err *e)
+{
+    struct faults faults;
+    json_t *context = text ? json_read(text, strlen(text), e) : json_object();
+    faults_init(&faults, c->arena);
+    if (!context || context_check(context, "/context", &faults))
+        return context;
+    (void)faults_fail(&faults, e);
+    json_decref(context);
+    return NULL;
+}
+
 void flag_evaluate(struct request *rq)
 {
     struct call c;
@@ -85,7 +99,7 @@ void flag_evaluate(struct request *rq)
         return;
     json_t *context = NULL;
     if (call_body(&c, EVALUATION_FIELDS, &ev, &e))
-        context = ev.context ? json_read(ev.context, strlen(ev.context), &e) : json_object();
+        context = context_of(&c, ev.context, &e);
     if (context)
         evaluate(&c, &ev, context);
     else

@@ -2,6 +2,7 @@
  * have its own shape. What its published clients do is in the notes of tests/api/ofrep.http. */
 #include "api/access.h"
 #include "api/call.h"
+#include "api/context.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
 #include "api/ofrep_impl.h"
@@ -62,14 +63,17 @@ static json_t *context_of(struct request *rq, const char *key)
     bool none = json_is_object(body) && (!context || json_is_null(context));
     if (none)
         context = json_object();
-    else if (json_is_object(context) && json_object_size(context) <= CONTEXT_FIELDS_MAX)
-        json_incref(context);
     else
-        context = NULL;
+        json_incref(context);
     json_decref(body);
-    if (!context)
-        refuse(rq, 400, key, "INVALID_CONTEXT", "context must be an object of at most 256 members");
-    return context;
+    const char *wrong = context_wrong(context);
+    if (!wrong && !context_unit_good(context))
+        wrong = "targetingKey must be a text or a whole number";
+    if (!wrong)
+        return context;
+    json_decref(context);
+    refuse(rq, 400, key, "INVALID_CONTEXT", wrong);
+    return NULL;
 }
 
 /* ---- one flag's answer ---- */

@@ -1,13 +1,13 @@
 /* Which model serves whom: one, or many at once. */
 #include "api/body.h"
 #include "api/call.h"
+#include "api/context.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
 #include "api/selection_answer.h"
 #include "api/selection_fields.h"
 #include "api/work.h"
 #include "base/json.h"
-#include "extend/policy.h"
 #include "http/loop.h"
 #include "registry/errors.h"
 #include "selection/decisions.h"
@@ -45,14 +45,6 @@ static json_t *take(json_t *body, const char *name)
     return value;
 }
 
-static void check_context(const json_t *context, const char *pointer, struct faults *f)
-{
-    if (context && !json_is_object(context))
-        fault_add(f, &ERR_INVALID, pointer, "must be an object");
-    else if (json_object_size(context) > CONTEXT_FIELDS_MAX)
-        fault_add(f, &ERR_INVALID, pointer, "must have at most %d members", CONTEXT_FIELDS_MAX);
-}
-
 static void check_labels(const json_t *labels, struct faults *f)
 {
     const char *key;
@@ -76,13 +68,8 @@ static void check_contexts(const json_t *contexts, struct arena *a, struct fault
         fault_add(f, &ERR_INVALID, "/contexts", "must be a list of 1 to %d", SELECTION_BATCH_MAX);
         return;
     }
-    json_array_foreach((json_t *)contexts, i, context) {
-        const char *pointer = arena_printf(a, "/contexts/%zu", i);
-        if (!json_is_object(context))
-            fault_add(f, &ERR_INVALID, pointer, "must be an object");
-        else
-            check_context(context, pointer, f);
-    }
+    json_array_foreach((json_t *)contexts, i, context)
+        (void)context_check(context, arena_printf(a, "/contexts/%zu", i), f);
 }
 
 /* One way to say what is asked, and no other. */
@@ -103,9 +90,9 @@ static bool read_body(struct call *c, const struct field *table, struct asked *a
     if (!body)
         return false;
     faults_init(&faults, c->arena);
-    if (table == SELECTION_FIELDS)
-        check_context(a->context = take(body, "context"), "/context", &faults);
-    else if ((a->contexts = take(body, "contexts")))
+    if (table == SELECTION_FIELDS && (a->context = take(body, "context")))
+        (void)context_check(a->context, "/context", &faults);
+    else if (table != SELECTION_FIELDS && (a->contexts = take(body, "contexts")))
         check_contexts(a->contexts, c->arena, &faults);
     check_labels(a->labels = take(body, "labels"), &faults);
     if (a->contexts) /* it is required: let its place be seen */
