@@ -1,5 +1,6 @@
 #include "http/client_multi.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "http/address.h"
 #include "http/client_impl.h"
@@ -14,7 +15,10 @@
 #define PER_HOST   8L
 #define KEPT       64L
 #define CONNECT_MS 5000L
-#define ANSWER_MAX ((size_t)1 << 20) /* bytes that are read and thrown away */
+/* An answer is its status and headers. Of its body so much is read and thrown away, that the
+ * connection may be used again; one that is longer, or takes longer, costs the connection. */
+#define BODY_MAX ((size_t)64 << 10)
+#define BODY_MS  1000
 
 struct http_multi {
     CURLM *curl;
@@ -30,7 +34,8 @@ struct transfer {
     void (*done)(void *ctx, const struct http_outcome *o);
     void *ctx;
     size_t got;
-    bool private; /* an address was refused */
+    int64_t answered_ms; /* when its headers had come, monotonic; 0: not yet */
+    bool private;        /* an address was refused */
     char why[CURL_ERROR_SIZE];
 };
 
@@ -81,12 +86,28 @@ void http_multi_close(struct http_multi *m)
     free(m);
 }
 
+static int64_t now_ms(void)
+{
+    return clock_mono_ns(&CLOCK_SYSTEM) / 1000000;
+}
+
+/* One line of the headers; an empty one ends them, or those of a 1xx before them. */
+static size_t read_header(char *data, size_t size, size_t n, void *ctx)
+{
+    struct transfer *t = ctx;
+    long status = 0;
+    if (!t->answered_ms && size * n > 0 && (*data == '\r' || *data == '\n') &&
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status >= 200)
+        t->answered_ms = now_ms();
+    return size * n;
+}
+
 static size_t drop_answer(char *data, size_t size, size_t n, void *ctx)
 {
     struct transfer *t = ctx;
     (void)data;
     t->got += size * n;
-    return t->got <= ANSWER_MAX ? size * n : 0;
+    return t->got <= BODY_MAX ? size * n : 0;
 }
 
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
@@ -110,6 +131,8 @@ static CURLcode prepare(struct transfer *t, const struct http_call *call)
     } while (0)
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+    SET(CURLOPT_HEADERFUNCTION, read_header);
+    SET(CURLOPT_HEADERDATA, t);
     SET(CURLOPT_WRITEFUNCTION, drop_answer);
     SET(CURLOPT_WRITEDATA, t);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -150,6 +173,8 @@ static void ended(struct transfer *t, CURLcode code)
     struct http_outcome o = {0};
     long status = 0;
     curl_off_t retry_s = 0, took_us = 0;
+    if (t->answered_ms)
+        code = CURLE_OK; /* whatever became of the body */
     if (curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took_us) == CURLE_OK)
         o.took_ms = (int64_t)took_us / 1000;
     if (code == CURLE_OK && curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
@@ -163,6 +188,25 @@ static void ended(struct transfer *t, CURLcode code)
     else if (code != CURLE_OK)
         snprintf(o.why, sizeof o.why, "%.250s", *t->why ? t->why : curl_easy_strerror(code));
     finish(t, &o);
+}
+
+/* End those whose body does not; how long to wait for the next, at most `timeout_ms`. */
+static int end_slow(struct http_multi *m, int timeout_ms)
+{
+    const int64_t now = now_ms();
+    for (struct transfer *t = m->first, *next; t; t = next) {
+        next = t->next;
+        if (!t->answered_ms)
+            continue;
+        const int64_t left = t->answered_ms + BODY_MS - now;
+        if (left <= 0) {
+            ended(t, CURLE_OK);
+            timeout_ms = 0;
+        } else if (timeout_ms < 0 || left < timeout_ms) {
+            timeout_ms = (int)left;
+        }
+    }
+    return timeout_ms;
 }
 
 void http_multi_wait(struct http_multi *m, int fd, int timeout_ms)
@@ -180,6 +224,7 @@ void http_multi_wait(struct http_multi *m, int fd, int timeout_ms)
             }
         }
     }
+    timeout_ms = end_slow(m, timeout_ms);
     if (curl_multi_poll(m->curl, &also, 1, timeout_ms, NULL) != CURLM_OK)
         return; /* the caller calls again */
 }

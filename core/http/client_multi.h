@@ -28,7 +28,8 @@ struct http_multi *http_multi_open(bool allow_private, struct err *e) MUST_CHECK
 /* Requests under way are told that they were called off. NULL is allowed. */
 void http_multi_close(struct http_multi *m);
 /* Begin a call. Its body must live until `done`, which is called once by http_multi_wait() or
- * _close(), never by this. The answer's body is not kept. False: not begun. */
+ * _close(), never by this. An answer is there when its headers are: its body is not kept, and ended
+ * after 64 KiB or a second. False: not begun. */
 bool http_multi_send(struct http_multi *m, const struct http_call *call,
                      void (*done)(void *ctx, const struct http_outcome *o), void *ctx,
                      struct err *e) MUST_CHECK;
