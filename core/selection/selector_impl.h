@@ -18,8 +18,9 @@ struct ready_route {
     uint64_t seq; /* of the view */
     struct arena *arena;
     const char *id, *salt, *unit, *flag, *strategy; /* id NULL: there is no route */
-    const char *shares_id; /* under which shares are published: the id, or the match's; or NULL */
-    int64_t noted_ms;      /* of a match: when it was said last that it is asked for */
+    const char *shares_id;  /* under which shares are published: the id, or the match's; or NULL */
+    const char *experiment; /* the key of the one that owns its shares, or NULL */
+    int64_t noted_ms;       /* of a match: when it was said last that it is asked for */
     const struct route_plan *plan; /* NULL: there is no route */
     uint64_t uid;
     bool killed, stored;

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "registry/errors.h"
+#include "registry/experiment.h"
 #include "registry/health.h"
 #include "registry/registered_model.h"
 #include "selection/matches.h"
@@ -315,7 +316,9 @@ static bool make_route(struct ready_route *r, const struct selection_question *q
                         : fail(e, &ROUTE_NOT_FOUND, "no registered model with name '%.200s'",
                                q->model_name);
     const struct model_route *f = route_of(d);
+    const struct document *x = view_experiment_on(q->view, q->ns, f->head.id);
     r->id = r->shares_id = f->head.id;
+    r->experiment = x ? x->entity.id : NULL;
     r->uid = d->entity.uid;
     r->stored = !implied;
     r->salt = route_salt(f);

@@ -1,6 +1,8 @@
 /* Who serves whom, over a registry in one struct and the shipped policies. */
 #include "selecting.h"
 
+#include "registry/experiment.h"
+
 /* ---- tests ---- */
 
 static void a_name_alone_is_served_by_its_stable(void **state)
@@ -74,6 +76,29 @@ static void without_a_unit(void **state)
     ask(x, "u");
 }
 
+static void change(struct fixture *x,
+                   bool (*decide)(struct command *, struct head *, struct changes *, struct err *),
+                   const char *id, const char *body)
+{
+    if (!world_run(x->w, decide, id, NULL, body))
+        fail_msg("%s: %s", x->w->c.err.detail, x->w->c.err.members ? x->w->c.err.members : "");
+}
+
+static bool put_experiment(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    c->args = (void *)(uintptr_t)&EXPERIMENT_TYPE;
+    return document_replace(c, h, out, e);
+}
+
+/* Of the arm `new` beside `old`. */
+static void begin_trial(struct fixture *x)
+{
+    change(x, put_experiment, "trial",
+           "{\"route\":\"m\",\"control\":\"old\",\"treatments\":[\"new\"],"
+           "\"metrics\":[{\"name\":\"error_rate\"}]}");
+    change(x, experiment_start, "trial", NULL);
+}
+
 static void publish(struct fixture *x, enum weights_source source, double fresh, double old)
 {
     struct err e = {0};
@@ -112,10 +137,29 @@ static void published_weights_go_before_the_routes_own(void **state)
     assert_null(x->a.candidates[0].parts);
     x->q.strategy = NULL;
     publish(x, WEIGHTS_EXPERIMENT, 0, 100);
+    expect(x, "u", "m:2", SELECTION_STRATEGY, NULL); /* there is no such experiment */
+    begin_trial(x);
     expect(x, "u", "m:1", SELECTION_EXPERIMENT, NULL);
     assert_string_equal(x->a.strategy, "trial");
     weights_withdraw(x->shared.weights, WEIGHTS_EXPERIMENT, "default", "m");
     expect(x, "u", "m:2", SELECTION_STRATEGY, NULL);
+}
+
+/* From the view on in which it has ended, though its shares are still published. */
+static void an_experiment_that_ended_shares_nothing(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m", HALVES);
+    begin_trial(x);
+    publish(x, WEIGHTS_EXPERIMENT, 100, 0);
+    expect(x, "u", "m:2", SELECTION_EXPERIMENT, NULL);
+    change(x, experiment_roll_back, "trial", NULL);
+    for (int i = 0; i < 20; i++) {
+        char unit[16];
+        snprintf(unit, sizeof unit, "u%d", i);
+        expect(x, unit, "m:1", SELECTION_STRATEGY, NULL);
+    }
 }
 
 /* A re-weighting moves nobody who shows what he was told before. */
@@ -197,6 +241,8 @@ static void a_mark_changes_with_who_may_serve(void **state)
     assert_true(marked_anew(x, &mark));
     publish(x, WEIGHTS_STRATEGY, 50, 50);
     assert_false(marked_anew(x, &mark)); /* its flag goes before */
+    begin_trial(x);
+    assert_false(marked_anew(x, &mark)); /* not before it has published its shares */
     publish(x, WEIGHTS_EXPERIMENT, 1, 99);
     assert_true(marked_anew(x, &mark));
     publish(x, WEIGHTS_EXPERIMENT, 5, 95);
@@ -333,6 +379,7 @@ int main(void)
         TEST(weights_are_drawn),
         TEST(without_a_unit),
         TEST(published_weights_go_before_the_routes_own),
+        TEST(an_experiment_that_ended_shares_nothing),
         TEST(previous_decisions_keep_a_unit),
         TEST(flags_name_the_arm),
         TEST(a_mark_changes_with_who_may_serve),
