@@ -21,9 +21,19 @@ static int work(int argc, char **argv)
     return work_main(argc, argv, environ);
 }
 
+/* For a subcommand that takes no arguments: has it none? */
+static bool alone(const char *name, int argc)
+{
+    if (argc > 0)
+        fprintf(stderr, "usage: paddock %s\n", name);
+    return argc == 0;
+}
+
 static int version(int argc, char **argv)
 {
-    (void)argc, (void)argv;
+    (void)argv;
+    if (!alone("version", argc))
+        return 2;
     puts("paddock " PADDOCK_VERSION);
     return 0;
 }
@@ -31,8 +41,10 @@ static int version(int argc, char **argv)
 /* The document served at /openapi.json, for the copy in docs/. */
 static int openapi(int argc, char **argv)
 {
-    (void)argc, (void)argv;
+    (void)argv;
     size_t len;
+    if (!alone("openapi", argc))
+        return 2;
     char *text = openapi_render(&len);
     bool written = fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0;
     free(text);

@@ -53,8 +53,9 @@ json_t *json_read(const char *text, size_t len, struct err *e)
         json_loadb(len ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!value) {
         make_ascii(error.text);
+        const bool nul = json_error_code(&error) == json_error_null_character;
         fail(e, &ERR_MALFORMED_JSON, "line %d, column %d: %s", error.line, error.column,
-             error.text);
+             nul ? "\\u0000 is not allowed" : error.text);
         return NULL;
     }
     if (too_deep(value, DEPTH_MAX)) {

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/place.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -121,6 +122,18 @@ static bool import_from(const struct place_args *place, FILE *f, struct moved *m
     return ok;
 }
 
+/* A directory can be opened as well, and is found out when it is read. */
+static FILE *open_input(const char *path)
+{
+    struct stat st;
+    FILE *f = fopen(path, "re");
+    if (!f || fstat(fileno(f), &st) != 0 || !S_ISDIR(st.st_mode))
+        return f;
+    fclose(f);
+    errno = EISDIR;
+    return NULL;
+}
+
 int cli_import(int argc, char **argv)
 {
     struct place_args place;
@@ -131,7 +144,7 @@ int cli_import(int argc, char **argv)
         fputs("usage: paddock import FILE          (-: standard input)\n" PLACE_USAGE, stderr);
         return 2;
     }
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    FILE *f = strcmp(path, "-") == 0 ? stdin : open_input(path);
     if (!f) {
         fail_errno(&e, &ERR_CONFIG, "cannot read %s", path);
         return complain("import", &e);

@@ -224,12 +224,15 @@ static bool list_page(const struct token_args *args, char **next, struct err *e)
     struct http_answer answer;
     json_t *token;
     size_t i;
+    const bool first = !*next;
     snprintf(path, sizeof path, PATH "?limit=1000%s%s", *next ? "&cursor=" : "",
              *next ? *next : "");
     free(*next);
     *next = NULL;
     if (!call(args, "GET", path, NULL, &answer, e))
         return false;
+    if (first)
+        show_head(args->json);
     json_t *page = answer.body.len ? json_read(answer.body.data, answer.body.len, e) : NULL;
     json_array_foreach(json_object_get(page, "items"), i, token)
         show_token(token, args->json);
@@ -244,7 +247,6 @@ static bool list_there(const struct token_args *args, struct err *e)
 {
     char *next = NULL;
     bool ok;
-    show_head(args->json);
     do
         ok = list_page(args, &next, e);
     while (ok && next);

@@ -22,6 +22,10 @@ bool if_match_fits(const struct command *c, const struct entity *entity, struct 
                     entity->id, entity->revision);
     if (c->if_match < 0 || c->if_match == entity->revision)
         return true;
+    if (c->if_match == 0) /* its tags are weak, or not ours */
+        return fail(e, &REVISION_MISMATCH,
+                    "'%.200s' is at revision %" PRId64 ", and If-Match names no revision",
+                    entity->id, entity->revision);
     return fail(e, &REVISION_MISMATCH, "'%.200s' is at revision %" PRId64 ", not at %" PRId64,
                 entity->id, entity->revision, c->if_match);
 }

@@ -348,7 +348,8 @@ static bool read_weights(struct document_write *w, const struct route_plan *p,
             sum += out[arm] = weight;
     }
     if (w->faults.total == before && !(sum > 0 && isfinite(sum)))
-        fault_add(&w->faults, &ERR_INVALID, "/params/weights", "must not all be 0");
+        fault_add(&w->faults, &ERR_INVALID, "/params/weights",
+                  sum > 0 ? "are too large: their sum is no number" : "must not all be 0");
     return w->faults.total == before;
 }
 

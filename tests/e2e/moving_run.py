@@ -231,6 +231,9 @@ def main():
             export = f.read()
 
         there, node = d + "/there", d + "/node"
+        done = run("import", d, "--data-dir", there)
+        check("a directory is no export, and nothing is made: " + done.stderr.strip(),
+              done.returncode == 2 and "directory" in done.stderr and not os.path.exists(there))
         damage(export, ["--data-dir", there])
         check("and nothing of them is left", os.listdir(there) == ["paddock.lock"])
         on_redis = ["--data-dir", node, "--redis-url", redis.url]

@@ -47,6 +47,10 @@ def at_the_directory(d):
     token("create", "root", "--role", "viewer", "--data-dir", data, status=1)
     token("create", "x", "--role", "boss", "--data-dir", data, status=1)
     token("create", "x", "--colour", "red", "--data-dir", data, status=2)
+    for alone in ("version", "openapi"):
+        done = subprocess.run([BIN, alone, "more"], capture_output=True, text=True)
+        check(f"{alone} takes no arguments", done.returncode == 2 and done.stdout == "" and
+              done.stderr == f"usage: paddock {alone}\n")
     verified = subprocess.run([BIN, "audit", "verify", "--data-dir", data], capture_output=True)
     check("the journal has all of it and is whole", verified.returncode == 0)
     check("no file of the directory has the secret", not any(
@@ -61,7 +65,7 @@ def over_http(d, root):
         by = ("--url", server.url, "--token-file", d + "/secret")
         token("list", "--url", server.url, status=0)  # none yet: anybody on this machine
         first = token("create", "root", "--role", "admin", "--url", server.url).strip()
-        token("list", "--url", server.url, status=1)
+        check("a list that fails begins none", token("list", "--url", server.url, status=1) == "")
         token("list", *by, status=1)  # of another server
         with open(d + "/secret", "w") as f:
             f.write(first + "\n")
