@@ -228,7 +228,7 @@ static bool evaluate_one(const struct entity *e, void *ctx)
         bytes_char(b->out, '}');
     }
     bytes_char(b->out, '}');
-    return true;
+    return !b->out->full;
 }
 
 /* Weak or strong, alone or in a list, or `*`. */
@@ -278,11 +278,13 @@ void ofrep_bulk(struct request *rq)
         bytes_char(&out, '}');
     }
     view_leave(c.reader);
-    request_add_header(rq, "ETag", tag);
+    if (same || !out.full)
+        request_add_header(rq, "ETag", tag);
     if (same)
         request_reply(rq, 304, NULL, "", 0);
     else if (out.full)
-        refuse(rq, 500, NULL, "GENERAL", "the answer is too large");
+        refuse(rq, 413, NULL, "GENERAL",
+               "the flags of this namespace are more than 16 MiB: ask for single ones");
     else
         request_reply(rq, 200, JSON_TYPE, out.data, out.len);
     bytes_release(&out);

@@ -253,6 +253,29 @@ static void as_long_as_the_token(void **state)
     events_close(&e);
 }
 
+/* More than 16 MiB of flags: that is said, as OFREP says things, and single ones go on. */
+static void more_than_is_answered(void **state)
+{
+    enum { FLAGS = 68, LONG = 260000 };
+    struct client_reply reply;
+    char path[64];
+    static char text[LONG + 1], body[LONG + 100];
+    (void)state;
+    begin(NULL);
+    memset(text, 'x', LONG);
+    snprintf(body, sizeof body, "{\"default_variant\":\"a\",\"variants\":{\"a\":\"%s\"}}", text);
+    for (int i = 0; i < FLAGS; i++) {
+        snprintf(path, sizeof path, "/api/models/enterprise/flags/f%d", i);
+        assert_int_equal(call("PUT", path, "", body), 201);
+    }
+    ask("POST", "/ofrep/v1/evaluate/flags", "", "{}", &reply);
+    assert_int_equal(reply.status, 413);
+    assert_non_null(strstr(reply.body, "\"errorCode\":\"GENERAL\""));
+    assert_false(client_header(&reply, "ETag", path, sizeof path));
+    client_reply_release(&reply);
+    assert_int_equal(call("POST", "/ofrep/v1/evaluate/flags/f1", "", "{}"), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +284,7 @@ int main(void)
         cmocka_unit_test_teardown(nothing_is_missed, end),
         cmocka_unit_test_teardown(many_changes_are_few_events, end),
         cmocka_unit_test_teardown(as_long_as_the_token, end),
+        cmocka_unit_test_teardown(more_than_is_answered, end),
     };
     return cmocka_run_group_tests_name("refetch", tests, NULL, NULL);
 }
