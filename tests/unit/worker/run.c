@@ -245,7 +245,7 @@ static void nobody_else_is_killed(void **state)
 static void the_log_keeps_its_end(void **state)
 {
     (void)state;
-    struct worker *w = worker_case_run("misbehave_flood", 300);
+    struct worker *w = worker_case_run("misbehave_flood", 1500);
     const struct worker_result *r = worker_result(w);
     assert_int_equal(r->status, WORKER_PASSED);
     assert_int_equal(r->log_len, 65536);
