@@ -5,8 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void stay(void)
+static void stay(const int *passing)
 {
+    close(passing[1]);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     for (;;)
@@ -15,21 +16,27 @@ static void stay(void)
 
 static void run(paddock_test *t)
 {
+    int passing[2]; /* ends when those have gone that only made others */
+    char none;
+    if (pipe(passing) != 0)
+        return;
     if (fork() == 0)
-        stay();
+        stay(passing);
     pid_t middle = fork();
     if (middle == 0) {
         if (fork() == 0)
-            stay();
+            stay(passing);
         if (fork() == 0) {
             setsid();
             if (fork() == 0)
-                stay();
+                stay(passing);
             _exit(0);
         }
         _exit(0);
     }
     waitpid(middle, NULL, 0);
+    close(passing[1]);
+    (void)!read(passing[0], &none, 1);
     usleep(20000);
     paddock_check(t, true, "left", "three processes are left behind");
 }
