@@ -60,7 +60,7 @@ ANSWERS = {
     "two_rows": (200, "application/json", answer([tensor("y", "FP32", [2], [0.5, 0.5])])),
 }
 
-GOOD = ("strict", "sum", "flaky", "first", "classes")  # those that are ready and describe themselves
+GOOD = ("strict", "slow", "sum", "flaky", "first", "classes")  # those that are ready and describe themselves
 METADATA = {"name": "m", "versions": ["1"], "platform": "test",
             "inputs": [{"name": "input", "datatype": "FP64", "shape": [-1, 3]}],
             "outputs": [{"name": "y", "datatype": "FP64", "shape": [-1]}]}
@@ -127,7 +127,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             rows = request["inputs"][0]
             self.reply(200, "application/json",
                        answer([tensor("y", "FP64", rows["shape"], rows["data"])]))
-        elif name == "strict":
+        elif name in ("strict", "slow"):
+            time.sleep(0.2 if name == "slow" else 0)
             self.strict(request["inputs"][0])
         elif name == "echo":
             self.reply(200, "application/json", answer(request["inputs"]))

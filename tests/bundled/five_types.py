@@ -39,7 +39,8 @@ r.expect("smoke: 500", r.run("smoke", {"limit_ms": 60000}, model("500"), dataset
          "answers=FAIL the server answered 500")
 r.expect("smoke: NaN", r.run("smoke", {"limit_ms": 60000}, model("nan"), datasets=rows), "failed",
          "answers=FAIL the server answered with NaN")
-r.expect("smoke: slow", r.run("smoke", {"limit_ms": 1}, model("strict"), datasets=rows), "failed")
+r.expect("smoke: slow", r.run("smoke", {"limit_ms": 150}, model("slow"), datasets=rows), "failed",
+         "in_time=FAIL")
 
 # ---- configurations that are wrong ----
 
