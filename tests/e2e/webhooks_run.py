@@ -165,6 +165,12 @@ def what_is_sent(server):
     receiver.down()
 
 
+def told_of_mixed(text):
+    """Three wait, and the first has failed."""
+    return (re.search(r'paddock_webhook_failures\{namespace="default",webhook_id="mixed"\} [1-9]', text)
+            and 'paddock_webhook_pending{namespace="default",webhook_id="mixed"} 3' in text)
+
+
 def one_does_not_hold_back_others(server):
     sick = threading.Event()
     sick.set()
@@ -187,10 +193,7 @@ def one_does_not_hold_back_others(server):
     pending = deliveries(server, "mixed", "&status=pending")
     check("the rest waits", len(pending) == 3 and pending[-1]["attempts"] >= 1 and
           pending[-1]["last_status"] == 500 and pending[0]["attempts"] == 0)
-    text = server.call("GET", "/metrics").text
-    check("/metrics tells of it", re.search(
-        r'paddock_webhook_failures\{namespace="default",webhook_id="mixed"\} [1-9]', text) and
-        'paddock_webhook_pending{namespace="default",webhook_id="mixed"} 3' in text)
+    wait("/metrics tells of it", lambda: told_of_mixed(server.call("GET", "/metrics").text))
     sick.clear()
     wait("once it is well they arrive",
          lambda: len([e for e in receiver.events("/mixed") if e["subject"] == "sick"]) == 3)
