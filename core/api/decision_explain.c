@@ -47,7 +47,7 @@ static bool circuit_was_open(void *self, uint64_t model_uid, uint32_t bucket)
 {
     const struct again *g = self;
     const struct entity *health =
-        view_by_uid(past_view(g->past), ENTITY_HEALTH, g->w->ns, model_uid);
+        view_by_uid_of(past_view(g->past), ENTITY_HEALTH, g->w->ns, model_uid);
     enum circuit circuit = health ? health_of(health)->circuit : CIRCUIT_CLOSED;
     return circuit == CIRCUIT_OPEN || (circuit == CIRCUIT_HALF && bucket >= BREAKER_PROBE);
 }

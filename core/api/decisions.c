@@ -31,18 +31,18 @@ struct names {
 
 static const struct model *named_model(const struct view *v, const char *ns, uint64_t uid)
 {
-    const struct entity *e = view_by_uid(v, ENTITY_MODEL, ns, uid);
+    const struct entity *e = view_by_uid_of(v, ENTITY_MODEL, ns, uid);
     return e ? model_of(e) : NULL;
 }
 
 static void find_names(struct names *n, const struct view *v, const char *ns)
 {
     const struct decision_facts *f = n->f;
-    const struct entity *route = view_by_uid(v, ENTITY_ROUTE, ns, f->route_uid);
+    const struct entity *route = view_by_uid_of(v, ENTITY_ROUTE, ns, f->route_uid);
     if (route)
         n->plan = route_plan_of(document_of(route));
     else /* that of a registered model, which nobody stored */
-        route = view_by_uid(v, ENTITY_REGISTERED_MODEL, ns, f->route_uid);
+        route = view_by_uid_of(v, ENTITY_REGISTERED_MODEL, ns, f->route_uid);
     n->route = route ? route->id : NULL;
     n->served = named_model(v, ns, f->served_uid);
     n->intended =

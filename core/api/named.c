@@ -6,7 +6,7 @@
 static const struct route_plan *plan_of(struct named *n, uint64_t route_uid)
 {
     if (n->route_uid != route_uid) {
-        n->route = view_by_uid(n->view, ENTITY_ROUTE, n->ns, route_uid);
+        n->route = view_by_uid_of(n->view, ENTITY_ROUTE, n->ns, route_uid);
         n->route_uid = route_uid;
         n->plan = n->route ? route_plan_of(document_of(n->route)) : NULL;
     }

@@ -9,7 +9,6 @@
 #include "api/loop_state.h"
 #include "api/named.h"
 #include "api/outcome_fields.h"
-#include "api/resolved.h"
 #include "base/grow.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -24,13 +23,6 @@
 #define ITEMS_MAX   10000
 #define ON_LOOP_MAX 4096               /* bytes of a body that is read on its loop */
 #define ARENA_MAX   ((size_t)64 << 20) /* of one that is not */
-
-/* Is a model known to be somebody else's? */
-struct foreign {
-    uint64_t uid;
-    bool is;
-};
-#define FOREIGN_KNOWN 64
 
 struct taking {
     struct outcomes_write write; /* first: readers, the writer and the loop know it by its mail */
@@ -50,7 +42,6 @@ struct taking {
     size_t n, room;
     size_t *shadows; /* where in `list` the scores of a shadow begin, for each record */
     size_t n_shadows, shadows_room;
-    struct foreign foreign[FOREIGN_KNOWN];
     size_t items;
     uint64_t unknown, forged;
     uint64_t mismatched; /* of the unknown: a model that the decision did not name */
@@ -145,17 +136,14 @@ static struct outcome *next_place(struct taking *t)
     return o;
 }
 
-/* As resolved_foreign(), whose memory is the loop's. */
-static bool is_foreign(struct taking *t, uint64_t uid)
+/* Is this model one of another namespace, or one that the sender may not do it to? A model that is
+ * gone, or not here yet, is not. */
+static bool is_foreign(const struct taking *t, uint64_t uid)
 {
-    if (!t->own) {
-        const struct loop_state *s = loop_state(t->loop);
-        return resolved_foreign(s->resolved, t->view, t->access, uid);
-    }
-    struct foreign *f = &t->foreign[uid % FOREIGN_KNOWN];
-    if (f->uid != uid)
-        *f = (struct foreign){uid, resolved_foreign(NULL, t->view, t->access, uid)};
-    return f->is;
+    const struct access *a = t->access;
+    const struct entity *e = view_by_uid(t->view, ENTITY_MODEL, uid);
+    return e && (strcmp(e->ns, a->ns) != 0 ||
+                 !grants_allow(a->grants, a->ns, model_of(e)->name, a->actions));
 }
 
 /* A record that has the right form: whose it is, and its scores. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define PLACES        4096 /* a power of two */
-#define VERDICTS      1024 /* likewise */
 #define REFERENCE_MAX 80   /* longer ones are looked up each time */
 #define ID_MAX        1024 /* longer than any: 193 characters of up to 4 bytes */
 
@@ -21,15 +20,8 @@ struct place {
     char reference[REFERENCE_MAX];
 };
 
-/* The same for an incarnation. */
-struct verdict {
-    uint64_t seq, uid, ns_hash, token_uid;
-    bool foreign;
-};
-
 struct resolved {
     struct place places[PLACES];
-    struct verdict verdicts[VERDICTS];
     char ns[128 + 1];       /* the namespace hashed last */
     uint64_t ns_hash, seed; /* hashes must not be made to meet: namespaces are a border */
 };
@@ -88,41 +80,4 @@ uint64_t resolved_uid(struct resolved *r, const struct view *v, const struct acc
     p->len = (uint32_t)len;
     memcpy(p->reference, reference, len);
     return uid;
-}
-
-struct incarnation {
-    uint64_t uid;
-    const struct model *found;
-};
-
-static bool is_incarnation(const struct entity *e, void *ctx)
-{
-    struct incarnation *i = ctx;
-    i->found = e->uid == i->uid ? model_of(e) : NULL;
-    return !i->found;
-}
-
-/* What serves is looked at first: few, and nearly always what was decided for. */
-static bool is_foreign(const struct view *v, const struct access *a, uint64_t uid)
-{
-    struct incarnation i = {.uid = uid};
-    view_each_serving(v, a->ns, is_incarnation, &i);
-    if (!i.found) {
-        const struct entity *e = view_by_uid(v, ENTITY_MODEL, NULL, uid);
-        i.found = e ? model_of(e) : NULL;
-    }
-    return i.found && (strcmp(i.found->entity.ns, a->ns) != 0 ||
-                       !grants_allow(a->grants, a->ns, i.found->name, a->actions));
-}
-
-bool resolved_foreign(struct resolved *r, const struct view *v, const struct access *a,
-                      uint64_t uid)
-{
-    if (!r || strlen(a->ns) >= sizeof r->ns)
-        return is_foreign(v, a, uid);
-    uint64_t ns_hash = hash_of_ns(r, a->ns), seq = view_seq(v);
-    struct verdict *p = &r->verdicts[hash64(&uid, sizeof uid, ns_hash) & (VERDICTS - 1)];
-    if (p->seq != seq || p->uid != uid || p->ns_hash != ns_hash || p->token_uid != a->token_uid)
-        *p = (struct verdict){seq, uid, ns_hash, a->token_uid, is_foreign(v, a, uid)};
-    return p->foreign;
 }

@@ -20,10 +20,5 @@ void resolved_free(struct resolved *r);
  * asks may do it to. */
 uint64_t resolved_uid(struct resolved *r, const struct view *v, const struct access *a,
                       const char *reference, size_t len);
-/* Is this model, known by its incarnation, one of another namespace, or one that the one who asks
- * may not do it to? A model that is gone, or not here yet, is not. `r` may be NULL: nothing is
- * remembered, and [any] thread may ask. */
-bool resolved_foreign(struct resolved *r, const struct view *v, const struct access *a,
-                      uint64_t uid);
 
 #endif

@@ -35,6 +35,7 @@ struct directory {
 struct index_key {
     const char *ns, *first, *second;
     uint64_t uid;
+    enum entity_kind kind;
 };
 /* Order of a key to an entity: <0, 0, >0. */
 typedef int index_order(const struct index_key *key, const struct entity *e);

@@ -79,7 +79,7 @@ void state_free(struct state *s)
 /* The indexes that an entity of this kind may be in, as bits. */
 static unsigned indexes_of(enum entity_kind kind)
 {
-    unsigned bits = 1u << kind;
+    unsigned bits = 1u << kind | 1u << INDEX_UIDS;
     if (kind == ENTITY_MODEL)
         bits |= 1u << INDEX_VERSIONS | 1u << INDEX_NUMBERS | 1u << INDEX_SERVING;
     if (kind == ENTITY_EXPERIMENT)

@@ -75,10 +75,11 @@ void view_each_serving(const struct view *v, const char *ns,
 void view_each_from(const struct view *v, enum entity_kind kind, const char *ns, const char *id,
                     bool (*fn)(const struct entity *e, void *ctx), void *ctx);
 
-/* The one of this incarnation, or NULL; `ns` NULL: in any namespace. It looks at one after the
- * other. */
-const struct entity *view_by_uid(const struct view *v, enum entity_kind kind, const char *ns,
-                                 uint64_t uid);
+/* The one of this incarnation, or NULL. A model's health has the incarnation of the model. */
+const struct entity *view_by_uid(const struct view *v, enum entity_kind kind, uint64_t uid);
+/* The same, unless it is in another namespace. */
+const struct entity *view_by_uid_of(const struct view *v, enum entity_kind kind, const char *ns,
+                                    uint64_t uid);
 
 /* A model id, or `name@alias` with a built-in (@stable @canary @previous @latest) or a set alias.
  * NULL and MODEL_NOT_FOUND / ALIAS_NOT_FOUND in `e` when it leads nowhere. */

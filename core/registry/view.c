@@ -47,6 +47,13 @@ static int order_running(const struct index_key *key, const struct entity *e)
     return route ? route : strcmp(key->second, e->id);
 }
 
+static int order_uid(const struct index_key *key, const struct entity *e)
+{
+    if (key->uid != e->uid)
+        return key->uid < e->uid ? -1 : 1;
+    return (int)key->kind - (int)e->kind;
+}
+
 index_order *view_order(int index)
 {
     switch (index) {
@@ -54,13 +61,14 @@ index_order *view_order(int index)
     case INDEX_NUMBERS: return order_version;
     case INDEX_TOKEN_KEYS: return order_token_key;
     case INDEX_RUNNING: return order_running;
+    case INDEX_UIDS: return order_uid;
     default: return order_id; /* each kind has its index by id */
     }
 }
 
 struct index_key view_key(enum view_index index, const struct entity *e)
 {
-    struct index_key key = {.ns = e->ns, .first = e->id, .uid = e->uid};
+    struct index_key key = {.ns = e->ns, .first = e->id, .uid = e->uid, .kind = e->kind};
     if (index == INDEX_VERSIONS || index == INDEX_NUMBERS) {
         key.first = model_of(e)->name;
         key.second = model_of(e)->version;
@@ -205,25 +213,15 @@ void view_each_serving(const struct view *v, const char *ns,
     each_from(v->index[INDEX_SERVING], ns, "", fn, ctx);
 }
 
-struct incarnation {
-    uint64_t uid;
-    const struct entity *found;
-};
-
-static bool is_incarnation(const struct entity *e, void *ctx)
+const struct entity *view_by_uid(const struct view *v, enum entity_kind kind, uint64_t uid)
 {
-    struct incarnation *i = ctx;
-    i->found = e->uid == i->uid ? e : NULL;
-    return !i->found;
+    struct index_key key = {.uid = uid, .kind = kind};
+    return directory_find(v->index[INDEX_UIDS], order_uid, &key);
 }
 
-const struct entity *view_by_uid(const struct view *v, enum entity_kind kind, const char *ns,
-                                 uint64_t uid)
+const struct entity *view_by_uid_of(const struct view *v, enum entity_kind kind, const char *ns,
+                                    uint64_t uid)
 {
-    struct incarnation i = {.uid = uid};
-    if (ns)
-        view_each_of(v, kind, ns, is_incarnation, &i);
-    else
-        view_each(v, kind, is_incarnation, &i);
-    return i.found;
+    const struct entity *e = view_by_uid(v, kind, uid);
+    return e && order_text(ns, e->ns) == 0 ? e : NULL;
 }

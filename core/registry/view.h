@@ -18,6 +18,7 @@ enum view_index {
     INDEX_TOKEN_KEYS,                   /* tokens by the key of their secret */
     INDEX_RUNNING, /* experiments that run, and no others, by (namespace, route, key) */
     INDEX_SERVING, /* models that are stable or canary, and no others, by (namespace, id) */
+    INDEX_UIDS,    /* everything, by (incarnation, kind): a model's health has that of the model */
     INDEX_COUNT
 };
 

@@ -113,7 +113,7 @@ static void tell(struct breaker *b, uint64_t uid, enum breaker_state state, cons
     struct circuit_change *change = arena_zero(a, sizeof *change);
     *change = (struct circuit_change){
         .uid = uid, .circuit = (int)state, .records = m->total, .failed = m->failure};
-    const struct entity *model = view_by_uid(view_enter(b->reader), ENTITY_MODEL, NULL, uid);
+    const struct entity *model = view_by_uid(view_enter(b->reader), ENTITY_MODEL, uid);
     const char *ns = model ? arena_text(a, model->ns) : NULL;
     change->model_id = model ? arena_text(a, model->id) : NULL;
     view_leave(b->reader);

@@ -1,6 +1,8 @@
 /* The state against a naive model: a plain array of what should be there. */
 #include "world.h"
 
+#include "registry/view.h"
+
 #include "dice.h"
 
 #include <pthread.h>
@@ -125,7 +127,10 @@ static void check(const struct view *v, const struct entity *const *at, bool fam
         char ns[8], id[40], name[16];
         key_of(k, ns, id, name);
         assert_ptr_equal(view_get(v, ENTITY_MODEL, ns, id), at[k]);
+        if (at[k])
+            assert_ptr_equal(view_by_uid(v, ENTITY_MODEL, at[k]->uid), at[k]);
     }
+    assert_int_equal(v->index[INDEX_UIDS]->total, n); /* and none that is gone */
     for (size_t i = 0; families && i < n; i += 29)
         check_family(v, expect[i], at);
 }
