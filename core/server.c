@@ -15,7 +15,7 @@
 static bool start(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
-    if (!process_open_log(c, e) || !server_check_exposure(c, e) ||
+    if (!process_open_log(c, e) || !server_check_settings(s, e) ||
         !privileges_drop(c->user, c->data_dir, e))
         return false;
     privileges_lock(c->core_dumps);

@@ -7,6 +7,7 @@
 #include "extend/nursery.h"
 #include "selection/stored_policies.h"
 #include "store/nodes.h"
+#include "store/redis_url.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,26 +23,38 @@ static const char *const BUILT_IN_TYPES[] = {
     "anomaly_detector", "embedding", "generative", "other",       NULL,
 };
 
-static bool is_loopback(const char *listen)
-{
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
-           strncmp(listen, "localhost:", 10) == 0;
-}
-
 /* What travels over a network is encrypted, or somebody has said that it need not be. */
-bool server_check_exposure(const struct config *c, struct err *e)
+static bool check_exposure(const struct config *c, bool loopback, struct err *e)
 {
     if (!*c->tls_cert != !*c->tls_key || (*c->tls_client_ca && !*c->tls_cert))
         return fail(e, &ERR_CONFIG, "--tls-cert and --tls-key belong together%s",
                     *c->tls_client_ca ? ", and --tls-client-ca needs them" : "");
-    if (is_loopback(c->listen))
-        return true;
-    if (!*c->tls_cert && !c->insecure)
+    return loopback || *c->tls_cert || c->insecure ||
+           fail(e, &ERR_CONFIG,
+                "--listen %s: plain HTTP is served on loopback only; give --tls-cert and "
+                "--tls-key, or --insecure if tokens and data may be read on the way",
+                c->listen);
+}
+
+bool server_check_redis(const struct config *c, struct err *e)
+{
+    struct redis_url url;
+    bool good = !*c->redis_url || redis_url_parse(c->redis_url, &url, e);
+    explicit_bzero(&url, sizeof url);
+    return good;
+}
+
+/* What can be known to be wrong before anything is made. */
+bool server_check_settings(struct server *s, struct err *e)
+{
+    const struct config *c = &s->settings.config;
+    if (!http_look(c->listen, &s->loopback, e) || !check_exposure(c, s->loopback, e))
+        return false;
+    if (c->validation_workers == 0 && !*c->redis_url)
         return fail(e, &ERR_CONFIG,
-                    "--listen %s: plain HTTP is served on loopback only; give --tls-cert and "
-                    "--tls-key, or --insecure if tokens and data may be read on the way",
-                    c->listen);
-    return true;
+                    "--validation-workers 0 leaves all runs to workers elsewhere, which need a "
+                    "--redis-url to meet");
+    return server_check_redis(c, e);
 }
 
 /* The first start where others can reach the server: somebody must be able to get in, and nobody
@@ -49,7 +62,7 @@ bool server_check_exposure(const struct config *c, struct err *e)
 bool server_first_token(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
-    if (is_loopback(c->listen) || c->allow_anonymous)
+    if (s->loopback || c->allow_anonymous)
         return true;
     struct token_wish wish = {.token_id = "admin",
                               .description = "Made at the first start.",
@@ -166,10 +179,6 @@ static bool open_deliveries(struct server *s, struct err *e)
 bool server_open_validation(struct server *s, struct err *e)
 {
     const struct config *c = &s->settings.config;
-    if (c->validation_workers == 0 && !*c->redis_url)
-        return fail(e, &ERR_CONFIG,
-                    "--validation-workers 0 leaves all runs to workers elsewhere, which need a "
-                    "--redis-url to meet");
     const struct validation_config config = {
         .store = s->store,
         .clock = &CLOCK_SYSTEM,
@@ -399,7 +408,7 @@ bool server_start_http(struct server *s, struct err *e)
         .idle_timeout_ms = (unsigned)c->idle_timeout_ms,
         .write_timeout_ms = (unsigned)c->write_timeout_ms,
         .heartbeat_ms = (unsigned)c->events_heartbeat_ms,
-        .check_host = is_loopback(c->listen),
+        .check_host = s->loopback,
         .check_origin = true,
         .host_names = config_list(&s->settings, c->host_names),
         .cors_origins = *c->cors_origins ? config_list(&s->settings, c->cors_origins) : NULL,

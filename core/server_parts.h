@@ -61,6 +61,7 @@ struct server {
     struct experiment_evidence *evidence;
     struct experiments *experiments;
     struct pool *readers;
+    bool loopback; /* it listens where this machine alone reaches it */
     struct tls *tls;
     struct api api;
     struct http_server *http;
@@ -68,7 +69,8 @@ struct server {
 
 /* In the order in which server.c calls them; each false leaves what is made for server.c's stop().
  */
-bool server_check_exposure(const struct config *c, struct err *e) MUST_CHECK;
+bool server_check_settings(struct server *s, struct err *e) MUST_CHECK;
+bool server_check_redis(const struct config *c, struct err *e) MUST_CHECK; /* in that; of work */
 void server_make_rules(struct server *s);
 bool server_open_tls(struct server *s, struct err *e) MUST_CHECK;
 bool server_open_policies(struct server *s, struct err *e) MUST_CHECK;

@@ -36,7 +36,8 @@ static bool start(struct server *s, struct err *e)
         return fail(e, &ERR_CONFIG, "--redis URL names the Redis whose nodes it works for");
     if (c->validation_workers == 0)
         return fail(e, &ERR_CONFIG, "--validation-workers 0: a worker carries out something");
-    if (!process_open_log(c, e) || !privileges_drop(c->user, c->data_dir, e))
+    if (!server_check_redis(c, e) || !process_open_log(c, e) ||
+        !privileges_drop(c->user, c->data_dir, e))
         return false;
     privileges_lock(c->core_dumps);
     server_make_rules(s);

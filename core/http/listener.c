@@ -94,21 +94,49 @@ static bool bound(int fd, unsigned *port, char *address, size_t size, struct err
     return true;
 }
 
+static struct addrinfo *look_up(const char *listen_text, const char *host, struct err *e)
+{
+    struct addrinfo *ai = NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    int bad = getaddrinfo(host, NULL, &hints, &ai);
+    if (bad)
+        fail(e, &ERR_CONFIG, "listen address '%s': %s", listen_text, gai_strerror(bad));
+    return bad ? NULL : ai;
+}
+
+/* 127.0.0.0/8 and ::1: what is neither is taken for one that others reach. */
+static bool is_loopback(const struct sockaddr *sa)
+{
+    if (sa->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
+    return sa->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+}
+
+bool listener_look(const char *listen_text, bool *loopback, struct err *e)
+{
+    char host[256];
+    unsigned port;
+    struct addrinfo *ai =
+        split(listen_text, host, sizeof host, &port, e) ? look_up(listen_text, host, e) : NULL;
+    if (!ai)
+        return false;
+    *loopback = is_loopback(ai->ai_addr);
+    freeaddrinfo(ai);
+    return true;
+}
+
 int listener_bind(const char *listen_text, unsigned *port, char *address, size_t address_size,
                   struct err *e)
 {
     char host[256];
     unsigned wanted = 0;
     int fd = -1;
-    struct addrinfo *ai = NULL;
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     if (!split(listen_text, host, sizeof host, &wanted, e))
         return -1;
-    int bad = getaddrinfo(host, NULL, &hints, &ai);
-    if (bad) {
-        fail(e, &ERR_CONFIG, "listen address '%s': %s", listen_text, gai_strerror(bad));
+    struct addrinfo *ai = look_up(listen_text, host, e);
+    if (!ai)
         return -1;
-    }
     set_port(ai->ai_addr, *port ? *port : wanted);
     bool first = *port == 0 && wanted;
     if (first && !is_free(ai, listen_text, e)) {

@@ -146,6 +146,11 @@ static bool make_loops(struct http_server *s, struct err *e)
     return true;
 }
 
+bool http_look(const char *listen, bool *loopback, struct err *e)
+{
+    return listener_look(listen, loopback, e);
+}
+
 struct http_server *http_start(const struct http_config *config, struct err *e)
 {
     void *memory = NULL;

@@ -101,6 +101,38 @@ def open_directory():
         os.chmod(server.dir + "/data", 0o700)
 
 
+def refused_at_once():
+    """What the settings alone show to be wrong is said before anything is made."""
+    wrong = [
+        (("--listen", "127.0.0.1:80800"), "the port must be 0 to 65535"),
+        (("--listen", "127.0.0.1"), "must be host:port"),
+        (("--listen", ":8080"), "has no host"),
+        (("--listen", "[::1:8080"), "listen address"),
+        (("--listen", "no-such-host.invalid:0", "--insecure"), "no-such-host.invalid"),
+        # Loopback is what the address is, not what its text begins with.
+        (("--listen", "127.0.0.1.invalid:0"), "listen address"),
+        (("--listen", "0.0.0.0:0"), "plain HTTP is served on loopback only"),
+        (("--tls-cert", "a.pem"), "belong together"),
+        (("--validation-workers", "0"), "need a --redis-url"),
+        (("--redis-url", "rediss://127.0.0.1"), "no TLS"),
+        (("--redis-url", "redis://127.0.0.1:0"), "a port of 1 to 65535"),
+    ]
+    with tempfile.TemporaryDirectory(prefix="paddock-wrong-") as top:
+        for settings, told in wrong:
+            done = output(os.environ["PADDOCK_BIN"], "serve", "--data-dir", top + "/data",
+                          *settings)
+            check(done.returncode == 2 and told in done.stderr and not os.listdir(top),
+                  " ".join(settings) + " is refused, and nothing is made",
+                  f"{done.returncode} {done.stderr} {os.listdir(top)}")
+        done = output(os.environ["PADDOCK_BIN"], "work", "--data-dir", top + "/data", "--redis",
+                      "redis://127.0.0.1:x")
+        check(done.returncode == 2 and "a port of" in done.stderr and not os.listdir(top),
+              "nor by work", done.stderr)
+    with Server("--listen", "localhost:0") as server:
+        reply = server.call("GET", "/healthz", headers={"Host": "evil.example"})
+        check(reply.status == 421, "localhost is loopback", reply.text)
+
+
 def unit():
     text = UNIT.read_text()
     for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "UMask=0077", "LimitCORE=0",
@@ -137,6 +169,7 @@ def main():
         limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
         check("Max core file size" in limits, "core dumps may be asked for")
     open_directory()
+    refused_at_once()
     as_user()
     unit()
 
