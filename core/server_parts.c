@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "engine/token_make.h"
 #include "extend/nursery.h"
+#include "http/origin.h"
 #include "selection/stored_policies.h"
 #include "store/nodes.h"
 #include "store/redis_url.h"
@@ -36,6 +37,24 @@ static bool check_exposure(const struct config *c, bool loopback, struct err *e)
                 c->listen);
 }
 
+/* What would never match anything is a mistake. */
+static bool check_list(struct loaded_config *c, const char *setting, const char *text,
+                       bool (*valid)(const char *text), const char *what, struct err *e)
+{
+    for (const char *const *one = config_list(c, text); *one; one++)
+        if (!valid(*one))
+            return fail(e, &ERR_CONFIG, "--%s: '%.200s' is not %s", setting, *one, what);
+    return true;
+}
+
+static bool check_browsers(struct loaded_config *c, struct err *e)
+{
+    return check_list(c, "cors-origins", c->config.cors_origins, origin_valid,
+                      "an origin: scheme://host or scheme://host:port, or * alone", e) &&
+           check_list(c, "host-names", c->config.host_names, origin_host_valid,
+                      "a name: it has no port, or is * alone", e);
+}
+
 bool server_check_redis(const struct config *c, struct err *e)
 {
     struct redis_url url;
@@ -54,7 +73,7 @@ bool server_check_settings(struct server *s, struct err *e)
         return fail(e, &ERR_CONFIG,
                     "--validation-workers 0 leaves all runs to workers elsewhere, which need a "
                     "--redis-url to meet");
-    return server_check_redis(c, e);
+    return check_browsers(&s->settings, e) && server_check_redis(c, e);
 }
 
 /* The first start where others can reach the server: somebody must be able to get in, and nobody

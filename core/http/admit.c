@@ -180,6 +180,7 @@ static bool check_key(const struct request *rq, struct err *e)
 
 enum admission admit(struct request *rq, struct err *e)
 {
+    origin_note(rq);
     if (!guard_address(rq, e) || !origin_admit(rq, e) || !check_expect(rq, e))
         return ADMIT_REFUSE;
     if (rq->head.asterisk) {

@@ -87,21 +87,41 @@ static bool changes(const struct request *rq)
     return m != METHOD_GET && m != METHOD_HEAD && m != METHOD_OPTIONS;
 }
 
+void origin_note(struct request *rq)
+{
+    const char *origin = rq->head.known[KNOWN_ORIGIN];
+    if (origin && in_list(rq->loop->config->cors_origins, origin))
+        rq->origin = origin;
+}
+
 bool origin_admit(struct request *rq, struct err *e)
 {
-    const struct http_config *config = rq->loop->config;
+    const char *origin = rq->head.known[KNOWN_ORIGIN];
     if (!host_good(rq, e))
         return false;
-    const char *origin = rq->head.known[KNOWN_ORIGIN];
-    if (!origin)
+    if (!origin || rq->origin || !rq->loop->config->check_origin || !changes(rq) ||
+        is_own(rq, origin))
         return true;
-    if (in_list(config->cors_origins, origin))
-        rq->origin = origin;
-    else if (config->check_origin && changes(rq) && !is_own(rq, origin))
-        return fail(e, &HTTP_FORBIDDEN,
-                    "pages of '%.200s' may not change anything here; --cors-origins says whose may",
-                    origin);
-    return true;
+    return fail(e, &HTTP_FORBIDDEN,
+                "pages of '%.200s' may not change anything here; --cors-origins says whose may",
+                origin);
+}
+
+/* --- settings --- */
+
+bool origin_valid(const char *text)
+{
+    size_t scheme =
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    const char *host = text + scheme + 3;
+    if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
+        return true;
+    return scheme && strncmp(text + scheme, "://", 3) == 0 && *host && !strpbrk(host, "/?#@*");
+}
+
+bool origin_host_valid(const char *text)
+{
+    return strcmp(text, "*") == 0 || !strpbrk(text, ":/@*[]");
 }
 
 void origin_preflight(struct request *rq)

@@ -19,12 +19,21 @@
 
 struct request;
 
-/* Host and Origin are acceptable; notes what the reply says to other origins. */
+/* Note what the reply says to other origins; first of all, for a refusal says it, too. */
+void origin_note(struct request *rq);
+/* Host and Origin are acceptable. */
 bool origin_admit(struct request *rq, struct err *e) MUST_CHECK;
 /* Add what a preflight wants to know to the reply to an OPTIONS, if it is one. */
 void origin_preflight(struct request *rq);
 /* Write the reply's headers of this kind; at most origin_room() bytes. Returns the end. */
 char *origin_put(const struct request *rq, const char *type, char *p);
 size_t origin_room(const struct request *rq);
+
+/* Can a browser send this as its Origin, or is it *? A path, or * as a part, would never match.
+ * [any]
+ */
+bool origin_valid(const char *text);
+/* The same of a name in Host, which has neither scheme nor port here. [any] */
+bool origin_host_valid(const char *text);
 
 #endif

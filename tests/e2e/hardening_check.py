@@ -114,6 +114,10 @@ def refused_at_once():
         (("--listen", "0.0.0.0:0"), "plain HTTP is served on loopback only"),
         (("--tls-cert", "a.pem"), "belong together"),
         (("--validation-workers", "0"), "need a --redis-url"),
+        (("--cors-origins", "https://a.example,https://b.example/"), "'https://b.example/' is not"),
+        (("--cors-origins", "https://*.example"), "is not an origin"),
+        (("--cors-origins", "a.example"), "is not an origin"),
+        (("--host-names", "a.example:8080"), "is not a name"),
         (("--redis-url", "rediss://127.0.0.1"), "no TLS"),
         (("--redis-url", "redis://127.0.0.1:0"), "a port of 1 to 65535"),
     ]
