@@ -141,6 +141,7 @@ static bool identify(const struct asking *k, struct err *e)
     }
     if (certificate && *certificate->common_name) {
         const struct document *d = view_token_called(k->view, certificate->common_name);
+        k->access->shown_until_ms = certificate->expires_ms;
         if (d && alive(d, loop_wall_ms(request_loop(k->rq))))
             return enter(k, d, e);
     }
@@ -311,7 +312,7 @@ bool access_holds(const struct access *a, const struct view *v, int64_t now_ms)
         return view_count(v, ENTITY_TOKEN) == 0;
     const struct document *d = view_token_called(v, a->actor_id);
     return d && d->entity.uid == a->token_uid && d->entity.revision == a->token_revision &&
-           alive(d, now_ms);
+           alive(d, now_ms) && (!a->shown_until_ms || now_ms < a->shown_until_ms);
 }
 
 struct access *access_keep(const struct access *a)

@@ -32,6 +32,7 @@ struct access {
     uint32_t actions;            /* of the route */
     uint64_t token_uid;          /* 0: anonymous */
     int64_t token_revision;
+    int64_t shown_until_ms; /* by a certificate, which expires then; 0: by the token itself */
     const char *actor_id;
     bool header_given; /* the request has a Paddock-Namespace */
 };

@@ -114,5 +114,6 @@ void request_presented(struct request *rq, const char *token, size_t len, bool g
 
 const struct client_certificate *request_client_certificate(const struct request *rq)
 {
-    return rq->conn ? rq->conn->certificate : NULL;
+    const struct client_certificate *c = rq->conn ? rq->conn->certificate : NULL;
+    return c && loop_wall_ms(rq->loop) < c->expires_ms ? c : NULL;
 }

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The request is of the tenant `tenant` (a token's id; any text): count it against a bucket of that
  * name which holds `burst` requests and gets `per_second` of them back. `per_second` 0: no limit;
@@ -41,8 +42,10 @@ struct client_certificate {
     const char *fingerprint;  /* SHA-256 of the certificate, 64 lower-case hexadecimal digits */
     const char *const *names; /* subjectAltName: "DNS:ci.odds", "URI:spiffe://odds/ci",
                                  "email:ci@odds"; ends with NULL */
+    int64_t expires_ms;       /* UTC */
 };
-/* NULL: plain HTTP, or the client showed none. Valid until the hook returns. */
+/* NULL: plain HTTP, or the client showed none, or it has expired since: a connection, or what is
+ * resumed by a ticket, may live longer than that. Valid until the hook returns. */
 const struct client_certificate *request_client_certificate(const struct request *rq);
 
 #endif

@@ -125,11 +125,8 @@ static SSL_CTX *make_context(const struct tls *t, struct err *e)
 
 static int64_t expiry_of(const SSL_CTX *c)
 {
-    struct tm tm = {0};
-    X509 *certificate = SSL_CTX_get0_certificate(c);
-    if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
-        return 0;
-    return (int64_t)timegm(&tm) * 1000;
+    const X509 *certificate = SSL_CTX_get0_certificate(c);
+    return certificate ? tls_end_ms(certificate) : 0;
 }
 
 static struct stamp stamp_of(const char *path)

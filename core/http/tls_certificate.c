@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define NAMES_MAX 32
 #define TEXT_MAX  8192 /* of all texts together; a certificate that says more is refused */
@@ -93,6 +94,14 @@ static const char *put_fingerprint(struct described *d, const X509 *certificate)
     return put(d, "", hex, 2 * (size_t)len);
 }
 
+int64_t tls_end_ms(const X509 *certificate)
+{
+    struct tm tm = {0};
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
+        return 0;
+    return (int64_t)timegm(&tm) * 1000;
+}
+
 struct client_certificate *tls_describe(X509 *certificate)
 {
     struct described *d = mem_zero(1, sizeof *d);
@@ -105,6 +114,7 @@ struct client_certificate *tls_describe(X509 *certificate)
     d->certificate.common_name = put_common_name(d, name);
     d->certificate.fingerprint = put_fingerprint(d, certificate);
     d->certificate.names = d->names;
+    d->certificate.expires_ms = tls_end_ms(certificate);
     if (!d->full)
         return &d->certificate;
     free(d);

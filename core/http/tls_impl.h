@@ -14,4 +14,7 @@ BIO_METHOD *tls_bio_method(void);
 /* What a certificate says, in one piece of memory to be freed; NULL: it cannot be read. */
 struct client_certificate *tls_describe(X509 *certificate) MUST_CHECK;
 
+/* When it ends (UTC, ms); 0: it cannot be read. */
+int64_t tls_end_ms(const X509 *certificate);
+
 #endif

@@ -100,6 +100,17 @@ static void anonymous_until_a_token_exists(void **state)
     assert_false(holds(w, &nobody, 0));
 }
 
+static void until_its_certificate_expires(void **state)
+{
+    struct world *w = *state;
+    world_ok(w, 201, "token.created", create, NULL, secret(1),
+             "{\"token_id\":\"a\",\"role\":\"viewer\"}");
+    struct access a = by(w, "a");
+    a.shown_until_ms = w->now_ms + 1000;
+    assert_true(holds(w, &a, 999));
+    assert_false(holds(w, &a, 1000));
+}
+
 static void until_the_token_changes(void **state)
 {
     struct world *w = *state;
@@ -168,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(anonymous_until_a_token_exists, setup, teardown),
         cmocka_unit_test_setup_teardown(until_the_token_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(until_it_expires, setup, teardown),
+        cmocka_unit_test_setup_teardown(until_its_certificate_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(kept, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,6 +318,10 @@ static void test_client_certificates(void **state)
     struct peer p = meet(&s, "ci-odds");
     tell(&p, GET("/secret"));
     listen_for(&p, "CN=ci-odds,O=Paddock|ci-odds|64|URI:spiffe://odds/ci|DNS:ci.odds");
+    atomic_store(&ahead_ms, 2 * 3600000); /* it was good for an hour, the connection lives on */
+    tell(&p, GET("/secret"));
+    listen_for(&p, "no certificate");
+    atomic_store(&ahead_ms, 0);
     leave(&p);
     p = meet(&s, NULL);
     tell(&p, GET("/secret"));
