@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +41,15 @@ static void put_list(json_t *grant, const char *member, const char *text, size_t
     json_decref(list);
 }
 
-/* "NAMESPACE/NAMES/ACTIONS", the last two of which may be left out. */
+/* "NAMESPACE/NAMES/ACTIONS", the last two of which may be left out; NULL: there is more. */
 static json_t *grant_of(const char *text)
 {
+    size_t parts = 1, n = strcspn(text, "/");
+    for (const char *c = text; *c; c++)
+        parts += *c == '/';
+    if (parts > 3)
+        return NULL;
     json_t *grant = json_object();
-    size_t n = strcspn(text, "/");
     json_object_set_new(grant, "namespace", json_stringn(text, n));
     for (int part = 0; part < 2 && text[n] == '/'; part++) {
         text += n + 1;
@@ -135,13 +140,23 @@ static bool read_flag(struct reading *r, int argc, char **argv, int *i)
     return true;
 }
 
+/* What a base address may end with: paths begin with one. */
+static const char *without_slashes(struct arena *a, const char *url)
+{
+    size_t len = strlen(url);
+    while (len && url[len - 1] == '/')
+        len--;
+    return arena_copy(a, url, len);
+}
+
 static bool settle(struct reading *r, struct err *e)
 {
     struct token_args *out = r->out;
     char *end = NULL;
     if (r->rate) {
         out->wish.rate_per_second = strtod(r->rate, &end);
-        if (end == r->rate || *end || !(out->wish.rate_per_second > 0))
+        if (end == r->rate || *end || !(out->wish.rate_per_second > 0) ||
+            isinf(out->wish.rate_per_second))
             return fail(e, &ERR_CONFIG, "--rate: must be a number above 0, got '%s'", r->rate);
     }
     if (json_array_size(r->grants) && out->wish.grants_json)
@@ -150,6 +165,8 @@ static bool settle(struct reading *r, struct err *e)
         out->wish.grants_json = grants_text(r->grants, r->arena);
     if (!out->url && !out->data_dir)
         out->url = getenv("PADDOCK_URL");
+    if (out->url)
+        out->url = without_slashes(r->arena, out->url);
     if (out->url && out->data_dir)
         return fail(e, &ERR_CONFIG, "--url and --data-dir: give one of them");
     if (!out->data_dir)

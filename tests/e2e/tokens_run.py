@@ -47,6 +47,8 @@ def at_the_directory(d):
     token("create", "root", "--role", "viewer", "--data-dir", data, status=1)
     token("create", "x", "--role", "boss", "--data-dir", data, status=1)
     token("create", "x", "--colour", "red", "--data-dir", data, status=2)
+    token("create", "x", "--role", "viewer", "--rate", "inf", "--data-dir", data, status=2)
+    token("create", "x", "--grant", "odds/*/read/more", "--data-dir", data, status=2)
     for alone in ("version", "openapi"):
         done = subprocess.run([BIN, alone, "more"], capture_output=True, text=True)
         check(f"{alone} takes no arguments", done.returncode == 2 and done.stdout == "" and
@@ -71,6 +73,8 @@ def over_http(d, root):
             f.write(first + "\n")
         check("by a file", "root" in token("list", *by))
         check("by a variable", "root" in token("list", PADDOCK_TOKEN=first, PADDOCK_URL=server.url))
+        check("a slash at the end is no other server", "root" in token(
+            "list", PADDOCK_TOKEN=first, PADDOCK_URL=server.url + "/"))
         token("create", "look", "--role", "viewer", *by)
         token("create", "look", "--role", "viewer", *by, status=1)
         token("revoke", "look", *by)
