@@ -88,8 +88,15 @@ redis_conf() { # <part>: Redis and Sentinels write into it who the master is
     } >"$data/$1/conf"
 }
 
+known() { # <part>
+    [[ " $parts " == *" $1 "* ]] && return
+    echo "run.sh: there is no '$1'; there are: $parts" >&2
+    exit 2
+}
+
 start_one() { # <part>
     local part=$1 n url= lines=
+    known "$part"
     ! pid "$part" || return 0
     mkdir -p "$data/$part"
     case $part in
@@ -114,7 +121,6 @@ start_one() { # <part>
             [ "$(id -u)" != 0 ] || echo "user root;" >>"$data/nginx/conf"
             launch nginx "$(PATH=$PATH:/usr/sbin command -v nginx)" -p "$data/nginx" -c conf -e log
             ;;
-        *) echo "run.sh: there is no $part; there are: $parts" >&2; return 2 ;;
     esac
 }
 
@@ -217,7 +223,8 @@ case $verb in
     status | watch | kill | stop) ;;
     *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
-data=$(cd "$data" 2>/dev/null && pwd -P) || { echo "run.sh: nothing was started in $data" >&2; exit 1; }
+[ -d "$data" ] || { echo "run.sh: nothing was started in $data" >&2; exit 1; }
+data=$(cd "$data" && pwd -P)
 [ -e "$data/port" ] || choose_ports
 base=$(cat "$data/port")
 
@@ -234,6 +241,8 @@ case $verb in
     kill)
         for part in "$@"; do
             [ "$part" != master ] || part=$(master)
+            known "$part"
+            ! gone "$part" || { echo "run.sh: $part does not run" >&2; exit 1; }
             end KILL "$part"
             echo "killed $part"
         done

@@ -39,7 +39,16 @@ until_changes() { # <what>: the client's changes go on
     fail "no changes any more after $1"
 }
 
+refused() { # <pattern> <words>...
+    local told
+    ! told=$("$run" "${@:2}" 2>&1) || fail "run.sh ${*:2} is not refused"
+    grep -q -- "$1" <<<"$told" || fail "run.sh ${*:2}: $told"
+}
+
+refused "nothing was started in $dir/data" stop
 "$run" start
+refused "there is no 'node-9'" kill node-9
+refused "there is no 'node-9'" start node-9
 "$run" watch >"$dir/seen" &
 watcher=$!
 until_changes "the start"
@@ -51,6 +60,7 @@ done
 shown 'redis-1 .* gone' || fail "it is not the master that was killed"
 until_changes "the master's end"
 "$run" kill node-2
+refused "node-2 does not run" kill node-2
 until_changes "a node's end"
 "$run" start redis-1 node-2
 until_changes "the return of both"
