@@ -27,6 +27,8 @@ struct verify {
     struct verify_report *report;
     struct map *chains;   /* namespace -> its last hash */
     struct map *entities; /* kind NUL namespace NUL id -> struct last */
+    struct map *uids;     /* kind and uid of those that are there */
+    uint64_t greatest;    /* of these */
     uint64_t seq;
 };
 
@@ -91,7 +93,7 @@ static bool timeline_agrees(const struct journal_entry *entry, struct slice befo
     if (strcmp(entry->entity, "registered_model") == 0)
         return entry->name && strcmp(entry->name, entry->entity_id) == 0 && !entry->to_status;
     if (strcmp(entry->entity, "model") != 0)
-        return true;
+        return !entry->to_status;
     bool exists = after.at[0] == '{';
     struct slice was = member(before, "status"), is = member(after, "status");
     bool same = was.at && is.at && was.len == is.len && memcmp(was.at, is.at, is.len) == 0;
@@ -150,6 +152,26 @@ static bool verify_next(void *ctx, const struct journal_entry *entry, struct err
 
 /* --- the entities --- */
 
+/* Is the revision that which the text says, and the incarnation nobody else's? */
+static void check_numbers(struct verify *v, const struct store_row *row, size_t len)
+{
+    char text[24];
+    const struct slice is = member((struct slice){row->value, len}, "revision");
+    int n = snprintf(text, sizeof text, "%" PRId64, row->revision);
+    if (is.at && (is.len != (size_t)n || memcmp(is.at, text, is.len) != 0))
+        fault(v, "%s '%s' of namespace '%s' is stored as revision %s but says otherwise", row->kind,
+              row->id, row->ns, text);
+    struct bytes key = BYTES_INIT(SIZE_MAX); /* health has the number of its model */
+    bytes_add(&key, &row->uid, sizeof row->uid);
+    bytes_text(&key, row->kind);
+    bool taken = map_set(v->uids, key.data, key.len, v) != NULL;
+    bytes_release(&key);
+    if (taken || row->uid == 0)
+        fault(v, "%s '%s' of namespace '%s' has the incarnation of another: %" PRIu64, row->kind,
+              row->id, row->ns, row->uid);
+    v->greatest = row->uid > v->greatest ? row->uid : v->greatest;
+}
+
 static bool verify_row(void *ctx, const struct store_row *row, struct err *e)
 {
     (void)e;
@@ -160,6 +182,7 @@ static bool verify_row(void *ctx, const struct store_row *row, struct err *e)
     size_t len = line ? (size_t)(line - row->value) : row->value_len;
     v->report->entities++;
     last->stored = true;
+    check_numbers(v, row, len);
     if (last->seq == 0)
         fault(v, "%s '%s' of namespace '%s' has no journal entry", row->kind, row->id, row->ns);
     else if (last->gone)
@@ -204,10 +227,15 @@ bool store_verify(struct store *s, void (*each)(void *ctx, const char *fault), v
     *out = (struct verify_report){0};
     v.chains = map_new();
     v.entities = map_new();
+    v.uids = map_new();
     bool ok = store_each_entry(s, verify_next, &v, e) && s->ops->load(s, verify_row, &v, &head, e);
     if (ok)
         verify_present(&v);
+    if (ok && v.greatest >= head.next_uid)
+        fault(&v, "incarnation %" PRIu64 " is in use, though the next one is to be %" PRIu64,
+              v.greatest, head.next_uid);
     free_values(v.chains);
     free_values(v.entities);
+    map_free(v.uids);
     return ok;
 }

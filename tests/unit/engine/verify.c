@@ -152,6 +152,16 @@ TAMPER(an_entity_brought_back_is_found,
 TAMPER(an_entity_from_nowhere_is_found,
        "INSERT INTO entity SELECT kind, ns, 'new', uid, revision, value FROM entity WHERE id='m:1'",
        "model 'new' of namespace 'default' has no journal entry")
+TAMPER(a_changed_revision_is_found, "UPDATE entity SET revision=revision+1 WHERE id='m:1'",
+       "model 'm:1' of namespace 'default' is stored as revision 3 but says otherwise")
+TAMPER(a_doubled_incarnation_is_found,
+       "UPDATE entity SET uid=(SELECT uid FROM entity WHERE id='o:1') WHERE id='m:1'",
+       "has the incarnation of another")
+TAMPER(an_incarnation_not_given_yet_is_found, "UPDATE meta SET value=2 WHERE name='next_uid'",
+       "though the next one is to be 2")
+TAMPER(a_status_of_what_has_none_is_found,
+       "UPDATE journal SET to_status='stable' WHERE entity='health' OR entity='registered_model'",
+       "its columns contradict its text")
 TAMPER(a_cut_off_end_is_found, "DELETE FROM journal WHERE seq>5", "is not what journal entry")
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -159,14 +169,25 @@ TAMPER(a_cut_off_end_is_found, "DELETE FROM journal WHERE seq>5", "is not what j
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_untouched_journal_is_whole),    TEST(a_changed_text_is_found),
-        TEST(a_changed_hash_is_found),          TEST(a_missing_entry_is_found),
-        TEST(a_missing_entry_breaks_its_chain), TEST(a_changed_time_is_found),
-        TEST(a_changed_actor_is_found),         TEST(a_changed_request_is_found),
-        TEST(a_changed_status_is_found),        TEST(a_changed_name_is_found),
-        TEST(a_changed_entity_is_found),        TEST(a_missing_entity_is_found),
-        TEST(an_entity_brought_back_is_found),  TEST(an_entity_from_nowhere_is_found),
+        TEST(an_untouched_journal_is_whole),
+        TEST(a_changed_text_is_found),
+        TEST(a_changed_hash_is_found),
+        TEST(a_missing_entry_is_found),
+        TEST(a_missing_entry_breaks_its_chain),
+        TEST(a_changed_time_is_found),
+        TEST(a_changed_actor_is_found),
+        TEST(a_changed_request_is_found),
+        TEST(a_changed_status_is_found),
+        TEST(a_changed_name_is_found),
+        TEST(a_changed_entity_is_found),
+        TEST(a_missing_entity_is_found),
+        TEST(an_entity_brought_back_is_found),
+        TEST(an_entity_from_nowhere_is_found),
         TEST(a_cut_off_end_is_found),
+        TEST(a_changed_revision_is_found),
+        TEST(a_doubled_incarnation_is_found),
+        TEST(an_incarnation_not_given_yet_is_found),
+        TEST(a_status_of_what_has_none_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
