@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "registry/decide.h"
 #include "registry/errors.h"
+#include "registry/flag_prerequisites.h"
 #include "registry/layer.h"
 #include "registry/model_fields.h"
 #include "registry/route.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define PREREQUISITES_MAX 16
-#define DEPTH_MAX         16 /* prerequisites of prerequisites */
 
 /* ---- fields ---- */
 
@@ -282,54 +282,6 @@ bool flag_fits(const struct flag *f, const char *declared, const struct rules *r
     return count >= 0;
 }
 
-/* ---- prerequisites ---- */
-
-/* Does `key` lead to `goal` by way of prerequisites? */
-static bool leads_to(const struct view *v, const char *ns, const char *key, const char *goal,
-                     int depth)
-{
-    bool found = strcmp(key, goal) == 0 || depth == DEPTH_MAX;
-    const struct document *d = found ? NULL : view_document(v, &FLAG_TYPE, ns, key);
-    if (!d)
-        return found;
-    const char *text = flag_of(d)->prerequisites;
-    json_t *list = json_read(text, strlen(text), NULL);
-    const json_t *item;
-    size_t i;
-    json_array_foreach(list, i, item)
-        if (!found)
-            found =
-                leads_to(v, ns, json_string_value(json_object_get(item, "flag")), goal, depth + 1);
-    json_decref(list);
-    return found;
-}
-
-static void check_prerequisite(struct document_write *w, const json_t *item, size_t at)
-{
-    const struct document_head *own = w->want;
-    const char *key = json_string_value(json_object_get(item, "flag"));
-    const char *pointer = arena_printf(w->c->arena, "/prerequisites/%zu", at);
-    const struct document *d = view_document(w->h->view, &FLAG_TYPE, w->c->ns, key);
-    if (leads_to(w->h->view, w->c->ns, key, own->id, 0)) {
-        fault_add(&w->faults, &ERR_INVALID, pointer,
-                  "leads back to this flag, or more than %d flags deep", DEPTH_MAX);
-        return;
-    }
-    if (!d) {
-        fault_add(&w->faults, &BAD_REFERENCE, pointer, "no flag has this key");
-        return;
-    }
-    const char *text = flag_of(d)->variants;
-    json_t *variants = json_read(text, strlen(text), NULL);
-    const json_t *name;
-    size_t i;
-    json_array_foreach(json_object_get(item, "variants"), i, name)
-        if (!json_object_get(variants, json_string_value(name)))
-            fault_add(&w->faults, &BAD_REFERENCE, pointer, "the flag has no variant '%.128s'",
-                      json_string_value(name));
-    json_decref(variants);
-}
-
 /* ---- decisions ---- */
 
 static void check_variant(struct document_write *w, const char *const *names, size_t n,
@@ -343,8 +295,6 @@ static bool check(struct document_write *w, struct err *e)
 {
     struct flag *f = w->want;
     const char *names[ARMS_MAX + 1];
-    const json_t *item;
-    size_t i;
     (void)e;
     json_t *variants = json_read(f->variants, strlen(f->variants), NULL);
     size_t n = flag_variant_names(variants, names);
@@ -353,10 +303,7 @@ static bool check(struct document_write *w, struct err *e)
     allocate(w, names, n);
     if (f->layer && !view_document(w->h->view, &LAYER_TYPE, w->c->ns, f->layer))
         fault_add(&w->faults, &BAD_REFERENCE, "/layer", "no layer has this name");
-    json_t *list = json_read(f->prerequisites, strlen(f->prerequisites), NULL);
-    json_array_foreach(list, i, item)
-        check_prerequisite(w, item, i);
-    json_decref(list);
+    flag_prerequisites_check(w);
     json_decref(variants);
     return true;
 }

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 16     /* prerequisites of prerequisites; writing refuses deeper ones */
-#define READY_MAX 100000 /* flags a thread keeps ready; past it all are made ready anew */
-#define NEAR      1024   /* of them found without a look into the map */
+#define DEPTH_MAX  64     /* prerequisites of prerequisites; writing refuses less */
+#define BEHIND_MAX 256    /* flags asked for the sake of one; the same */
+#define READY_MAX  100000 /* flags a thread keeps ready; past it all are made ready anew */
+#define NEAR       1024   /* of them found without a look into the map */
 
 struct ready {
     uint64_t uid;
@@ -28,7 +29,10 @@ struct ready {
     struct policy_slot *policy; /* its place in the set; NULL: not looked for yet */
     uint64_t load_id;           /* 0: not made known to it yet */
     struct policy_flag *flag;
-    char *fault; /* its parameters do not fit the policy as it is now */
+    char *fault;       /* its parameters do not fit the policy as it is now */
+    uint64_t asked_id; /* the context in which it was asked for another's sake, and what it gave */
+    size_t asked_variant;
+    double asked_share;
     int64_t seen_ms;
     struct ready *next_seen; /* of those that were asked since flag_set_seen() */
     bool listed;
@@ -40,6 +44,7 @@ struct flag_set {
     struct ready *near[NEAR]; /* the last one of each uid's remainder */
     struct ready *seen;
     uint64_t contexts;
+    unsigned behind; /* flags asked for the sake of the one that is asked */
     char note[256];
     char error[512];
 };
@@ -401,6 +406,29 @@ bool flag_set_timed(struct flag_set *set, const struct document *d)
 static void ask(struct flag_set *set, const struct document *d, const struct flag_question *q,
                 int depth, struct flag_answer *out);
 
+/* What a prerequisite gives, asked once in a context however many need it; NULL: that cannot be
+ * known. `share` as of an answer. */
+static const char *given(struct flag_set *set, const char *key, const struct flag_question *q,
+                         int depth, double *share)
+{
+    const struct document *d = view_document(q->view, &FLAG_TYPE, q->ns, key);
+    if (!d || depth >= DEPTH_MAX)
+        return NULL;
+    struct ready *r = ready_of(set, d);
+    if (r->asked_id != q->context_id) {
+        struct flag_answer a;
+        if (set->behind++ >= BEHIND_MAX)
+            return NULL;
+        ask(set, d, q, depth + 1, &a);
+        r = ready_of(set, d); /* asking others may have made room */
+        r->asked_id = q->context_id;
+        r->asked_variant = place_of(r, a.variant, r->default_variant);
+        r->asked_share = a.share;
+    }
+    *share = r->asked_share;
+    return r->variants[r->asked_variant];
+}
+
 /* The first prerequisite that is not met, or NULL. Where they share units out, what the flag's own
  * shares are is not known. */
 static const char *unmet(struct flag_set *set, const json_t *prerequisites,
@@ -410,14 +438,12 @@ static const char *unmet(struct flag_set *set, const json_t *prerequisites,
     size_t i, k;
     json_array_foreach((json_t *)prerequisites, i, item) {
         const char *key = json_string_value(json_object_get(item, "flag"));
-        const struct document *d = view_document(q->view, &FLAG_TYPE, q->ns, key);
-        struct flag_answer other = {.variant = NULL, .share = 1};
+        double others = 1;
+        const char *variant = given(set, key, q, depth, &others);
         bool met = false;
-        if (d && depth < DEPTH_MAX)
-            ask(set, d, q, depth + 1, &other);
         json_array_foreach(json_object_get(item, "variants"), k, name)
-            met = met || (other.variant && strcmp(other.variant, json_string_value(name)) == 0);
-        if (!(other.share >= 1))
+            met = met || (variant && strcmp(variant, json_string_value(name)) == 0);
+        if (!(others >= 1))
             *share = NAN;
         if (!met)
             return key;
@@ -442,7 +468,9 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
     }
     const char *missing = NULL;
     if (r->depends) {
-        missing = unmet(set, r->prerequisites, q, depth, &out->share);
+        json_t *prerequisites = json_incref(r->prerequisites);
+        missing = unmet(set, prerequisites, q, depth, &out->share);
+        json_decref(prerequisites);
         r = ready_of(set, d); /* asking others may have made room */
     }
     if (!missing && f->layer && !in_layer(set, r, f, q, out))
@@ -462,5 +490,9 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
 void flag_set_ask(struct flag_set *set, const struct document *d, const struct flag_question *q,
                   struct flag_answer *out)
 {
-    ask(set, d, q, 0, out);
+    struct flag_question own = *q;
+    if (!own.context_id)
+        own.context_id = flag_set_context_id(set);
+    set->behind = 0;
+    ask(set, d, &own, 0, out);
 }

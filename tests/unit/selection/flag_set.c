@@ -70,6 +70,35 @@ static void segments_and_prerequisites(void **state)
     flags_close(&x);
 }
 
+/* Each of some levels needs the one below it sixteen times over: every flag is asked once. */
+static void a_prerequisite_is_asked_once(void **state)
+{
+    enum { LEVELS = 14 };
+    (void)state;
+    struct flags_fixture x;
+    struct bytes b = BYTES_INIT(8192);
+    char key[16];
+    flags_open(&x, NULL);
+    flags_put(&x, ENTITY_FLAG, "level-0", 1, 0, LIST("\"u1\""));
+    for (int i = 1; i <= LEVELS; i++) {
+        bytes_clear(&b);
+        bytes_text(&b, ON_OFF ",\"policy\":\"allowlist\",\"params\":{\"units\":[\"u1\",\"u2\"]},"
+                              "\"prerequisites\":[");
+        for (int k = 0; k < 16; k++)
+            bytes_printf(&b, "%s{\"flag\":\"level-%d\",\"variants\":[\"on\"]}", k ? "," : "",
+                         i - 1);
+        bytes_char(&b, ']');
+        snprintf(key, sizeof key, "level-%d", i);
+        flags_put(&x, ENTITY_FLAG, key, 1, 0, b.data);
+    }
+    gives(&x, key, "{\"targetingKey\":\"u1\"}", "on", FLAG_MATCH);
+    gives(&x, key, "{\"targetingKey\":\"u2\"}", "off", FLAG_DEFAULT);
+    assert_string_equal(flags_ask(&x, key, "{\"targetingKey\":\"u2\"}").note,
+                        "the prerequisite 'level-13' is not met");
+    bytes_release(&b);
+    flags_close(&x);
+}
+
 static double share_of(struct flags_fixture *x, const char *key, const char *unit)
 {
     char context[64];
@@ -176,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_document),
         cmocka_unit_test(segments_and_prerequisites),
+        cmocka_unit_test(a_prerequisite_is_asked_once),
         cmocka_unit_test(shares_of_all_units),
         cmocka_unit_test(a_broken_policy_harms_no_other),
     };
