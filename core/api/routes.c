@@ -304,7 +304,7 @@ const struct route ROUTES[] = {
     KEPT(SEGMENT, "segment", SEGMENT, "Segment", "a segment", "Flags", "flag.write", ""),
     {OP(DELETE, SEGMENT, "segment_delete", document_remove), .action = "flag.write", NOTHING,
      DOCUMENTS(SEGMENT_TYPE),
-     TELLS("Flags", "Delete a segment.", "204;404 SEGMENT_NOT_FOUND" STALE)},
+     TELLS("Flags", "Delete a segment.", "204;404 SEGMENT_NOT_FOUND;409 SEGMENT_IN_USE" STALE)},
     {OP(POST, BASE "/selection", "selection", selection_post), .action = "select",
      .flags = ROUTE_UNKEYED, .body = SELECTION_FIELDS,
      TELLS("Selection", "Which model serves whom?",

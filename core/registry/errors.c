@@ -240,6 +240,12 @@ const struct err_kind LAYER_IN_USE = {
     "Layer in use",
     "Flags are in it; `in_use` lists them. Take them out first.",
 };
+const struct err_kind SEGMENT_IN_USE = {
+    "SEGMENT_IN_USE",
+    409,
+    "Segment in use",
+    "Parameters of flags name it; `in_use` lists them. Change those first.",
+};
 const struct err_kind STORED_POLICY_NOT_FOUND = {
     "STORED_POLICY_NOT_FOUND",
     404,
@@ -399,6 +405,7 @@ const struct err_kind *const REGISTRY_ERRORS[] = {
     &FLAG_IN_USE,
     &SEGMENT_NOT_FOUND,
     &SEGMENT_EXISTS,
+    &SEGMENT_IN_USE,
     &FLAG_VERSION_NOT_FOUND,
     &LAYER_NOT_FOUND,
     &LAYER_EXISTS,

@@ -43,6 +43,7 @@ extern const struct err_kind FLAG_EXISTS;                 /* 409 */
 extern const struct err_kind FLAG_IN_USE;                 /* 409, members: "in_use":[keys] */
 extern const struct err_kind SEGMENT_NOT_FOUND;           /* 404 */
 extern const struct err_kind SEGMENT_EXISTS;              /* 409 */
+extern const struct err_kind SEGMENT_IN_USE;              /* 409 */
 extern const struct err_kind FLAG_VERSION_NOT_FOUND;      /* 404 */
 extern const struct err_kind LAYER_NOT_FOUND;             /* 404 */
 extern const struct err_kind LAYER_EXISTS;                /* 409 */

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "registry/errors.h"
+#include "registry/flag.h"
 #include "registry/model_fields.h"
 
 #include <stdio.h>
@@ -84,6 +85,58 @@ bool segment_has(const struct document *d, const char *unit, size_t len)
     return bsearch(&hash, h->list, h->n, sizeof hash, by_value) != NULL;
 }
 
+/* ---- decisions ---- */
+
+static bool is(const char *text, const char *what)
+{
+    return strcmp(text, what) == 0;
+}
+
+/* Do the parameters name a segment? By the custom of the shipped policies: below `segment`,
+ * `segments` or `protect`, or as the value of a condition whose op is `segment`. */
+static bool names(const json_t *value, const char *segment, bool here)
+{
+    const char *op = json_string_value(json_object_get(value, "op")), *key;
+    const bool condition = op && is(op, "segment");
+    const json_t *item;
+    json_t *member;
+    size_t i;
+    if (json_is_string(value))
+        return here && is(json_string_value(value), segment);
+    json_array_foreach((json_t *)value, i, item)
+        if (names(item, segment, here))
+            return true;
+    json_object_foreach((json_t *)value, key, member)
+        if (names(member, segment,
+                  is(key, "segment") || is(key, "segments") || is(key, "protect") ||
+                      (condition && is(key, "value"))))
+            return true;
+    return false;
+}
+
+static bool asks_for(const struct document *flag, const char *id)
+{
+    const char *text = flag_of(flag)->params;
+    if (!strstr(text, id))
+        return false;
+    json_t *params = json_read(text, strlen(text), NULL);
+    bool found = names(params, id, false);
+    json_decref(params);
+    return found;
+}
+
+static bool remove_unused(struct document_write *w, struct err *e)
+{
+    const char *id = w->before->entity.id, *list;
+    size_t n = document_users(w, ENTITY_FLAG, asks_for, id, &list);
+    if (!n)
+        return true;
+    fail(e, &SEGMENT_IN_USE, "%zu flags ask for the segment '%.200s'", n, id);
+    if (e)
+        e->members = list;
+    return false;
+}
+
 const struct document_type SEGMENT_TYPE = {
     .kind = ENTITY_SEGMENT,
     .noun = "segment",
@@ -97,5 +150,6 @@ const struct document_type SEGMENT_TYPE = {
     .updated = "segment.updated",
     .deleted = "segment.deleted",
     .init = init,
+    .remove = remove_unused,
     .derive = derive,
 };
