@@ -25,8 +25,8 @@ const struct experiment_treatment *experiment_move_treatment(const struct experi
     return NULL;
 }
 
-bool experiment_end(struct experiment_move *m, const char *state, const char *action,
-                    const char *cause, struct err *e)
+static bool finish(struct experiment_move *m, const char *state, const char *action,
+                   const char *cause, struct err *e)
 {
     struct experiment *x = &m->want;
     x->state = state;
@@ -75,24 +75,77 @@ static const struct document *route_of_move(const struct experiment_move *m)
     return view_document(m->d.h->view, &ROUTE_TYPE, m->d.c->ns, m->want.route);
 }
 
-/* Only where the route's own weights count; a flag or a strategy goes on by itself. A route that
- * was damaged otherwise is no reason to leave a bad treatment where it is. */
-static void give_all(struct experiment_move *m, const char *arm)
+/* The route, where its own weights count and name the arm; a flag or a strategy goes on by itself.
+ */
+static const struct document *weighted_route(const struct experiment_move *m, const char *arm)
 {
-    struct err ignored;
     const struct document *route = route_of_move(m);
     const char *strategy = route ? route_of(route)->strategy : NULL;
-    if (!strategy || strcmp(strategy, STRATEGY_WEIGHTED) != 0 ||
-        route_arm_called(route_plan_of(route), arm) == ARMS_MAX)
-        return;
-    (void)as_part(m, m->want.route, all_for(route_plan_of(route), arm),
-                  (void *)(uintptr_t)&ROUTE_TYPE, document_patch, &ignored);
+    return strategy && strcmp(strategy, STRATEGY_WEIGHTED) == 0 &&
+                   route_arm_called(route_plan_of(route), arm) != ARMS_MAX
+               ? route
+               : NULL;
+}
+
+/* A route that was damaged otherwise is no reason to leave a bad treatment where it is. */
+static void reweigh(struct experiment_move *m, json_t *body)
+{
+    struct err ignored;
+    (void)as_part(m, m->want.route, body, (void *)(uintptr_t)&ROUTE_TYPE, document_patch, &ignored);
+}
+
+static void give_all(struct experiment_move *m, const char *arm)
+{
+    const struct document *route = weighted_route(m, arm);
+    if (route)
+        reweigh(m, all_for(route_plan_of(route), arm));
+}
+
+/* {"params":{"weights":{...}}} that gives the control what those had that were taken out; NULL:
+ * they had nothing. */
+static json_t *without_removed(const struct experiment_move *m, const struct document *route)
+{
+    const char *text = route_of(route)->params, *control = m->want.control;
+    json_t *params = json_read(text, strlen(text), NULL);
+    const json_t *had = json_object_get(params, "weights");
+    json_t *weights = json_object();
+    double sum = json_number_value(json_object_get(had, control)), more = 0;
+    for (size_t i = 0; i < m->spec->treatment_count; i++) {
+        const struct experiment_treatment *t = &m->spec->treatments[i];
+        const double weight = json_number_value(json_object_get(had, t->arm));
+        if (!t->out_order || weight <= 0)
+            continue;
+        more += weight;
+        json_object_set_new(weights, t->arm, json_integer(0));
+    }
+    json_object_set_new(weights, control, json_real(sum + more));
+    json_decref(params);
+    json_t *body = more > 0 ? json_pack("{s:{s:O}}", "params", "weights", weights) : NULL;
+    json_decref(weights);
+    return body;
+}
+
+/* The route has its weights again, but who was taken out does not have its share. */
+static void give_back(struct experiment_move *m)
+{
+    const struct document *route =
+        experiment_moves(m->d.c) ? weighted_route(m, m->want.control) : NULL;
+    json_t *body = route ? without_removed(m, route) : NULL;
+    if (body)
+        reweigh(m, body);
+}
+
+bool experiment_end(struct experiment_move *m, const char *state, const char *action,
+                    const char *cause, struct err *e)
+{
+    give_back(m);
+    return finish(m, state, action, cause, e);
 }
 
 bool experiment_moves(const struct command *c)
 {
     return c->decide == experiment_report || c->decide == experiment_promote ||
-           c->decide == experiment_roll_back;
+           c->decide == experiment_roll_back || c->decide == experiment_stop;
 }
 
 /* ---- stopping those of a name ---- */
@@ -160,10 +213,12 @@ bool experiment_end_promoted(struct experiment_move *m, const struct experiment_
     json_object_set_new(body, "status", json_string("stable"));
     if (control_by_id(m))
         give_all(m, t->arm);
+    else
+        give_back(m);
     if (!as_part(m, t->model, body, NULL, model_transition, e))
         return false;
     m->want.winner = t->arm;
-    return experiment_end(m, "succeeded", "experiment.promoted", cause, e);
+    return finish(m, "succeeded", "experiment.promoted", cause, e);
 }
 
 /* ---- rolling back ---- */
@@ -260,5 +315,5 @@ bool experiment_end_rolled_back(struct experiment_move *m, const char *state, co
         n += list[n] != NULL;
     }
     give_all(m, m->want.control);
-    return put_back(m, list, n, e) && experiment_end(m, state, action, cause, e);
+    return put_back(m, list, n, e) && finish(m, state, action, cause, e);
 }

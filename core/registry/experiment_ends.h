@@ -26,11 +26,12 @@ const struct experiment_treatment *experiment_move_treatment(const struct experi
 bool experiment_move_put(struct experiment_move *m, const char *action, const char *cause,
                          struct err *e) MUST_CHECK;
 
-/* The weights go back to the route, and nothing else changes. */
+/* The weights go back to the route, but for those of treatments that were taken out: the control
+ * has them. Nothing else changes. */
 bool experiment_end(struct experiment_move *m, const char *state, const char *action,
                     const char *cause, struct err *e) MUST_CHECK;
 /* The treatment becomes stable, by the gate. A route whose control is named by its id gives the
- * treatment everything. */
+ * treatment everything; another has its weights back, as above. */
 bool experiment_end_promoted(struct experiment_move *m, const struct experiment_treatment *t,
                              const char *cause, struct err *e) MUST_CHECK;
 /* One goes back, as below, and is taken out; the others go on. */

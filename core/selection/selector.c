@@ -122,7 +122,8 @@ static struct ready_route *ready_of(struct selector *s, const struct selection_q
 
 /* ---- who asks ---- */
 
-static void read_unit(struct selector *s, struct deciding *d)
+/* False: it is neither a text nor a whole number. */
+static bool read_unit(struct selector *s, struct deciding *d)
 {
     const json_t *value = json_object_get(d->q->context, d->r->unit);
     char *text = s->unit;
@@ -131,12 +132,15 @@ static void read_unit(struct selector *s, struct deciding *d)
         len = snprintf(text, UNIT_MAX + 1, "%s", json_string_value(value));
     else if (json_is_integer(value))
         len = snprintf(text, UNIT_MAX + 1, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else
+        return !value || json_is_null(value);
     if (len <= 0)
-        return;
+        return true;
     d->unit_len = strlen(text);
     d->out->unit = text;
     d->out->facts.unit = decision_mark(text, d->unit_len);
     d->out->bucket = d->bucket = bucket_of(d->r->salt, BUCKET_SPLIT, text, d->unit_len);
+    return true;
 }
 
 /* ---- who serves ---- */
@@ -317,8 +321,11 @@ uint64_t selector_mark(struct selector *s, const struct selection_question *q)
         ready_route_rank(r, q, selector_scores(&d));
     mark = mark_shares(mark, selector_experiment(&d));
     weights_leave(s->weights);
-    for (size_t i = 0; i < r->arm_count; i++)
-        mark = mark_text(mark_model(&d, mark, r->arms[i].model, r->arms[i].cause), r->arms[i].name);
+    for (size_t i = 0; i < r->arm_count; i++) {
+        const struct ready_arm *arm = &r->arms[i];
+        mark = mark_text(mark_model(&d, mark, arm->model, arm->cause), arm->name);
+        mark = hash64(&arm->out, sizeof arm->out, mark);
+    }
     for (size_t i = 0; i < r->fallback_count; i++)
         mark = mark_model(&d, mark, r->fallbacks[i], r->fallback_causes[i]);
     return mark;
@@ -341,7 +348,11 @@ bool selector_ask(struct selector *s, const struct selection_question *q,
                          .q = q,
                          .r = r,
                          .out = out};
-    read_unit(s, &d);
+    if (!read_unit(s, &d)) {
+        out->wrong_unit = r->unit;
+        return fail(e, &ERR_INVALID,
+                    "the context's member '%.128s' must be a text or a whole number", r->unit);
+    }
     weights_enter(s->weights);
     if (r->stable_count > 1)
         ready_route_rank(r, q, selector_scores(&d));

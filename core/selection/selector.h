@@ -89,9 +89,10 @@ struct selection_answer {
     uint32_t bucket;                              /* of the unit in the route */
     const struct selection_candidate *candidates; /* with explain */
     size_t candidate_count;
+    const char *wrong_unit; /* the member of the context that is none; NULL: it is good */
 };
 
-/* False: ROUTE_NOT_FOUND, NO_CANDIDATE, UNIT_MISSING. */
+/* False: ROUTE_NOT_FOUND, NO_CANDIDATE, UNIT_MISSING, or ERR_INVALID and `wrong_unit`. */
 bool selector_ask(struct selector *s, const struct selection_question *q,
                   struct selection_answer *out, struct err *e) MUST_CHECK;
 /* What a route that has a flag answers hangs on the flag, and on this: it changes when a variant

@@ -58,18 +58,26 @@ static bool unit_here(struct deciding *d)
     return false;
 }
 
+/* Who serves those that a published arm is given. The shares of a treatment that is out outlive it
+ * by a moment: whoever was told that it is out must not meet it. */
+static const struct ready_arm *arm_of(const struct deciding *d, enum selection_reason reason,
+                                      const struct weights_arm *drawn)
+{
+    const struct ready_arm *arm = drawn ? arm_called(d->r, drawn->arm) : NULL;
+    return arm && arm->out && reason == SELECTION_EXPERIMENT ? d->r->control : arm;
+}
+
 static void draw_published(struct deciding *d, enum selection_reason reason,
                            const struct weights_set *set)
 {
     if (!unit_here(d))
         return;
     const struct ready_arm *stays = reason == SELECTION_STRATEGY ? kept(d) : NULL;
-    const struct weights_arm *drawn = weights_draw(set, d->bucket);
-    const struct ready_arm *arm = stays ? stays : drawn ? arm_called(d->r, drawn->arm) : NULL;
+    const struct ready_arm *arm = stays ? stays : arm_of(d, reason, weights_draw(set, d->bucket));
     double propensity = 0;
     for (size_t i = 0; arm && i < set->arm_count; i++)
-        if (strcmp(set->arms[i].arm, arm->name) == 0)
-            propensity = weights_propensity(set, &set->arms[i]);
+        if (arm_of(d, reason, &set->arms[i]) == arm)
+            propensity += weights_propensity(set, &set->arms[i]);
     choose(d, reason, arm, arm ? propensity : 1);
     d->drawn = true;
 }

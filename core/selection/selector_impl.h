@@ -11,6 +11,7 @@ struct ready_arm {
     const struct model *model; /* NULL: the reference leads nowhere */
     const char *cause;         /* why it cannot serve; NULL: it can */
     struct slice endpoint;     /* of the model: JSON */
+    bool out;                  /* its experiment goes on without it: the control serves */
 };
 
 /* A route as it stands in one view. Everything it points to is the view's or the arena's. */
@@ -27,6 +28,7 @@ struct ready_route {
     int64_t ttl_ms;
     struct ready_arm *arms;
     size_t arm_count;
+    const struct ready_arm *control; /* of the experiment; NULL: none, or no arm is it */
     const struct model *fallbacks[ROUTE_FALLBACK_MAX];
     const char *fallback_causes[ROUTE_FALLBACK_MAX];
     struct slice fallback_endpoints[ROUTE_FALLBACK_MAX];

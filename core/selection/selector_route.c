@@ -215,6 +215,21 @@ static void make_arms(struct ready_route *r, const struct selection_question *q,
     }
 }
 
+/* Which treatments the experiment goes on without. */
+static void note_trial(struct ready_route *r, const struct selection_question *q)
+{
+    const struct document *d = r->experiment ? view_experiment_on(q->view, q->ns, r->id) : NULL;
+    const struct experiment_spec *x = d ? experiment_spec_of(d) : NULL;
+    for (size_t i = 0; x && i < r->arm_count; i++) {
+        struct ready_arm *arm = &r->arms[i];
+        if (strcmp(arm->name, experiment_of(d)->control) == 0)
+            r->control = arm;
+        for (size_t k = 0; k < x->treatment_count; k++)
+            arm->out = arm->out ||
+                       (x->treatments[k].out_order && strcmp(x->treatments[k].arm, arm->name) == 0);
+    }
+}
+
 static void add_fallback(struct ready_route *r, const struct view *v, const struct model *m)
 {
     for (size_t i = 0; i < r->fallback_count; i++)
@@ -344,6 +359,7 @@ bool ready_route_make(struct ready_route *r, const struct selection_question *q,
         return false;
     search(&s, r->plan);
     make_arms(r, q, &s);
+    note_trial(r, q);
     keep_stables(r, &s);
     make_fallbacks(r, q);
     make_shadows(r, q);

@@ -76,6 +76,34 @@ static void people_say_which_one(void **state)
     assert_string_equal(weights(w), "{\"weights\":{\"old\":0,\"new\":0,\"other\":1}}");
 }
 
+/* A stable model that was taken out still serves where an arm names it: the route's own weights,
+ * when they count again, are the control's for it. */
+static void who_was_taken_out_does_not_come_back(void **state)
+{
+    static const enum experiment_step ENDS[] = {EXPERIMENT_ENDS, EXPERIMENT_IS_BETTER};
+    struct world *w = *state;
+    world_ok(w, 200, NULL, model_transition, "a:3", NULL,
+             "{\"status\":\"stable\",\"supersede\":false}");
+    for (size_t i = 0; i < 3; i++) {
+        world_ok(w, 200, NULL, route_patch, "r", NULL,
+                 "{\"arms\":{\"old\":\"a:1\"},\"params\":{\"weights\":{\"old\":60,\"new\":10,"
+                 "\"other\":30}}}");
+        begin_two(w, "\"on_success\":\"nothing\"");
+        world_ok(w, 200, NULL, experiment_roll_back, "x", NULL, "{\"treatment\":\"other\"}");
+        assert_string_equal(world_status(w, "a:3"), "deprecated");
+        assert_string_equal(weights(w), "{\"weights\":{\"old\":60,\"new\":10,\"other\":30}}");
+        if (i < 2)
+            reported(w, ENDS[i], (struct experiment_news){.treatment = "new"});
+        else
+            world_ok(w, 200, NULL, experiment_stop, "x", NULL, NULL);
+        assert_string_equal(weights(w), "{\"weights\":{\"old\":90,\"new\":10,\"other\":0}}");
+        world_ok(w, 204, NULL, erase, "x", NULL, NULL);
+        world_ok(w, 204, NULL, model_release, "a:3", NULL, NULL);
+        world_ok(w, 200, NULL, model_transition, "a:3", NULL,
+                 "{\"status\":\"stable\",\"supersede\":false}");
+    }
+}
+
 static void a_proposal_names_its_winner(void **state)
 {
     struct world *w = *state;
@@ -110,6 +138,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_is_taken_out_and_the_others_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(the_last_one_ends_it_and_all_go_back, setup, teardown),
         cmocka_unit_test_setup_teardown(people_say_which_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_was_taken_out_does_not_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_proposal_names_its_winner, setup, teardown),
         cmocka_unit_test_setup_teardown(treatments_differ, setup, teardown),
     };

@@ -4,6 +4,7 @@
 
 #include "../registry/world.h"
 
+#include "registry/experiment.h"
 #include "registry/flag.h"
 #include "registry/route.h"
 #include "selection/errors.h"
@@ -115,6 +116,22 @@ UNUSED_OK static void health(struct fixture *x, const char *id, const char *stat
     x->w->c.args = &change;
     if (!world_run(x->w, health_changed, id, NULL, NULL))
         fail_msg("%s", x->w->c.err.detail);
+}
+
+UNUSED_OK static void change(struct fixture *x,
+                             bool (*decide)(struct command *, struct head *, struct changes *,
+                                            struct err *),
+                             const char *id, const char *body)
+{
+    if (!world_run(x->w, decide, id, NULL, body))
+        fail_msg("%s: %s", x->w->c.err.detail, x->w->c.err.members ? x->w->c.err.members : "");
+}
+
+UNUSED_OK static bool put_experiment(struct command *c, struct head *h, struct changes *out,
+                                     struct err *e)
+{
+    c->args = (void *)(uintptr_t)&EXPERIMENT_TYPE;
+    return document_replace(c, h, out, e);
 }
 
 /* m:1 is the stable, m:2 a canary. */

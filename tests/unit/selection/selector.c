@@ -1,8 +1,6 @@
 /* Who serves whom, over a registry in one struct and the shipped policies. */
 #include "selecting.h"
 
-#include "registry/experiment.h"
-
 /* ---- tests ---- */
 
 static void a_name_alone_is_served_by_its_stable(void **state)
@@ -76,18 +74,29 @@ static void without_a_unit(void **state)
     ask(x, "u");
 }
 
-static void change(struct fixture *x,
-                   bool (*decide)(struct command *, struct head *, struct changes *, struct err *),
-                   const char *id, const char *body)
+/* As a targetingKey must be: what is neither a text nor a whole number is the caller's mistake. */
+static void a_unit_of_the_wrong_type(void **state)
 {
-    if (!world_run(x->w, decide, id, NULL, body))
-        fail_msg("%s: %s", x->w->c.err.detail, x->w->c.err.members ? x->w->c.err.members : "");
-}
-
-static bool put_experiment(struct command *c, struct head *h, struct changes *out, struct err *e)
-{
-    c->args = (void *)(uintptr_t)&EXPERIMENT_TYPE;
-    return document_replace(c, h, out, e);
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m",
+          "{\"arms\":{\"new\":\"@canary\",\"old\":\"@stable\"},\"strategy\":\"weighted\","
+          "\"params\":{\"weights\":{\"new\":50,\"old\":50}},\"unit\":\"session\"}");
+    ask(x, "u");
+    json_t *const wrong[] = {json_real(1.5), json_true(), json_object(), json_array()};
+    for (size_t i = 0; i < 4; i++) {
+        struct err e = {0};
+        json_object_set_new(x->context, "session", wrong[i]);
+        assert_false(selector_ask(x->selector, &x->q, &x->a, &e));
+        assert_ptr_equal(e.kind, &ERR_INVALID);
+        assert_string_equal(x->a.wrong_unit, "session");
+    }
+    json_object_set_new(x->context, "session", json_null());
+    assert_true(selector_ask(x->selector, &x->q, &x->a, &x->e));
+    assert_string_equal(x->a.cause, "NO_UNIT");
+    json_object_set_new(x->context, "session", json_integer(7));
+    assert_true(selector_ask(x->selector, &x->q, &x->a, &x->e));
+    assert_string_equal(x->a.unit, "7");
 }
 
 /* Of the arm `new` beside `old`. */
@@ -378,6 +387,7 @@ int main(void)
         TEST(nobody_in_service),
         TEST(weights_are_drawn),
         TEST(without_a_unit),
+        TEST(a_unit_of_the_wrong_type),
         TEST(published_weights_go_before_the_routes_own),
         TEST(an_experiment_that_ended_shares_nothing),
         TEST(previous_decisions_keep_a_unit),
