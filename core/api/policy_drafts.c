@@ -1,5 +1,6 @@
 /* Drafts of Lua policies, tried without being installed. */
 #include "api/body.h"
+#include "api/context.h"
 #include "api/handlers.h"
 #include "api/policy_fields.h"
 #include "api/work.h"
@@ -71,11 +72,10 @@ static void read_input(const json_t *input, struct rollout_input *in, struct fau
     char pointer[300];
     json_object_foreach((json_t *)input, key, value) {
         pointer_join(pointer, sizeof pointer, "/input", key);
-        bool is_object = strcmp(key, "context") == 0 || strcmp(key, "params") == 0;
-        if (is_object && !json_is_object(value))
+        if (strcmp(key, "context") == 0)
+            in->context = context_check(value, pointer, f) ? value : NULL;
+        else if (strcmp(key, "params") == 0 && !json_is_object(value))
             fault_add(f, &ERR_INVALID, pointer, "must be an object");
-        else if (strcmp(key, "context") == 0)
-            in->context = value;
         else if (strcmp(key, "params") == 0)
             in->params = value;
         else if (strcmp(key, "variants") == 0)

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEGMENTS_MAX 32
+#define SEGMENTS_MAX   32
+#define POPULATION     100000
+#define POPULATION_MAX 100000000
 
 static const char USAGE[] =
     "usage: paddock policy check FILE... [--kind rollout|severity]\n"
@@ -115,6 +117,28 @@ static json_t *object_of(const char *option, const char *text, struct err *e)
         return NULL;
     }
     return value;
+}
+
+/* As a server takes it. */
+static json_t *context_of(const char *text, struct err *e)
+{
+    json_t *context = object_of("--context", text, e);
+    const json_t *unit = json_object_get(context, "targetingKey");
+    if (!unit || json_is_null(unit) || json_is_string(unit) || json_is_integer(unit))
+        return context;
+    fail(e, &ERR_INVALID, "--context: targetingKey must be a text or a whole number");
+    json_decref(context);
+    return NULL;
+}
+
+static bool population_of(const char *text, uint64_t *out, struct err *e)
+{
+    char *end;
+    *out = text ? strtoull(text, &end, 10) : POPULATION;
+    return (!text || (*text >= '0' && *text <= '9' && !*end)) && *out > 0 && *out <= POPULATION_MAX
+               ? true
+               : fail(e, &ERR_INVALID, "--population must be a whole number from 1 to %d",
+                      POPULATION_MAX);
 }
 
 /* ---- files ---- */
@@ -294,7 +318,7 @@ static int try_rollout(struct options *o, struct arena *a)
     struct policy_env env;
     struct policy_trial t = {.policy = NULL};
     struct bytes trace = BYTES_INIT(256 * 1024);
-    json_t *context = object_of("--context", o->context, &e);
+    json_t *context = context_of(o->context, &e);
     int status = context && make_env(o, &env, o->explain ? &trace : NULL, &e) &&
                          open_trial(o, o->files[0], o->params, NULL, a, &t, &e)
                      ? print_decision(&t, context, &env)
@@ -327,14 +351,13 @@ static int simulate(struct options *o, struct arena *a)
     struct policy_trial t = {.policy = NULL}, before = {.policy = NULL};
     struct trial_count count;
     bool compared = o->against || o->was;
-    unsigned long long population = o->population ? strtoull(o->population, NULL, 10) : 100000;
-    json_t *context = object_of("--context", o->context, &e);
+    uint64_t population = 0;
+    json_t *context = context_of(o->context, &e);
     bool good = context && make_env(o, &env, NULL, &e) &&
                 (!compared || open_trial(o, o->against ? o->against : o->files[0],
                                          o->was ? o->was : o->params, NULL, a, &before, &e)) &&
                 open_trial(o, o->files[0], o->params, compared ? &before : NULL, a, &t, &e);
-    if (good && (population == 0 || population > 100000000))
-        good = fail(&e, &ERR_INVALID, "--population must be a number from 1 to 100000000");
+    good = good && population_of(o->population, &population, &e);
     if (good) {
         policy_trial_simulate(&t, compared ? &before : NULL, context, &env, population, &count);
         print_counts(&t, &count, compared);

@@ -52,6 +52,11 @@ static const struct {
      0, "change variant                0    0.000 %"},
     {"simulate rollout/percentage.lua --population 0 --params '{\"weights\":{\"on\":100}}'", 1,
      "--population"},
+    {"simulate rollout/percentage.lua --population 1e6 --params '{\"weights\":{\"on\":100}}'", 1,
+     "--population must be a whole number"},
+    {"try rollout/percentage.lua --params '{\"weights\":{\"on\":100}}' --context "
+     "'{\"targetingKey\":1.5}'",
+     1, "targetingKey must be a text or a whole number"},
     {"simulate rollout/schedule.lua --population 1000 --at 2025-12-03T00:00:00Z --params "
      "'{\"start\":\"2025-12-01T00:00:00Z\",\"end\":\"2025-12-02T00:00:00Z\"}'",
      0, "on                         1000  100.000 %"},
