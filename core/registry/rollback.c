@@ -3,6 +3,7 @@
 #include "registry/decide.h"
 #include "registry/experiment_ends.h"
 #include "registry/family.h"
+#include "registry/route.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,20 @@ static bool warn_other_stable(const struct model *m, void *ctx)
     return !w->json.full;
 }
 
+/* A former stable goes on serving where an arm names it by its id. */
+static bool warn_route(const struct entity *e, void *ctx)
+{
+    struct warnings *w = ctx;
+    const struct route_plan *p = route_plan_of(document_of(e));
+    bool names = false;
+    for (size_t i = 0; i < p->arm_count; i++)
+        names = names || strcmp(p->arms[i].reference, w->r->loser->entity.id) == 0;
+    if (names && command_sees(w->r->d.c, e->id))
+        warn(&w->json, "the route", e->id,
+             "has an arm that names the version that is taken out, and may go on serving it");
+    return !w->json.full;
+}
+
 static const char *warnings_json(const struct rollback *r)
 {
     struct warnings w = {BYTES_INIT(1 << 20), r};
@@ -113,6 +128,8 @@ static const char *warnings_json(const struct rollback *r)
         if (strcmp(r->family.aliases[i].model_id, r->loser->entity.id) == 0)
             warn(&w.json, "the alias", r->family.aliases[i].alias,
                  "still points at the version that is taken out of service");
+    if (r->loser)
+        view_each_of(r->d.h->view, ENTITY_ROUTE, r->d.c->ns, warn_route, &w);
     bytes_char(&w.json, ']');
     const char *text = arena_text(r->d.c->arena, w.json.full ? "[]" : w.json.data);
     bytes_release(&w.json);

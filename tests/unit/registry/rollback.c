@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "registry/model_fields.h"
+#include "registry/route.h"
 
 /* Versions 1, 2, 3 have been stable in turn; 3 is now. */
 static int setup(void **state)
@@ -105,6 +106,31 @@ static void dry_run_changes_nothing(void **state)
     free(dry);
 }
 
+static bool create_route(struct command *c, struct head *h, struct changes *out, struct err *e)
+{
+    c->args = (void *)(uintptr_t)&ROUTE_TYPE;
+    return document_create(c, h, out, e);
+}
+
+/* By its id the loser may still be had. */
+static void routes_that_name_the_loser_are_told(void **state)
+{
+    struct world *w = *state;
+    world_ok(
+        w, 201, NULL, create_route, NULL, NULL,
+        "{\"route\":\"by-id\",\"match\":{\"model_name\":\"a\"},\"arms\":{\"new\":\"a:3\",\"old\":"
+        "\"a:2\"},\"strategy\":\"weighted\",\"params\":{\"weights\":{\"new\":5,\"old\":95}}}");
+    world_ok(
+        w, 201, NULL, create_route, NULL, NULL,
+        "{\"route\":\"by-alias\",\"match\":{\"model_name\":\"a\"},\"arms\":{\"new\":\"a@stable\","
+        "\"old\":\"a:2\"},\"strategy\":\"weighted\",\"params\":{\"weights\":{\"new\":5}}}");
+    world_ok(w, 200, NULL, name_rollback, "a", NULL, "{}");
+    assert_string_equal(w->c.answer.body,
+                        "{\"from\":\"a:3\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":["
+                        "\"the route 'by-id' has an arm that names the version that is taken out, "
+                        "and may go on serving it\"]}");
+}
+
 /* The stable was taken away by hand: a rollback brings it back, and there is no loser. */
 static void without_a_stable(void **state)
 {
@@ -178,8 +204,15 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(to_the_previous),  T(again_and_again), T(to_a_given_one), T(dry_run_changes_nothing),
-        T(without_a_stable), T(needs_no_gate),   T(refusals),       T(of_the_longest_texts),
+        T(to_the_previous),
+        T(again_and_again),
+        T(to_a_given_one),
+        T(dry_run_changes_nothing),
+        T(without_a_stable),
+        T(needs_no_gate),
+        T(refusals),
+        T(of_the_longest_texts),
+        T(routes_that_name_the_loser_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
