@@ -5,6 +5,7 @@
 #include "api/event_stream.h"
 #include "api/inference.h"
 #include "api/resolved.h"
+#include "api/slices.h"
 #include "api/waiters.h"
 #include "base/mem.h"
 #include "extend/policy_set.h"
@@ -42,6 +43,7 @@ bool api_loop_start(struct loop *l, void *app, struct err *e)
     s->flag_routes = flag_routes_new();
     s->selections = selection_tally_new();
     s->decisions = decision_lane_new(api->decisions);
+    s->slices = slices_new(l, api->clock);
     loop_set_state(l, s); /* api_loop_stop() frees it, also after a failure */
     s->selector = selector_new(api->selection, s->flags, e);
     return s->selector != NULL;
@@ -52,6 +54,7 @@ void api_loop_stop(struct loop *l, void *app)
     struct loop_state *s = loop_state(l);
     if (!s)
         return;
+    slices_free(s->slices);
     ingests_free(s);
     resolved_free(s->resolved);
     flag_set_seen(s->flags, flag_seen, ((struct api *)app)->usage);

@@ -19,6 +19,7 @@ struct flag_routes;
 struct selector;
 struct decision_lane;
 struct selection_tally;
+struct slices;
 
 /* A read that waits for a change to arrive (?min_seq=). */
 struct waiting {
@@ -44,6 +45,7 @@ struct loop_state {
     struct selector *selector;
     struct selection_tally *selections;
     struct decision_lane *decisions;
+    struct slices *slices; /* of work that would hold the loop */
 };
 
 /* Put a read off; its handler is called again when a change has come, or by the loop's tick.

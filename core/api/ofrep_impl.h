@@ -11,6 +11,18 @@ struct selection_answer;
 
 #define OFREP_TIME_GRAIN 60000 /* ms: a tag of flags that read the clock lasts as long */
 
+#define OFREP_ANSWER_MAX (16 << 20)
+#define OFREP_TYPE       "application/json"
+
+/* Answer with an error of the protocol's own shape; `key` NULL: it is about no one flag. */
+void ofrep_refuse(struct request *rq, int status, const char *key, const char *code,
+                  const char *detail);
+/* The context of the body, a new reference; NULL: answered. */
+json_t *ofrep_context(struct request *rq, const char *key);
+/* Append what a flag gave: all but the end of the metadata, or that it needs a unit. */
+void ofrep_put_success(struct bytes *b, const char *key, const struct flag_answer *a);
+void ofrep_put_no_unit(struct bytes *b, const char *key, const struct flag_answer *a);
+
 /* Append the member eventStreams: where to listen for what comes after `seq`. */
 void ofrep_put_streams(struct bytes *b, const struct call *c, uint64_t seq);
 /* Read what an event of such a stream gave as its etag. */

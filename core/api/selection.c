@@ -6,8 +6,9 @@
 #include "api/loop_state.h"
 #include "api/selection_answer.h"
 #include "api/selection_fields.h"
-#include "api/work.h"
+#include "api/slices.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "http/loop.h"
 #include "registry/errors.h"
 #include "selection/decisions.h"
@@ -15,6 +16,7 @@
 #include "selection/selection_counts.h"
 #include "selection/selector.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MAX (4 << 20)
@@ -151,6 +153,19 @@ static void note(struct loop_state *s, const struct call *c, const struct select
     decision_lane_add(s->decisions, a, c->ns);
 }
 
+static bool ask(struct selector *s, const struct selection_question *q, struct arena *arena,
+                struct selection_answer *out, struct err *e)
+{
+    char pointer[300];
+    struct faults f;
+    if (selector_ask(s, q, out, e) || !out->wrong_unit)
+        return e->kind == NULL;
+    faults_init(&f, arena);
+    pointer_join(pointer, sizeof pointer, "/context", out->wrong_unit);
+    fault_add(&f, &ERR_INVALID, pointer, "must be a text or a whole number");
+    return faults_fail(&f, e);
+}
+
 static bool answer_one(struct call *c, const struct asked *a, struct bytes *out, struct err *e)
 {
     struct loop_state *s = loop_state(request_loop(c->rq));
@@ -160,7 +175,7 @@ static bool answer_one(struct call *c, const struct asked *a, struct bytes *out,
     const struct view *v = view_enter(c->reader);
     question_of(c, a, v, &q);
     q.context = a->context ? a->context : none;
-    bool ok = may(c, a, NULL, e) && selector_ask(s->selector, &q, &answer, e) &&
+    bool ok = may(c, a, NULL, e) && ask(s->selector, &q, c->arena, &answer, e) &&
               may(c, a, answer.served->name, e);
     if (ok) {
         note(s, c, &answer);
@@ -171,6 +186,13 @@ static bool answer_one(struct call *c, const struct asked *a, struct bytes *out,
     view_leave(c->reader);
     json_decref(none);
     return ok;
+}
+
+static void refuse(struct request *rq, const struct err *e)
+{
+    if (e->kind == &FORBIDDEN)
+        access_denied(rq, e);
+    request_fail(rq, e);
 }
 
 /* ---- many ---- */
@@ -184,48 +206,91 @@ static void put_refusal(struct bytes *b, const struct err *e)
     bytes_char(b, '}');
 }
 
-/* One view for all of them. What concerns one alone stands in its place. */
-static bool answer_many(struct call *c, const struct asked *a, struct bytes *out, struct err *e)
+/* Many are asked in slices (api/slices.h), each in the view of its moment: policies may take
+ * milliseconds. */
+struct many {
+    struct slice_job job; /* first */
+    struct call call;
+    struct asked asked;
+    struct bytes out;
+    struct err err;
+    size_t at;
+    int64_t at_ms;
+};
+
+static void many_free(struct many *b)
 {
+    bytes_release(&b->out);
+    asked_release(&b->asked);
+    free(b);
+}
+
+/* What concerns one alone stands in its place; false: as it would be for all. */
+static bool answer_next(struct many *b, const struct view *v)
+{
+    struct call *c = &b->call;
     struct loop_state *s = loop_state(request_loop(c->rq));
     struct selection_question q;
     struct selection_answer answer;
-    const json_t *context;
-    size_t i;
-    const struct view *v = view_enter(c->reader);
-    bool ok = may(c, a, NULL, e);
-    question_of(c, a, v, &q);
-    bytes_text(out, "{\"decisions\":[");
-    json_array_foreach(a->contexts, i, context) {
-        struct err one = {0};
-        if (!ok)
-            break;
-        q.context = context;
-        bytes_text(out, i ? ",{" : "{");
-        bool good =
-            selector_ask(s->selector, &q, &answer, &one) && may(c, a, answer.served->name, &one);
-        if (good) {
-            note(s, c, &answer);
-            selection_put_answer(out, &answer, view_seq(v));
-        } else {
-            put_refusal(out, &one);
-        }
-        bytes_char(out, '}');
-        if (!good && one.kind != &UNIT_MISSING) { /* as it would be for all */
-            ok = false;
-            *e = one;
-        }
+    struct err one = {0};
+    question_of(c, &b->asked, v, &q);
+    q.at_ms = b->at_ms;
+    q.context = json_array_get(b->asked.contexts, b->at);
+    bytes_text(&b->out, b->at++ ? ",{" : "{");
+    if (selector_ask(s->selector, &q, &answer, &one) &&
+        may(c, &b->asked, answer.served->name, &one)) {
+        note(s, c, &answer);
+        selection_put_answer(&b->out, &answer, view_seq(v));
+    } else if (one.kind == &UNIT_MISSING || answer.wrong_unit) {
+        put_refusal(&b->out, &one);
+    } else {
+        b->err = one;
+        return false;
     }
-    bytes_text(out, "]}");
-    view_leave(c->reader);
-    return ok;
+    bytes_char(&b->out, '}');
+    return true;
+}
+
+static bool many_go_on(struct slice_job *job)
+{
+    struct many *b = (struct many *)(void *)job;
+    struct slices *slices = ((struct loop_state *)loop_state(request_loop(b->call.rq)))->slices;
+    const struct view *v = view_enter(b->call.reader);
+    bool good = may(&b->call, &b->asked, NULL, &b->err), time = true;
+    while (good && time && b->at < json_array_size(b->asked.contexts)) {
+        good = answer_next(b, v);
+        time = !slices_over(slices);
+    }
+    view_leave(b->call.reader);
+    if (good && b->at < json_array_size(b->asked.contexts)) {
+        request_defer(b->call.rq);
+        return false;
+    }
+    bytes_text(&b->out, "]}");
+    if (good)
+        request_reply_json(b->call.rq, 200, &b->out);
+    else
+        refuse(b->call.rq, &b->err);
+    many_free(b);
+    return true;
+}
+
+static void many_give_up(struct slice_job *job)
+{
+    struct many *b = (struct many *)(void *)job;
+    request_problem(b->call.rq, &ERR_BUSY,
+                    "the policy takes too long for so many contexts now: send fewer at once");
+    many_free(b);
+}
+
+static void many_drop(struct slice_job *job)
+{
+    many_free((struct many *)(void *)job);
 }
 
 /* ---- operations ---- */
 
-static void post(struct request *rq, const struct field *table,
-                 bool (*answer)(struct call *c, const struct asked *a, struct bytes *out,
-                                struct err *e))
+void selection_post(struct request *rq)
 {
     struct call c;
     struct err e = {0};
@@ -233,23 +298,32 @@ static void post(struct request *rq, const struct field *table,
     struct bytes out = BYTES_INIT(ANSWER_MAX);
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    if (read_body(&c, table, &a, &e) && answer(&c, &a, &out, &e)) {
+    if (read_body(&c, SELECTION_FIELDS, &a, &e) && answer_one(&c, &a, &out, &e))
         request_reply_json(rq, 200, &out);
-    } else {
-        if (e.kind == &FORBIDDEN)
-            access_denied(rq, &e);
-        request_fail(rq, &e);
-    }
+    else
+        refuse(rq, &e);
     bytes_release(&out);
     asked_release(&a);
 }
 
-void selection_post(struct request *rq)
-{
-    post(rq, SELECTION_FIELDS, answer_one);
-}
-
 void selection_batch_post(struct request *rq)
 {
-    post(rq, SELECTION_BATCH_FIELDS, answer_many);
+    struct call c;
+    struct err e = {0};
+    struct asked a = {.context = NULL};
+    if (!call_begin(rq, ONE_NAMESPACE, &c))
+        return;
+    if (!read_body(&c, SELECTION_BATCH_FIELDS, &a, &e)) {
+        refuse(rq, &e);
+        asked_release(&a);
+        return;
+    }
+    struct many *b = mem_zero(1, sizeof *b);
+    b->job = (struct slice_job){.go_on = many_go_on, .give_up = many_give_up, .drop = many_drop};
+    b->call = c;
+    b->asked = a;
+    b->at_ms = loop_wall_ms(request_loop(rq));
+    bytes_init(&b->out, ANSWER_MAX);
+    bytes_text(&b->out, "{\"decisions\":[");
+    slices_begin(((struct loop_state *)loop_state(request_loop(rq)))->slices, &b->job);
 }

@@ -1,5 +1,6 @@
 #include "http/fair.h"
 
+#include "base/mailbox.h"
 #include "http/connection.h"
 
 #include <event2/bufferevent.h>
@@ -174,6 +175,39 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         event_active(f->ready_event, EV_TIMEOUT, 0);
 }
 
+/* --- work in pieces --- */
+
+void loop_post_later(struct loop *l, struct mail *mail)
+{
+    struct fair *f = &l->fair;
+    mail->next = NULL;
+    if (f->later_last)
+        f->later_last->next = mail;
+    else
+        f->later = mail;
+    f->later_last = mail;
+    event_active(f->later_event, EV_TIMEOUT, 0);
+}
+
+/* One of them; those that it posts have their turn after it. */
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct loop *l = arg;
+    struct fair *f = &l->fair;
+    struct mail *mail = f->later;
+    if (!mail)
+        return;
+    f->later = mail->next;
+    if (!f->later)
+        f->later_last = NULL;
+    mail->run(mail);
+    fair_look(l);
+    f->later_ns = f->last_ns;
+    if (f->later)
+        event_active(f->later_event, EV_TIMEOUT, 0);
+}
+
 /* --- nobody waits for ever --- */
 
 static void on_canary(evutil_socket_t fd, short what, void *arg)
@@ -201,8 +235,11 @@ bool fair_start(struct loop *l, struct err *e)
     struct fair *f = &l->fair;
     f->ready_event = event_new(l->base, -1, 0, on_ready, l);
     f->canary = event_new(l->base, -1, 0, on_canary, l);
-    if (!f->ready_event || !f->canary || event_priority_set(f->ready_event, FAIR_LATER) != 0 ||
-        event_priority_set(f->canary, FAIR_LATER) != 0)
+    f->later_event = event_new(l->base, -1, 0, on_later, l);
+    if (!f->ready_event || !f->canary || !f->later_event ||
+        event_priority_set(f->ready_event, FAIR_LATER) != 0 ||
+        event_priority_set(f->canary, FAIR_LATER) != 0 ||
+        event_priority_set(f->later_event, FAIR_LATER) != 0)
         return fail(e, &ERR_INTERNAL, "cannot make the queues of a loop");
     return true;
 }
@@ -213,4 +250,6 @@ void fair_stop(struct loop *l)
         event_free(l->fair.ready_event);
     if (l->fair.canary)
         event_free(l->fair.canary);
+    if (l->fair.later_event)
+        event_free(l->fair.later_event);
 }

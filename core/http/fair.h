@@ -21,6 +21,7 @@
 struct connection;
 struct event;
 struct loop;
+struct mail;
 
 enum fair_priority { FAIR_FIRST, FAIR_LATER, FAIR_PRIORITIES };
 
@@ -34,11 +35,13 @@ struct fair {
     struct usage slots[USAGE_SLOTS];
     struct connection *ready, *ready_last; /* have more to do, oldest first */
     struct event *ready_event, *canary;    /* the canary sings when the busy get their turn */
-    int64_t turn_ns;                       /* when this turn began; 0: nobody was visited yet */
-    int64_t visit_ns, last_ns;             /* the visit's begin; the newest time known */
-    int64_t quiet_ns;                      /* a tenant or address that uses little had a visit */
-    int64_t later_ns, level_until_ns;      /* the busy had their turn; all are alike until */
-    int64_t canary_ns;                     /* when it was sent; 0: it is not on its way */
+    struct mail *later, *later_last;       /* work in pieces, see loop_post_later() */
+    struct event *later_event;
+    int64_t turn_ns;                  /* when this turn began; 0: nobody was visited yet */
+    int64_t visit_ns, last_ns;        /* the visit's begin; the newest time known */
+    int64_t quiet_ns;                 /* a tenant or address that uses little had a visit */
+    int64_t later_ns, level_until_ns; /* the busy had their turn; all are alike until */
+    int64_t canary_ns;                /* when it was sent; 0: it is not on its way */
 };
 
 bool fair_start(struct loop *l, struct err *e) MUST_CHECK;

@@ -17,6 +17,10 @@ struct loop;
 bool loop_post(struct loop *l, struct mail *mail) MUST_CHECK;
 /* The same past the bound: for answers to work the loop itself submitted. [any] */
 void loop_post_answer(struct loop *l, struct mail *mail);
+/* Have it called in a turn among those of the busy, after whoever uses little: for work that is
+ * done in pieces, each of some 100 us, which posts itself again until it is done. What still waits
+ * when the loop ends is not called. [loop] */
+void loop_post_later(struct loop *l, struct mail *mail);
 unsigned loop_index(const struct loop *l);    /* 0..threads-1 [any] */
 struct event_base *loop_base(struct loop *l); /* [loop] */
 int64_t loop_wall_ms(const struct loop *l);   /* read once per loop turn [loop] */
