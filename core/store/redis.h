@@ -94,11 +94,15 @@ struct link {
     uint64_t heard;      /* of the watch: what it told last */
     uint64_t map;        /* version of the Cluster's map that there are wires for */
     struct ask *waiters; /* for a slot that moves */
+    struct ask *doubted; /* for what Sentinels say (redis_confirm.c) */
     char digests[SCRIPTS][REDIS_DIGEST_SIZE];
 
     atomic_uint waiting;  /* requests posted and not answered */
+    struct mail word;     /* in the mailbox: Sentinels were asked */
+    atomic_bool worded;   /* it is in there */
     pthread_mutex_t lock; /* what is below, and the list of wires */
     pthread_cond_t wake;
+    bool listens;     /* to that word */
     struct wire main; /* the first of them */
 };
 
@@ -159,6 +163,8 @@ bool link_up(struct link *l, struct err *e) MUST_CHECK;
 int64_t link_away_since(struct link *l);
 /* [any] */
 void link_post(struct link *l, enum job_kind kind, void *request);
+/* [guides] What requests have asked Sentinels is answered. */
+void link_tell(struct link *l);
 /* [link] After a call ended. */
 void link_rest(struct link *l);
 /* [link] The wire to who has this slot of a Cluster; of slot -1 the main one. NULL: not known. */
@@ -180,6 +186,8 @@ void wire_note_replicas(struct wire *w, int n);
 /* Only so many had it in time: the others are waited for when they have caught up. */
 void wire_leave_behind(struct wire *w, int n);
 struct followers *wire_followers(struct wire *w);
+/* Of where the control plane is one link looks for all. */
+bool wire_looks(const struct wire *w);
 
 /* --- redis_guides.h: who says where it is. Start: ask them once, and from now on. --- */
 bool guides_start(struct redis *s, struct err *e) MUST_CHECK;
@@ -188,6 +196,14 @@ void guides_stop(struct redis *s);
 void redis_master(struct redis *s, struct redis_place *out);
 /* [any] What is connected to one of another turn may be connected to what is no master any more. */
 uint64_t redis_turn(struct redis *s);
+/* [any] So many replicas Sentinels know, dead or alive; 0: there are no Sentinels. */
+int guides_replicas(struct redis *s);
+/* [any] Have Sentinels asked; the links are told. The number of the round that will have begun
+ * after this. */
+uint64_t guides_ask(struct redis *s);
+/* [any] False: it is not over. Else `*turn` is that of the master that more than half of the
+ * Sentinels answered for, none of which is about to replace it; 0: there is none. */
+bool guides_told(struct redis *s, uint64_t round, uint64_t *turn);
 /* --- redis_sentinel.c --- */
 bool sentinels_round(struct guides *g, struct err *e) MUST_CHECK;
 
@@ -228,8 +244,9 @@ void redis_watch(struct store *s, void (*moved)(void *ctx, uint64_t seq), void *
 
 enum ask_result {
     ASK_DONE,
-    ASK_AGAIN, /* it has new arguments: send it */
-    ASK_PARTS, /* it goes on when its parts have ended */
+    ASK_AGAIN,   /* it has new arguments: send it */
+    ASK_PARTS,   /* it goes on when its parts have ended */
+    ASK_DOUBTED, /* replicas have it; Sentinels are asked whether this is the master */
     ASK_FAILED,
 };
 
@@ -244,8 +261,9 @@ struct ask {
     int64_t moving_ns; /* since when its slot was found to move; 0: it was not */
     int slot;          /* of a Cluster; -1: the control plane's */
     enum redis_script script;
-    bool confirming; /* it was done, and replicas are waited for: */
-    int wanted;      /* so many */
+    bool confirming;      /* it was done, and replicas are waited for: */
+    int wanted;           /* so many */
+    uint64_t turn, round; /* of Sentinels: they have to stand by this master in that round */
     const char **args;
     size_t *lens, n, cap;
     enum ask_result (*reply)(struct ask *c, const redisReply *r, struct err *e);
@@ -280,6 +298,18 @@ const char *redis_tag(struct ask *c, const char *key);
 void ask_send(struct ask *c);
 /* Send those anew that waited for a slot. */
 void asks_go_on(struct link *l);
+/* The same for any command, on a key of this slot. */
+void ask_begin_in(struct ask *c, enum redis_script script, const char *gate, int slot);
+/* --- redis_confirm.c: is it done for good? --- */
+/* It was done: wait for replicas. */
+void ask_replicas(struct ask *c);
+bool ask_wants_all(const struct ask *c);
+/* They have it: ask whether it was the master that they follow. */
+void ask_sentinels(struct ask *c);
+/* Go on with those that have asked. */
+void asks_told(struct link *l);
+/* It is done for good, or has failed: `why`. */
+void ask_settle(struct ask *c, const struct err *why);
 /* End the request and the call. */
 void ask_end(struct ask *c, const struct err *why);
 

@@ -52,7 +52,7 @@ void ask_uint(struct ask *c, uint64_t n)
     ask_text(c, arena_printf(c->arena, "%llu", (unsigned long long)n));
 }
 
-static void begin(struct ask *c, enum redis_script script, const char *gate, int slot)
+void ask_begin_in(struct ask *c, enum redis_script script, const char *gate, int slot)
 {
     c->script = script;
     c->slot = slot;
@@ -68,13 +68,13 @@ static void begin(struct ask *c, enum redis_script script, const char *gate, int
 
 void ask_begin(struct ask *c, enum redis_script script)
 {
-    begin(c, script, REDIS_GATE, -1);
+    ask_begin_in(c, script, REDIS_GATE, -1);
 }
 
 void ask_begin_at(struct ask *c, enum redis_script script, const char *tag)
 {
     const char *gate = arena_printf(c->arena, "paddock:{%s}:gate", tag);
-    begin(c, script, gate, gate ? (int)redis_slot(gate) : -1);
+    ask_begin_in(c, script, gate, gate ? (int)redis_slot(gate) : -1);
 }
 
 /* --- those that are under way --- */
@@ -172,6 +172,13 @@ void ask_end(struct ask *c, const struct err *why)
     link_rest(l);
 }
 
+void ask_settle(struct ask *c, const struct err *why)
+{
+    if (!why && c->settled)
+        c->settled(c);
+    ask_end(c, why);
+}
+
 /* --- replies --- */
 
 bool redis_refused(const redisReply *r, struct err *e)
@@ -228,74 +235,6 @@ static bool send_text(struct ask *c)
     return true;
 }
 
-/* --- replicas --- */
-
-/* Behind Sentinels, and on a Cluster, what was written is told as done when replicas have it, for
- * one of them may be the master next. So many as the URL says must have it. But Sentinels may
- * promote one that was left out: so all that keep up are waited for, after which whoever let us
- * wait is left behind until it has caught up. That is twice as long as Sentinels take to turn the
- * other replica to one that they promote: it is gone then, so a master that was put out although it
- * lives, and lost that one first, is told that nobody has it.
- *
- * One on a connection waits for all, those that are done meanwhile for as many as must: Redis
- * answers in order and carries out nothing behind a WAIT, so whatever was answered before it has an
- * answer came before it, and is waited for with it. A replica that hangs costs that
- * time once. */
-
-static unsigned confirm_ms(const struct redis *s)
-{
-    return (unsigned)(s->reply_ns / 5000000);
-}
-
-static bool wants_all(const struct ask *c)
-{
-    return c->wanted > c->link->store->url.wait;
-}
-
-static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err *e);
-
-static void want(struct ask *c, int replicas)
-{
-    const struct redis *s = c->link->store;
-    c->confirming = true;
-    c->wanted = replicas;
-    begin(c, PLAIN, NULL, c->slot);
-    ask_text(c, "WAIT");
-    ask_int(c, replicas);
-    ask_uint(c, confirm_ms(s) * (wants_all(c) ? 2 : 1));
-    c->reply = confirmed;
-}
-
-static enum ask_result confirmed(struct ask *c, const redisReply *r, struct err *e)
-{
-    struct redis *s = c->link->store;
-    const bool all = wants_all(c);
-    int64_t n;
-    if (!redis_number(r, &n))
-        return redis_strange(e), ASK_FAILED;
-    if (all && n < c->wanted)
-        wire_leave_behind(c->wire, (int)n);
-    if (n >= s->url.wait)
-        return ASK_DONE;
-    if (all) {
-        want(c, s->url.wait);
-        return ASK_AGAIN;
-    }
-    fail(e, &ERR_IO, "%d of %d replicas had it after %u ms; whether it lasts is not known", (int)n,
-         s->url.wait, confirm_ms(s));
-    wire_note_replicas(c->wire, (int)n);
-    return ASK_FAILED;
-}
-
-static void ask_replicas(struct ask *c)
-{
-    const int must = c->link->store->url.wait;
-    const int all = atomic_load(&wire_followers(c->wire)->keep_up);
-    want(c, all > must && !c->wire->asks_all ? all : must);
-    c->wire->asks_all |= wants_all(c);
-    ask_send(c);
-}
-
 /* --- slots that move --- */
 
 /* It waits, to be sent again. False: that has lasted too long. */
@@ -347,17 +286,16 @@ static void not_a_master(struct ask *c, struct err *e)
 static void went(struct ask *c, enum ask_result result, const struct err *why)
 {
     bool waits = job_waits(c->job) && c->link->store->url.wait && !c->confirming;
-    if (result == ASK_AGAIN) {
+    if (result == ASK_AGAIN)
         ask_send(c);
-    } else if (result == ASK_PARTS) {
+    else if (result == ASK_PARTS)
         join(c, NULL);
-    } else if (result == ASK_DONE && waits) {
+    else if (result == ASK_DOUBTED)
+        ask_sentinels(c);
+    else if (result == ASK_DONE && waits)
         ask_replicas(c);
-    } else {
-        if (result == ASK_DONE && c->settled)
-            c->settled(c);
-        ask_end(c, result == ASK_DONE ? NULL : why);
-    }
+    else
+        ask_settle(c, result == ASK_DONE ? NULL : why);
 }
 
 static void replied(redisAsyncContext *connection, void *reply, void *arg)
@@ -368,7 +306,7 @@ static void replied(redisAsyncContext *connection, void *reply, void *arg)
     struct err e = {0};
     enum ask_result result = ASK_FAILED;
     delist(c);
-    if (c->confirming && wants_all(c))
+    if (ask_wants_all(c))
         c->wire->asks_all = false;
     if (r && cluster_redirects(c->link->store, r, &c->wire->to)) {
         redirected(c, r);

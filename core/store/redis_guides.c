@@ -106,13 +106,67 @@ redisReply *guide_ask(struct guides *g, struct guide *to, int n, const char **wo
 
 /* --- all of them --- */
 
+int guides_replicas(struct redis *s)
+{
+    return s->guides ? atomic_load(&s->guides->replicas) : 0;
+}
+
+uint64_t guides_ask(struct redis *s)
+{
+    struct guides *g = s->guides;
+    pthread_mutex_lock(&g->lock);
+    const uint64_t round = g->asked = g->begun + 1;
+    pthread_cond_signal(&g->wake);
+    pthread_mutex_unlock(&g->lock);
+    return round;
+}
+
+bool guides_told(struct redis *s, uint64_t round, uint64_t *turn)
+{
+    struct guides *g = s->guides;
+    pthread_mutex_lock(&g->lock);
+    const bool over = g->ended >= round;
+    *turn = g->standing;
+    pthread_mutex_unlock(&g->lock);
+    return over;
+}
+
+/* When it is time, or somebody waits for one. False: for no more. */
+static bool begin_round(struct guides *g)
+{
+    const struct timespec until = cond_until(ROUND_MS);
+    pthread_mutex_lock(&g->lock);
+    while (!g->stopping && g->asked <= g->begun &&
+           pthread_cond_timedwait(&g->wake, &g->lock, &until) == 0)
+        ;
+    const bool go_on = !g->stopping;
+    g->begun += go_on;
+    pthread_mutex_unlock(&g->lock);
+    return go_on;
+}
+
+static void end_round(struct guides *g)
+{
+    pthread_mutex_lock(&g->lock);
+    const bool asked = g->asked >= g->begun;
+    g->ended = g->begun;
+    g->standing = g->stands ? g->master.turn : 0;
+    pthread_mutex_unlock(&g->lock);
+    if (!asked)
+        return;
+    link_tell(&g->store->control);
+    link_tell(&g->store->data);
+}
+
 static void *thread(void *arg)
 {
     struct guides *g = arg;
     bool silent = false;
-    while (cond_rest(&g->wake, &g->lock, &g->stopping, ROUND_MS)) {
+    while (begin_round(g)) {
         struct err e = {0};
+        g->stands = false;
         bool told = g->round(g, &e);
+        end_round(g);
         if (!told && !silent && e.kind)
             log_text(LOG_WARN, "redis_guides_silent", e.detail);
         silent = !told;

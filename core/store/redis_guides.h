@@ -32,6 +32,7 @@ struct guides {
         list[GUIDES_MAX]; /* the thread's own, as is the next; NULL connections at the end */
     unsigned n;
     int64_t epoch; /* of the newest configuration that Sentinels told */
+    bool stands;   /* Sentinels, as of this round: nobody is about to replace the master */
     /* Ask them; false, and `e`: none of them says where it is. [the thread] */
     bool (*round)(struct guides *g, struct err *e);
     pthread_t thread;
@@ -40,6 +41,10 @@ struct guides {
     pthread_cond_t wake;
     bool stopping;
     struct redis_place master; /* of the control plane */
+    uint64_t begun, ended;     /* rounds */
+    uint64_t asked;            /* the round that requests wait for */
+    uint64_t standing;         /* turn of the master that stood as of the last round; 0: none */
+    atomic_int replicas;       /* that Sentinels know */
 };
 
 /* One that is named again is not asked twice. [the thread, or before it] */

@@ -116,7 +116,7 @@ struct wire *link_wire(struct link *l, int slot)
 
 static bool under_way(const struct link *l)
 {
-    bool any = l->waiters != NULL;
+    bool any = l->waiters || l->doubted;
     for (const struct wire *w = &l->main; w; w = w->next)
         any |= w->oldest != NULL;
     return any;
@@ -158,8 +158,12 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     bool closed = mailbox_closed(l->mailbox); /* asked first: what comes before it is in there */
     for (struct mail *m = mailbox_take(l->mailbox), *next; m; m = next) {
         next = m->next;
-        run(l, job_of(m));
+        if (m == &l->word)
+            atomic_store(&l->worded, false);
+        else
+            run(l, job_of(m));
     }
+    asks_told(l);
     l->closing |= closed;
     link_rest(l);
 }
@@ -175,9 +179,26 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     for (struct wire *w = l->main.next; w; w = w->next)
         wire_tick(w, now);
     asks_go_on(l);
+    asks_told(l);
     if (l->leaving && now - l->leaving_ns > LEAVE_NS)
         event_base_loopbreak(l->base);
     link_rest(l);
+}
+
+static void listen_to_word(struct link *l, bool listens)
+{
+    pthread_mutex_lock(&l->lock);
+    l->listens = listens;
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* If it is closing its tick will see. */
+void link_tell(struct link *l)
+{
+    pthread_mutex_lock(&l->lock);
+    if (l->listens && !atomic_exchange(&l->worded, true) && !mailbox_post(l->mailbox, &l->word))
+        atomic_store(&l->worded, false);
+    pthread_mutex_unlock(&l->lock);
 }
 
 static void *thread(void *arg)
@@ -210,6 +231,7 @@ bool link_start(struct link *l, struct redis *s, const char *name, struct err *e
         event_add(l->tick, &tick) != 0)
         return fail(e, &ERR_INTERNAL, "cannot make an event loop of the store");
     l->started = thread_start(&l->thread, name, THREAD_SOON, thread, l, e);
+    listen_to_word(l, l->started);
     return l->started;
 }
 
@@ -218,6 +240,7 @@ void link_stop(struct link *l)
     if (l->started) {
         mailbox_close(l->mailbox);
         pthread_join(l->thread, NULL);
+        listen_to_word(l, false);
         l->started = false;
     }
     if (l->mail_event)

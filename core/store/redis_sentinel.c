@@ -15,6 +15,8 @@ struct sentinel_answer {
     char host[256];
     int port;
     int64_t epoch;
+    int replicas;   /* that it knows */
+    bool replacing; /* it is at it, or has done so and not ended it */
 };
 
 static const char *field(const redisReply *r, const char *name)
@@ -30,11 +32,16 @@ static bool read_answer(const redisReply *r, struct sentinel_answer *out)
     if (r->type != REDIS_REPLY_ARRAY)
         return false;
     const char *host = field(r, "ip"), *port = field(r, "port"), *epoch = field(r, "config-epoch");
+    const char *flags = field(r, "flags"), *state = field(r, "failover-state");
+    const char *number = field(r, "num-slaves");
     if (!host || !port || !epoch || strlen(host) >= sizeof out->host)
         return false;
     snprintf(out->host, sizeof out->host, "%s", host);
     out->port = (int)strtol(port, NULL, 10);
     out->epoch = strtoll(epoch, NULL, 10);
+    out->replicas = number ? (int)strtol(number, NULL, 10) : 0;
+    out->replacing = flags && strstr(flags, "failover_in_progress") &&
+                     !(state && strcmp(state, "wait_start") == 0);
     return *host && out->port > 0 && out->port < 65536;
 }
 
@@ -53,22 +60,46 @@ static bool ask_one(struct guides *g, struct guide *to, struct sentinel_answer *
     return good;
 }
 
+/* Who is at replacing a master has its new epoch before its new place. */
+static bool newer(const struct sentinel_answer *a, const struct sentinel_answer *than)
+{
+    return a->epoch > than->epoch || (a->epoch == than->epoch && than->replacing && !a->replacing);
+}
+
+/* Nobody who is named but `is` matters: who replaces another than the newest is late. */
+static bool stands(const struct sentinel_answer *all, unsigned n, const struct sentinel_answer *is)
+{
+    bool well = true;
+    for (unsigned i = 0; i < n; i++)
+        well &= !all[i].replacing || strcmp(all[i].host, is->host) != 0 || all[i].port != is->port;
+    return well;
+}
+
 /* Does any of them say where it is? */
 bool sentinels_round(struct guides *g, struct err *e)
 {
-    struct sentinel_answer best = {.epoch = -1};
+    struct sentinel_answer all[REDIS_GUIDES_MAX], best = {.epoch = -1};
+    unsigned n = 0;
+    int replicas = 0;
     for (unsigned i = 0; i < g->n; i++) {
-        struct sentinel_answer a = {0};
-        if (ask_one(g, &g->list[i], &a, e) && a.epoch > best.epoch)
-            best = a;
+        if (!ask_one(g, &g->list[i], &all[n], e))
+            continue;
+        replicas = all[n].replicas > replicas ? all[n].replicas : replicas;
+        if (newer(&all[n], &best))
+            best = all[n];
+        n++;
     }
-    if (best.epoch < 0)
+    if (n == 0)
         return false;
+    atomic_store(&g->replicas, replicas);
+    g->stands = 2 * n > g->n && stands(all, n, &best);
     const struct redis_place *is = &g->master; /* nobody else changes it */
     bool same = strcmp(is->host, best.host) == 0 && is->port == best.port;
     if (same || best.epoch >= g->epoch) {
         g->epoch = best.epoch;
         guides_take(g, best.host, best.port);
+    } else {
+        g->stands = false;
     }
     return true;
 }

@@ -255,84 +255,7 @@ static void renew(struct wire *w)
     node_renew(w, renewed);
 }
 
-/* --- replicas that have to confirm --- */
-
-/* "slave0:ip=...,state=online,offset=1,lag=0": one that hangs looks online, but lags. Those that
- * follow, and have what there was at this offset. */
-static int replicas(const char *text, int64_t floor)
-{
-    int n = 0;
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        size_t len = strcspn(line, "\r\n");
-        const char *online = memmem(line, len, ",state=online,", 14);
-        const char *offset = memmem(line, len, ",offset=", 8);
-        const char *lag = memmem(line, len, ",lag=", 5);
-        n += strncmp(line, "slave", 5) == 0 && online && offset && lag &&
-             strtol(lag + 5, NULL, 10) <= 2 && strtoll(offset + 8, NULL, 10) >= floor;
-    }
-    return n;
-}
-
-/* Of where the control plane is one link looks for all. */
-static bool looks(const struct wire *w)
-{
-    return w->link->keeps_lease || w->spread;
-}
-
-struct followers *wire_followers(struct wire *w)
-{
-    return w->spread ? &w->followers : &w->link->store->control.main.followers;
-}
-
-void wire_leave_behind(struct wire *w, int n)
-{
-    struct followers *f = wire_followers(w);
-    log_event(LOG_WARN, "redis_replica_behind", "\"waited_for\":%d,\"had_it\":%d",
-              atomic_load(&f->keep_up), n);
-    atomic_store(&f->keep_up, n);
-    atomic_store(&f->floor, INT64_MAX);
-}
-
-/* Who follows is waited for from now on; who was left behind when it has what there was at the look
- * before; who is missed only after he was waited for. On a new connection all begins anew. */
-static void note_who_keeps_up(struct wire *w, const char *text)
-{
-    static const char NOW[] = "\nmaster_repl_offset:";
-    const char *now = strstr(text, NOW);
-    struct followers *f = wire_followers(w);
-    const bool fresh = w->state != WIRE_READY;
-    int_fast64_t was = atomic_load(&f->floor);
-    const int64_t floor = fresh ? 0 : was;
-    const int keep_up = replicas(text, floor);
-    const bool all = keep_up == replicas(text, 0);
-    const int64_t next = all || !now ? 0 : strtoll(now + sizeof NOW - 1, NULL, 10);
-    atomic_compare_exchange_strong(&f->floor, &was, next); /* else somebody is left behind now */
-    if (fresh || keep_up > atomic_load(&f->keep_up))
-        atomic_store(&f->keep_up, keep_up);
-}
-
-void wire_note_replicas(struct wire *w, int n)
-{
-    const struct redis *s = w->link->store;
-    atomic_int_fast64_t *is = &wire_followers(w)->short_since;
-    int64_t since = atomic_load(is);
-    if ((n < s->url.wait) == (since != 0))
-        return;
-    atomic_store(is, since ? 0 : clock_wall_ms(s->clock));
-    log_event(since ? LOG_INFO : LOG_WARN, since ? "redis_replicas_back" : "redis_replicas_away",
-              "\"needed\":%d,\"there\":%d", s->url.wait, n);
-}
-
-bool redis_is_master(struct wire *w, const redisReply *r)
-{
-    if (r->type != REDIS_REPLY_STRING || !strstr(r->str, "role:master"))
-        return false;
-    wire_note_replicas(w, replicas(r->str, 0));
-    if (looks(w))
-        note_who_keeps_up(w, r->str);
-    return true;
-}
+/* --- replicas that have to confirm (redis_followers.c) --- */
 
 static void looked(redisAsyncContext *connection, void *reply, void *arg)
 {
@@ -345,7 +268,7 @@ static void looked(redisAsyncContext *connection, void *reply, void *arg)
 
 static void look_after_replicas(struct wire *w, int64_t now)
 {
-    if (!w->link->store->url.wait || !looks(w) || w->state != WIRE_READY ||
+    if (!w->link->store->url.wait || !wire_looks(w) || w->state != WIRE_READY ||
         now - w->looked_ns < LOOK_MS * MS)
         return;
     w->looked_ns = now;

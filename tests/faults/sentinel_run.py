@@ -1,7 +1,7 @@
 """What sentinel.sh tests: see there.
 
-Environment: PADDOCK_BIN, FAULT_ROUNDS (of each; 20 when full), FAULT_WAIT (of the URL; 1). Arguments: "full",
-names of faults (all)."""
+Environment: PADDOCK_BIN, FAULT_ROUNDS (of each; 20 when full), FAULT_WAIT (of the URL; 1),
+FAULT_REPLICAS (2). Arguments: "full", names of faults (all)."""
 import os
 import re
 import shutil
@@ -20,6 +20,7 @@ from redis_traffic import Watched
 
 FULL = "full" in sys.argv[1:]
 ROUNDS = rounds(FULL)
+REPLICAS = int(os.environ.get("FAULT_REPLICAS", "2"))
 DOWN_MS = 500  # until a Sentinel takes a silent one for dead
 
 
@@ -57,7 +58,7 @@ class Sentinel:
     def knows(self):
         """Of the replicas and both others, so it can decide."""
         text = self.ask("SENTINEL", "MASTER", "main")
-        return ("num-slaves\r\n$1\r\n2\r\n" in text and
+        return (f"num-slaves\r\n$1\r\n{REPLICAS}\r\n" in text and
                 "num-other-sentinels\r\n$1\r\n2\r\n" in text and
                 "flags\r\n$6\r\nmaster\r\n" in text)
 
@@ -86,10 +87,10 @@ class Redis(redis_server.Redis):
 
 
 class House:
-    """Three Redis, three Sentinels."""
+    """A Redis, its replicas, three Sentinels."""
 
     def __init__(self):
-        self.redis = [Redis() for _ in range(3)]
+        self.redis = [Redis() for _ in range(1 + REPLICAS)]
         for one in self.redis[1:]:
             check("it follows", one.say("REPLICAOF", "127.0.0.1", self.redis[0].port))
         self.sentinels = [Sentinel(self.redis[0].port) for _ in range(3)]
@@ -149,6 +150,19 @@ def kill_one_that_comes_back_as_master(house):
     check("it starts again", old.start())
 
 
+def depose_the_next_master(house):
+    """It lives on, and the killed one comes back, follows it and confirms what it writes. As
+    Sentinels do by themselves on a busy machine."""
+    old = house.master
+    old.stop(signal.SIGKILL)
+    house.failed_over(old)
+    deposed = house.master
+    wait_for("another failover begins", lambda: any(
+        s.ask("SENTINEL", "FAILOVER", "main").startswith("+OK") for s in house.sentinels))
+    check("it starts again", old.start_behind(deposed))
+    house.failed_over(deposed)
+
+
 def depose_the_master(house):
     """As docs/operations/redis.md says: without the pause the old one goes on confirming, with the
     help of the replica that is turned last, what the new one does not have."""
@@ -186,7 +200,8 @@ def kill_the_replicas(house):
         check("it starts again", one.start())
 
 
-FAULTS = (kill_the_master, depose_the_master, the_master_hangs, kill_the_replicas)
+FAULTS = (kill_the_master, depose_the_next_master, depose_the_master, the_master_hangs,
+          kill_the_replicas)
 BY_NAME = (*FAULTS, depose_a_busy_master, kill_one_that_comes_back_as_master)
 
 
@@ -206,6 +221,7 @@ def failovers(house, fleet):
             f"{time.monotonic() - begun:.1f} s, the longest {longest:.1f} s until all was well; "
             f"{fleet.refusals()}")
     fleet.end()
+    fleet.all_is_well()  # Sentinels may have turned everything once more
     fleet.settle()
     for n in fleet.nodes if FULL else []:
         n.kill(signal.SIGTERM)

@@ -33,21 +33,39 @@ static struct {
     atomic_int at; /* who asks */
     unsigned port;
     pthread_t thread;
+    atomic_int replicas; /* it knows */
+    _Atomic(const char *)
+        replacement; /* how far it is with replacing the master; NULL: it is not */
+    atomic_int asked;
 } sentinel;
+
+static size_t answer(char *out, size_t size)
+{
+    const char *state = atomic_load(&sentinel.replacement);
+    const char *flags = state ? "master,failover_in_progress" : "master";
+    int n = snprintf(out, size,
+                     "*%d\r\n$2\r\nip\r\n$9\r\n127.0.0.1\r\n$4\r\nport\r\n$5\r\n%05u\r\n"
+                     "$5\r\nflags\r\n$%zu\r\n%s\r\n$12\r\nconfig-epoch\r\n$1\r\n1\r\n"
+                     "$10\r\nnum-slaves\r\n$1\r\n%d\r\n",
+                     state ? 12 : 10, server.port, strlen(flags), flags,
+                     atomic_load(&sentinel.replicas));
+    if (state)
+        n += snprintf(out + n, size - (size_t)n, "$14\r\nfailover-state\r\n$%zu\r\n%s\r\n",
+                      strlen(state), state);
+    return (size_t)n;
+}
 
 static void *answer_all(void *arg)
 {
-    char text[160], got[512];
+    char text[512], got[512];
     (void)arg;
-    snprintf(text, sizeof text,
-             "*6\r\n$2\r\nip\r\n$9\r\n127.0.0.1\r\n$4\r\nport\r\n$5\r\n%05u\r\n"
-             "$12\r\nconfig-epoch\r\n$1\r\n1\r\n",
-             server.port);
     for (int fd; (fd = accept(sentinel.fd, NULL, NULL)) >= 0; close(fd)) {
         atomic_store(&sentinel.at, fd);
-        while (recv(fd, got, sizeof got, 0) > 0)
-            if (!client_send(fd, text, strlen(text)))
+        while (recv(fd, got, sizeof got, 0) > 0) {
+            atomic_fetch_add(&sentinel.asked, 1);
+            if (!client_send(fd, text, answer(text, sizeof text)))
                 break;
+        }
     }
     return NULL;
 }
@@ -109,16 +127,22 @@ static int stop_all(void **state)
     return 0;
 }
 
-static struct store *open_store(void)
+/* `others`: Sentinels beside ours, each with a comma in front of it. */
+static struct store *open_store_with(const char *others)
 {
-    char url[96];
+    char url[128];
     struct err e = {0};
-    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%u/main", sentinel.port);
+    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%u%s/main", sentinel.port, others);
     const struct redis_settings settings = {.url = url, .node = "one", .reply_ms = REPLY_MS};
     struct store *s = store_redis_open(&settings, &CLOCK_SYSTEM, &e);
     if (!s)
         fail_msg("cannot open: %s", e.detail);
     return s;
+}
+
+static struct store *open_store(void)
+{
+    return open_store_with("");
 }
 
 /* How long a write took, ms; -1: it failed. */
@@ -177,11 +201,62 @@ static void a_write_that_none_has_is_not_done(void **state)
     s->ops->close(s);
 }
 
+/* A replica that is promoted does not have what the other has confirmed: whoever is about to
+ * promote one is asked for, after that. As long as both have it nobody is. */
+static void what_not_all_have_is_done_only_by_a_master_that_stands(void **state)
+{
+    struct key_request k;
+    (void)state;
+    struct store *s = open_store();
+    atomic_store(&sentinel.replicas, REPLICAS);
+    rest(600); /* Sentinels are asked twice a second */
+    atomic_store(&sentinel.replacement, "wait_promotion");
+    assert_true(put(s, &k) >= 0);
+    atomic_store(&sentinel.replacement, NULL);
+    test_redis_signal(&replica[1], SIGSTOP);
+    assert_true(put(s, &k) >= ALL_MS);
+    const int asked = atomic_load(&sentinel.asked);
+    for (int i = 0; i < 20; i++)
+        assert_true(put(s, &k) >= 0);
+    assert_true(atomic_load(&sentinel.asked) >= asked + 20);
+    atomic_store(&sentinel.replacement, "wait_start"); /* it may still come to nothing */
+    assert_true(put(s, &k) >= 0);
+    atomic_store(&sentinel.replacement, "wait_promotion");
+    assert_true(put(s, &k) < 0);
+    assert_non_null(strstr(k.err.detail, "Sentinels do not stand by the master"));
+    atomic_store(&sentinel.replacement, NULL);
+    assert_true(put(s, &k) >= 0);
+    atomic_store(&sentinel.replicas, 1); /* as it was: one that Sentinels do not know is none */
+    rest(600);
+    atomic_store(&sentinel.replacement, "wait_promotion");
+    assert_true(put(s, &k) >= 0);
+    atomic_store(&sentinel.replacement, NULL);
+    test_redis_signal(&replica[1], SIGCONT);
+    s->ops->close(s);
+}
+
+/* Who is about to promote a replica may be among those that do not answer. */
+static void more_than_half_of_the_sentinels_have_to_stand_by_it(void **state)
+{
+    struct key_request k;
+    (void)state;
+    atomic_store(&sentinel.replicas, REPLICAS + 1);
+    struct store *s = open_store_with(",127.0.0.1:1");
+    assert_true(put(s, &k) < 0);
+    assert_non_null(strstr(k.err.detail, "Sentinels do not stand by the master"));
+    atomic_store(&sentinel.replicas, REPLICAS); /* all have it: nobody is asked */
+    rest(600);
+    assert_true(put(s, &k) >= 0);
+    s->ops->close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_waits_for_all_that_keep_up),
         cmocka_unit_test(a_write_that_none_has_is_not_done),
+        cmocka_unit_test(what_not_all_have_is_done_only_by_a_master_that_stands),
+        cmocka_unit_test(more_than_half_of_the_sentinels_have_to_stand_by_it),
     };
     if (!test_redis_there())
         return 77;
