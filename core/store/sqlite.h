@@ -100,10 +100,14 @@ struct turn {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool taken, claimed; /* claimed: the checkpointer waits */
+    bool owed;           /* no transaction before the checkpointer has had its turn */
+    bool over;           /* there is no checkpointer any more */
 };
 void turn_take(struct turn *t);
-void turn_take_first(struct turn *t);
+void turn_take_first(struct turn *t); /* what is owed is paid by it */
 void turn_give(struct turn *t);
+void turn_owe(struct turn *t);
+void turn_end(struct turn *t); /* nothing is owed any more */
 
 struct writer {
     struct sqlite *store;
@@ -118,6 +122,7 @@ struct writer {
     struct turn turn;
     atomic_uint_fast64_t log_pages; /* in the write-ahead log after the last commit */
     atomic_uint_fast64_t copied;    /* of these, copied into the file by the checkpointer */
+    atomic_uint_fast64_t alone_at;  /* how long it was when the checkpointer last had its turn */
     uint64_t waited_at; /* [checkpointer] how long the log was when readers were last waited for */
     atomic_int_fast64_t last_write_ns;
     int64_t failing_since; /* ms, 0: the last write went well; guarded by the store's stats_lock */
@@ -139,6 +144,7 @@ struct reader {
 struct log_limits {
     uint64_t quiet; /* so much is left alone */
     uint64_t pause; /* past this the writer is held up for a moment */
+    uint64_t most;  /* past this, and again after each `pause`, it waits until that was done */
     uint64_t hard;  /* past this, and again after each `pause`, readers are waited for, too */
 };
 extern const struct log_limits LOG_LIMITS;

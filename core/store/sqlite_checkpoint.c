@@ -5,15 +5,20 @@
  * second, short one runs with the writer held up between two transactions: there is only left what
  * was written during the first. A reader that holds an old snapshot can still keep the log from
  * ending; past `hard` that is waited for, writers included, but not for long and not often: a slow
- * reader must not stop everybody. Readers are short by nature (pages), so this ends by itself. */
+ * reader must not stop everybody. Readers are short by nature (pages), so this ends by itself.
+ *
+ * Where processors are few the writer could go on for long before this thread comes to hold it up.
+ * So past `most` it waits for that by itself, and the thread has the writer's rank: it waits for
+ * one that goes before it. */
 #include "store/sqlite.h"
 
 #include "base/cond.h"
 #include "base/thread.h"
 
 const struct log_limits LOG_LIMITS = {
-    .quiet = 1024,      /* 4 MiB */
+    .quiet = 4 * 1024,  /* 16 MiB */
     .pause = 16 * 1024, /* 64 MiB */
+    .most = 32 * 1024,  /* 128 MiB */
     .hard = 64 * 1024,  /* 256 MiB */
 };
 
@@ -33,6 +38,7 @@ static void copy_alone(struct writer *w, struct db *db, int mode)
 {
     turn_take_first(&w->turn);
     copy(w, db, mode);
+    atomic_store(&w->alone_at, atomic_load(&w->log_pages));
     turn_give(&w->turn);
 }
 
@@ -104,7 +110,7 @@ bool checkpointer_start(struct sqlite *s, struct err *e)
         return false;
     sqlite3_busy_timeout(c->control.handle, WAIT_MS);
     sqlite3_busy_timeout(c->series.handle, WAIT_MS);
-    c->started = thread_start(&c->thread, "checkpoint", THREAD_LATER, thread, s, e);
+    c->started = thread_start(&c->thread, "checkpoint", THREAD_SOON, thread, s, e);
     return c->started;
 }
 
@@ -117,6 +123,8 @@ void checkpointer_stop(struct sqlite *s)
         pthread_cond_signal(&c->wake);
         pthread_mutex_unlock(&c->lock);
         pthread_join(c->thread, NULL);
+        turn_end(&s->control.turn);
+        turn_end(&s->series.turn);
     }
     db_close(&c->control);
     db_close(&c->series);

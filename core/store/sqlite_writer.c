@@ -16,7 +16,9 @@
  *
  * A commit leaves the log to the checkpointer (sqlite_checkpoint.c), which copies it into the file
  * on another thread: done inside a commit, as SQLite does by itself, that was measured to stall it
- * by over 100 ms. It may hold the writer up between two transactions by `turn`. */
+ * by over 100 ms. It may hold the writer up between two transactions by `turn`; a writer that is
+ * too far ahead of it waits by itself until it has done so: the log is bounded, however few
+ * processors there are. */
 #include "store/sqlite.h"
 
 #include "base/log.h"
@@ -70,12 +72,13 @@ static void note_failure(struct writer *w, const struct err *why)
 static void take(struct turn *t, bool first)
 {
     pthread_mutex_lock(&t->lock);
-    while (t->taken || (t->claimed && !first)) {
+    while (t->taken || (!first && (t->claimed || t->owed))) {
         t->claimed |= first;
         pthread_cond_wait(&t->wake, &t->lock);
     }
     t->taken = true;
     t->claimed &= !first;
+    t->owed &= !first;
     pthread_mutex_unlock(&t->lock);
 }
 
@@ -93,6 +96,22 @@ void turn_give(struct turn *t)
 {
     pthread_mutex_lock(&t->lock);
     t->taken = false;
+    pthread_cond_broadcast(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void turn_owe(struct turn *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->owed = !t->over;
+    pthread_mutex_unlock(&t->lock);
+}
+
+void turn_end(struct turn *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->over = true;
+    t->owed = false;
     pthread_cond_broadcast(&t->wake);
     pthread_mutex_unlock(&t->lock);
 }
@@ -197,19 +216,27 @@ static void *thread(void *arg)
     return NULL;
 }
 
+/* A number of pages, 0 if the log began anew after it was noted. */
+static uint64_t since_the_beginning(atomic_uint_fast64_t *noted, uint64_t pages)
+{
+    if (pages < atomic_load(noted))
+        atomic_store(noted, 0);
+    return atomic_load(noted);
+}
+
 static int committed(void *arg, sqlite3 *db, const char *name, int pages)
 {
     (void)db;
     (void)name;
     struct writer *w = arg;
+    const struct log_limits *limits = &w->store->checkpointer.limits;
     atomic_store(&w->last_write_ns, clock_mono_ns(w->store->clock));
     atomic_store(&w->log_pages, (uint64_t)pages);
-    uint64_t copied = atomic_load(&w->copied);
-    if ((uint64_t)pages < copied) { /* the log began anew */
-        copied = 0;
-        atomic_store(&w->copied, 0);
-    }
-    if ((uint64_t)pages - copied > w->store->checkpointer.limits.quiet)
+    const uint64_t copied = since_the_beginning(&w->copied, (uint64_t)pages);
+    const uint64_t alone_at = since_the_beginning(&w->alone_at, (uint64_t)pages);
+    if ((uint64_t)pages > limits->most && (uint64_t)pages - alone_at > limits->pause)
+        turn_owe(&w->turn);
+    if ((uint64_t)pages - copied > limits->quiet)
         checkpointer_wake(&w->store->checkpointer);
     return SQLITE_OK;
 }

@@ -5,7 +5,9 @@
 #include "support/temp_dir.h"
 #include "support/unit.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -46,7 +48,7 @@ static int set_up(void **state)
         print_error("%s\n", e.detail);
     /* Far below the usual, to write less. */
     if (world.store)
-        sqlite_of(world.store)->checkpointer.limits = (struct log_limits){64, 512, 2048};
+        sqlite_of(world.store)->checkpointer.limits = (struct log_limits){64, 512, 1024, 2048};
     *state = &world;
     return world.store ? 0 : -1;
 }
@@ -106,6 +108,32 @@ static void the_log_begins_anew_while_writing(void **state)
     await_new_beginning(f);
 }
 
+static void *spin(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop))
+        ;
+    return NULL;
+}
+
+/* The checkpointer's thread hardly gets a turn where others want all processors, and the writer
+ * goes on meanwhile: up to the bound, and then one transaction. */
+static void a_busy_machine_has_no_longer_log(void **state)
+{
+    enum { SPINNERS = 8, PAGE = 4096 + 24, TRANSACTION = 64 };
+    struct fixture *f = *state;
+    pthread_t threads[SPINNERS];
+    atomic_bool stop = false;
+    for (int i = 0; i < SPINNERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, spin, &stop), 0);
+    write_mib(f, 10);
+    atomic_store(&stop, true);
+    for (int i = 0; i < SPINNERS; i++)
+        pthread_join(threads[i], NULL);
+    const uint64_t most = sqlite_of(f->store)->checkpointer.limits.most;
+    if (f->most > (most + TRANSACTION) * PAGE)
+        fail_msg("the log grew to %llu bytes", (unsigned long long)f->most);
+}
+
 static bool count_slowly(void *ctx, const char *key, int64_t at, const char *id, const void *data,
                          size_t len)
 {
@@ -141,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_log_begins_anew_while_writing),
+        TEST(a_busy_machine_has_no_longer_log),
         TEST(a_slow_reader_does_not_stop_writers),
         TEST(an_idle_store_gives_the_space_back),
     };
