@@ -190,7 +190,7 @@ static void put_records(struct text_format *t, struct telemetry *telemetry)
     metric_counter(t, "paddock_fleet_heard_bytes", "What others told.",
                    (double)s.delta_bytes_heard);
     metric_counter(t, "paddock_fleet_missed",
-                   "Deltas that are damaged, or gone: the figures lack something.",
+                   "Deltas that were damaged, or gone when they were wanted: the log says more.",
                    (double)s.deltas_missed);
 }
 

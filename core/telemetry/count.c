@@ -8,9 +8,15 @@ struct counting counting_now(const struct telemetry *t, struct workshop *w)
 {
     return (struct counting){.now = clock_wall_ms(t->config.clock),
                              .retention_ms = t->retention_ms,
-                             .since = t->since,
+                             .since = atomic_load(&t->since),
                              .workshop = w,
                              .rings = (struct ring_budget *)(uintptr_t)&t->rings};
+}
+
+void forget_seconds(struct telemetry *t)
+{
+    const int64_t now = clock_wall_ms(t->config.clock);
+    atomic_store(&t->since, slot_start(TIER_5S, now) + TIERS[TIER_5S].slot_ms);
 }
 
 static bool is_dead(const struct telemetry *t, uint64_t uid)

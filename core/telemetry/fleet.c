@@ -23,8 +23,8 @@
  * What Redis loses all the same comes again as it was: fleet_told.c.
  *
  * What the rows of all nodes have leaves the streams. A node that has been away for more than ten
- * minutes is not waited for; it finds a gap, and when it is started takes the rows of another node
- * (fleet_start.c). */
+ * minutes is not waited for; it finds a gap, and takes the rows of another node: when it is started
+ * (fleet_start.c), or while it runs (fleet_again.c). */
 #include "telemetry/fleet.h"
 
 #include "base/cond.h"
@@ -43,7 +43,8 @@
 #define EVERY_MS     200 /* between rounds, and twice what a round took, up to ... */
 #define EVERY_MAX_MS 400
 #define MS           1000000LL
-#define TOLD_MAX     ((size_t)16 << 20) /* bytes of what was told, to be told again */
+#define TOLD_MAX     ((size_t)16 << 20)   /* bytes of what was told, to be told again */
+#define TRY_AGAIN_NS INT64_C(10000000000) /* until another node has what this one lacks */
 
 struct fleet *fleet_new(struct telemetry *t)
 {
@@ -53,6 +54,7 @@ struct fleet *fleet_new(struct telemetry *t)
     f->well = true;
     f->told_max = TOLD_MAX;
     f->note = -1;
+    f->pause_ns = TRY_AGAIN_NS;
     workshop_init(&f->workshop);
     delta_init(&f->delta);
     bytes_init(&f->came, (size_t)64 << 20);
@@ -322,7 +324,7 @@ void fleet_tidy(struct fleet *f)
 bool fleet_round(struct fleet *f, struct err *e)
 {
     bool ok = fleet_ship(f, e);
-    return fleet_take(f, false, e) && ok;
+    return fleet_take(f, false, e) && ok && fleet_catch_up(f, e);
 }
 
 static void *fleet_main(void *arg)

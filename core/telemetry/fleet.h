@@ -17,7 +17,7 @@ struct taken {
     struct delta_at at; /* the last part */
     uint64_t whole;     /* all parts of the entries up to this position */
     uint64_t reaches;   /* as the store said last */
-    bool gap;           /* what comes next has left the stream; only another start brings it */
+    bool gap;           /* what comes next has left the stream: fleet_again.c brings it */
 };
 
 struct fleet {
@@ -60,9 +60,13 @@ struct fleet {
         struct delta_at id;
     } * parts;
     size_t n_parts, parts_cap;
+    bool cut_short;    /* not all that was answered has been taken */
     uint64_t *reaches; /* by place, as the same answer said */
     size_t n_reaches, reaches_cap;
     bool well; /* the last round went well: to tell a failure once */
+
+    int64_t gap_ns, again_ns, pause_ns; /* there is a gap since (0: none), try next, and so often */
+    bool half;                          /* some windows are those of another node already */
 
     atomic_uint_fast64_t shipped_bytes, shipped_entries, taken_bytes, missed;
 };
@@ -95,6 +99,10 @@ bool fleet_ship(struct fleet *f, struct err *e) MUST_CHECK;
 /* Count what came since. */
 bool fleet_take(struct fleet *f, bool own_too, struct err *e) MUST_CHECK;
 
+/* If what comes next has left a stream, take what another node has instead, all of it, and go on
+ * from there. Nothing may be under way. True also if that has to wait. */
+bool fleet_catch_up(struct fleet *f, struct err *e) MUST_CHECK;
+
 /* For the other parts of it. Where a place stands; [fleet], and under `taking` once it runs. */
 struct taken *fleet_taken(struct fleet *f, size_t place);
 /* Have something done on the log writer's thread, or here if there is none. */
@@ -105,6 +113,13 @@ bool fleet_read(struct fleet *f, bool *more, struct err *e) MUST_CHECK;
 /* Does a part go on where the last one of its stream ended? It may say that it does so earlier, if
  * Redis has lost what came between; what it counts comes after that all the same. */
 bool fleet_goes_on(const struct taken *t, const struct came *p, const struct delta_head *h);
+
+/* Up to which position the rows of a space have each stream, in `taken`; `*sum` 0: it has none. */
+bool fleet_read_marks(struct fleet *f, const char *space, uint64_t *sum, struct err *e) MUST_CHECK;
+/* Do the streams have all that comes after `taken`? */
+bool fleet_look_for_gap(struct fleet *f, bool *gap, struct err *e) MUST_CHECK;
+/* What a place has lost is lost: go on with what comes next. */
+void fleet_go_on(struct fleet *f, size_t place);
 
 /* What was told: hold it (a copy), all of it goes; send again what comes behind a position, which
  * becomes how far that went (it stays if that is held no more). */

@@ -5,6 +5,7 @@
  * anew. */
 #include "store/wait.h"
 #include "telemetry/fleet.h"
+#include "telemetry/fleet_copy.h"
 #include "telemetry/series.h"
 
 #include "base/grow.h"
@@ -26,7 +27,7 @@ static struct store *store_of(const struct fleet *f)
 /* --- marks --- */
 
 /* Up to which position the rows of a space have each stream, in `taken`; `*sum` 0: it has none. */
-static bool read_marks(struct fleet *f, const char *space, uint64_t *sum, struct err *e)
+bool fleet_read_marks(struct fleet *f, const char *space, uint64_t *sum, struct err *e)
 {
     struct store *s = store_of(f);
     *sum = 0;
@@ -46,7 +47,7 @@ static bool read_marks(struct fleet *f, const char *space, uint64_t *sum, struct
 }
 
 /* Do the streams have all that comes after `taken`? */
-static bool look_for_gap(struct fleet *f, bool *gap, struct err *e)
+bool fleet_look_for_gap(struct fleet *f, bool *gap, struct err *e)
 {
     bool more;
     *gap = false;
@@ -73,17 +74,19 @@ static bool look_for_gap(struct fleet *f, bool *gap, struct err *e)
 
 /* --- copying --- */
 
-struct copying {
-    struct fleet *fleet;
-    struct arena *arena;
-    char to[STORE_SPACE_SIZE];
-    uint64_t *uids;
-    size_t n_uids, uids_cap;
-    struct series_record *records;
-    size_t n, cap;
-    const char *key; /* of what is being read, in the new space */
-    struct bytes row;
-};
+void copying_init(struct copying *c, struct fleet *f)
+{
+    *c = (struct copying){.fleet = f, .arena = arena_new(ARENA_MAX), .row = BYTES_INIT(ARENA_MAX)};
+    place_space(f->place, c->to);
+}
+
+void copying_release(struct copying *c)
+{
+    arena_free(c->arena);
+    bytes_release(&c->row);
+    free(c->uids);
+    free(c->records);
+}
 
 static bool note_uid(void *ctx, const char *key, int64_t at, const char *id, const void *data,
                      size_t len)
@@ -134,9 +137,9 @@ static bool read_series(struct copying *c, const char *from, int tier, uint64_t 
     return store_read_wait(store_of(c->fleet), &read, e);
 }
 
-/* All of a model, as it is at one moment. False in `*settled`: it has changed meanwhile. */
-static bool read_model(struct copying *c, const char *from, uint64_t uid, bool *settled,
-                       struct err *e)
+/* False in `*settled`: it has changed meanwhile. */
+static bool read_at_once(struct copying *c, const char *from, uint64_t uid, bool *settled,
+                         struct err *e)
 {
     size_t len;
     arena_reset(c->arena);
@@ -155,24 +158,34 @@ static bool read_model(struct copying *c, const char *from, uint64_t uid, bool *
         return fail(e, &ERR_CORRUPT, "the stored state of a model's metrics is damaged");
     add_record(c, 0, row, len);
     c->records[0].key = c->key;
-    for (int tier = TIER_MINUTE; tier < TIER_COUNT; tier++)
+    for (int tier = TIER_MINUTE; tier < TIER_COUNT; tier++) {
+        c->first[tier] = c->n;
         if (!read_series(c, from, tier, uid, copy_slot, e))
             return false;
+    }
+    c->first[TIER_COUNT] = c->n;
     if (!read_series(c, from, -1, uid, copy_row, e))
         return false;
     *settled = c->row.len == was && memcmp(c->row.data, before, was) == 0;
     return true;
 }
 
-static bool copy_model(struct copying *c, const char *from, uint64_t uid, struct err *e)
+bool copying_read(struct copying *c, const char *from, uint64_t uid, struct err *e)
 {
     bool settled = false;
     for (int i = 0; !settled; i++) {
-        if (!read_model(c, from, uid, &settled, e))
+        if (!read_at_once(c, from, uid, &settled, e))
             return false;
         if (i == TRIES)
             return fail(e, &ERR_BUSY, "another node's figures do not stand still");
     }
+    return true;
+}
+
+static bool copy_model(struct copying *c, const char *from, uint64_t uid, struct err *e)
+{
+    if (!copying_read(c, from, uid, e))
+        return false;
     struct series_append append = {.records = c->records, .n = c->n};
     return c->n == 0 || store_append_wait(store_of(c->fleet), &append, e);
 }
@@ -203,13 +216,18 @@ static bool write_marks(struct copying *c, struct err *e)
     return store_append_wait(store_of(f), &append, e);
 }
 
-static bool copy_all(struct copying *c, const char *from, struct err *e)
+bool copying_list(struct copying *c, const char *from, struct err *e)
 {
     char pattern[SERIES_KEY_SIZE];
     struct series_read read = {.key = pattern, .each = note_uid, .ctx = c};
     series_key(from, -1, 0, pattern);
     pattern[strlen(pattern) - 1] = '*';
-    if (!drop_own(c, e) || !store_read_wait(store_of(c->fleet), &read, e))
+    return store_read_wait(store_of(c->fleet), &read, e);
+}
+
+static bool copy_all(struct copying *c, const char *from, struct err *e)
+{
+    if (!drop_own(c, e) || !copying_list(c, from, e))
         return false;
     for (size_t i = 0; i < c->n_uids; i++)
         if (!copy_model(c, from, c->uids[i], e))
@@ -222,14 +240,11 @@ static bool adopt(struct fleet *f, size_t place, struct err *e)
 {
     char from[STORE_SPACE_SIZE];
     uint64_t sum;
-    struct copying c = {.fleet = f, .arena = arena_new(ARENA_MAX), .row = BYTES_INIT(ARENA_MAX)};
+    struct copying c;
+    copying_init(&c, f);
     place_space(place, from);
-    place_space(f->place, c.to);
-    bool ok = read_marks(f, from, &sum, e) && copy_all(&c, from, e);
-    arena_free(c.arena);
-    bytes_release(&c.row);
-    free(c.uids);
-    free(c.records);
+    bool ok = fleet_read_marks(f, from, &sum, e) && copy_all(&c, from, e);
+    copying_release(&c);
     return ok;
 }
 
@@ -242,7 +257,7 @@ static bool find_best(struct fleet *f, size_t *best, struct err *e)
         char space[STORE_SPACE_SIZE];
         uint64_t sum;
         place_space(place, space);
-        if (!read_marks(f, space, &sum, e))
+        if (!fleet_read_marks(f, space, &sum, e))
             return false;
         if (place != f->place && sum > most) {
             most = sum;
@@ -263,7 +278,7 @@ bool fleet_prepare(struct fleet *f, struct err *e)
     fleet_taken(f, f->place);
     if (!fleet_note_open(f, e) || !fleet_ask(f, &here, e) ||
         !fleet_read(f, &more, e) || /* how many places there are */
-        !read_marks(f, f->telemetry->space, &sum, e) || !look_for_gap(f, &gap, e) ||
+        !fleet_read_marks(f, f->telemetry->space, &sum, e) || !fleet_look_for_gap(f, &gap, e) ||
         !s->ops->mark(s, f->telemetry->mark, &mark, &found, e))
         return false;
     if (!gap && (sum || found))
@@ -275,21 +290,24 @@ bool fleet_prepare(struct fleet *f, struct err *e)
 
 /* --- the rows are loaded --- */
 
+void fleet_go_on(struct fleet *f, size_t place)
+{
+    struct taken *t = &f->taken[place];
+    if (place != f->place) {
+        atomic_fetch_add(&f->missed, 1);
+        log_event(LOG_ERROR, "deltas_lost", "\"place\":%zu,\"from\":%" PRIu64 ",\"to\":%" PRIu64,
+                  place, t->whole, t->reaches);
+    }
+    *t = (struct taken){{t->reaches, t->reaches ? UINT64_MAX : 0}, t->reaches, t->reaches, false};
+}
+
 /* What is in no stream and no node's rows any more is lost; all else goes on. */
 static void go_on(struct fleet *f)
 {
     for (size_t i = 0; i < f->n_taken; i++) {
-        struct taken *t = &f->taken[i];
-        if (i != f->place && t->whole >= t->reaches && !t->gap)
-            continue;
-        if (i != f->place) {
-            atomic_fetch_add(&f->missed, 1);
-            log_event(LOG_ERROR, "deltas_lost",
-                      "\"place\":%zu,\"from\":%" PRIu64 ",\"to\":%" PRIu64, i, t->whole,
-                      t->reaches);
-        }
-        *t = (struct taken){
-            {t->reaches, t->reaches ? UINT64_MAX : 0}, t->reaches, t->reaches, false};
+        const struct taken *t = &f->taken[i];
+        if (i == f->place || t->whole < t->reaches || t->gap)
+            fleet_go_on(f, i);
     }
 }
 
@@ -308,7 +326,7 @@ static void forget_rows(struct fleet *f)
 bool fleet_restore(struct fleet *f, struct err *e)
 {
     uint64_t sum;
-    if (!read_marks(f, f->telemetry->space, &sum, e) || !fleet_take(f, true, e))
+    if (!fleet_read_marks(f, f->telemetry->space, &sum, e) || !fleet_take(f, true, e))
         return false;
     go_on(f);
     forget_rows(f);

@@ -26,7 +26,8 @@ static bool part_came(void *ctx, size_t place, struct delta_at at, const void *d
     struct fleet *f = ctx;
     GROW(f->parts, f->n_parts, f->parts_cap);
     size_t before = f->came.len;
-    if (place >= PLACES_MAX || !bytes_add(&f->came, data, len))
+    f->cut_short = place >= PLACES_MAX || !bytes_add(&f->came, data, len);
+    if (f->cut_short)
         return false; /* the next round */
     f->parts[f->n_parts++] = (struct came){place, before, len, at};
     return true;
@@ -42,6 +43,7 @@ bool fleet_read(struct fleet *f, bool *more, struct err *e)
         .after = after, .n = f->n_taken, .reaches = it_reaches, .each = part_came, .ctx = f};
     bytes_clear(&f->came);
     f->n_parts = f->n_reaches = 0;
+    f->cut_short = false;
     bool ok = store_deltas_wait(s, &d, e);
     free(after);
     *more = d.more;
@@ -125,6 +127,17 @@ static bool row_has(const struct live *l, const struct came *p)
            (p->id.position == row->position && p->id.part <= row->part);
 }
 
+static bool starts(const struct fleet *f)
+{
+    return atomic_load(&f->telemetry->since) == 0;
+}
+
+/* A node that catches up counts its own stream again, and knows still what it has sent itself. */
+static bool counts_own(const struct fleet *f, const struct came *p)
+{
+    return p->place == f->place && starts(f);
+}
+
 /* [lock] `l` NULL: the model is gone. */
 static bool count_model(struct fleet *f, struct delta_reader *r, const struct delta_model *m,
                         struct live *l, const struct came *p, const struct counting *c)
@@ -140,7 +153,7 @@ static bool count_model(struct fleet *f, struct delta_reader *r, const struct de
             return false;
         const struct tally_bytes b = {piece.bytes, piece.len, &kinds};
         if (counts && (!live_take(l, piece.tier, piece.start, &b, c, &e) ||
-                       (p->place == f->place && !live_take_own(l, &b, c, &e))))
+                       (counts_own(f, p) && !live_take_own(l, &b, c, &e))))
             log_text(LOG_ERROR, "delta_damaged", e.detail);
     }
     return true;
@@ -150,7 +163,7 @@ static bool count_part(struct fleet *f, struct delta_reader *r, const struct cam
 {
     struct counting c = counting_now(f->telemetry, &f->workshop);
     struct delta_model m;
-    if (f->telemetry->since == 0) /* while it starts */
+    if (starts(f))
         c.since = INT64_MAX;
     while (delta_next_model(r, &m)) {
         struct live *l = models_find(&f->telemetry->models, m.uid);
@@ -185,9 +198,9 @@ static void say_gap(struct fleet *f, size_t place, struct taken *t)
         return;
     t->gap = true;
     atomic_fetch_add(&f->missed, 1);
-    log_event(LOG_ERROR, "deltas_missed",
+    log_event(LOG_WARN, "deltas_missed",
               "\"place\":%zu,\"have\":%" PRIu64
-              ",\"detail\":\"this node was away for too long; start it again\"",
+              ",\"detail\":\"this node was away for too long; it takes what another one has\"",
               place, t->whole);
 }
 
@@ -213,6 +226,17 @@ static void take_part(struct fleet *f, const struct came *p)
     pthread_mutex_unlock(&f->taking);
 }
 
+/* All was read that there is: who had said more, and says nothing any more, leaves a gap as well.
+ */
+static void find_gaps(struct fleet *f)
+{
+    pthread_mutex_lock(&f->taking);
+    for (size_t i = 0; i < f->n_taken; i++)
+        if (i != f->place && f->taken[i].whole < f->taken[i].reaches)
+            say_gap(f, i, &f->taken[i]);
+    pthread_mutex_unlock(&f->taking);
+}
+
 bool fleet_take(struct fleet *f, bool own_too, struct err *e)
 {
     for (bool more = true; more;) {
@@ -224,6 +248,8 @@ bool fleet_take(struct fleet *f, bool own_too, struct err *e)
                 take_part(f, &f->parts[i]);
                 any = true;
             }
+        if (!more && !f->cut_short && !starts(f))
+            find_gaps(f);
         more = more && any;
     }
     return true;

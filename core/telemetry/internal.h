@@ -25,7 +25,7 @@ struct telemetry {
     char *dir;                              /* DIR/records */
     char space[STORE_SPACE_SIZE], mark[48]; /* of rows in the store; how far the log is there */
     int64_t retention_ms;
-    int64_t since; /* 5 s slots are whole from here on */
+    atomic_int_fast64_t since; /* 5 s slots are whole from here on; 0: it starts */
     struct models models;
     struct ring_budget rings;
     struct segment_log *log;
@@ -61,6 +61,8 @@ struct telemetry {
     struct telemetry_stats stats; /* the counters that writer and roll-up keep */
 };
 
+/* The 5 s slots of before are not whole. */
+void forget_seconds(struct telemetry *t);
 /* What the thread that holds `w` needs for counting now. */
 struct counting counting_now(const struct telemetry *t, struct workshop *w);
 
@@ -74,6 +76,9 @@ void count_block(struct telemetry *t, const struct payload *p, uint64_t position
 
 /* [main], while opening */
 bool restore(struct telemetry *t, struct err *e) MUST_CHECK;
+/* Of a model whose rows were loaded: coarser slots that the store does not have yet, made of the
+ * finer ones. */
+bool build_coarser(struct live *l, struct workshop *w, struct err *e) MUST_CHECK;
 
 /* [roller] */
 void *roller_main(void *telemetry);

@@ -17,7 +17,7 @@ static bool plan(const struct telemetry *t, const struct metrics_query *q, struc
                     "the window is empty: 'from' must be before 'to' and before now");
     for (w->tier = TIER_5S; w->tier < TIER_6H; w->tier++)
         if (slot_start(w->tier, from) >= tier_oldest(w->tier, w->now, t->retention_ms) &&
-            (w->tier != TIER_5S || slot_start(TIER_5S, from) >= t->since))
+            (w->tier != TIER_5S || slot_start(TIER_5S, from) >= atomic_load(&t->since)))
             break;
     int64_t oldest = tier_oldest(w->tier, w->now, t->retention_ms);
     w->from = slot_start(w->tier, from) > oldest ? slot_start(w->tier, from) : oldest;

@@ -68,15 +68,14 @@ static bool load(struct loading *g, int tier,
     return g->ok;
 }
 
-/* Coarser slots that the store does not have yet, made of the finer ones. */
-static bool build_coarser(struct telemetry *t, struct live *l, struct err *e)
+bool build_coarser(struct live *l, struct workshop *w, struct err *e)
 {
     for (enum tier to = TIER_QUARTER; to < TIER_COUNT; to++) {
         const struct slots *from = &l->tiers[to - 1];
         for (uint32_t i = slots_from(from, l->written_until[to]); i < from->n; i++) {
             const struct slot *s = &from->list[i];
             if (!slot_absorb_bytes(slots_at(&l->tiers[to], slot_start(to, s->start)), s->bytes,
-                                   s->len, TIERS[to].scale, &t->workshop, e))
+                                   s->len, TIERS[to].scale, w, e))
                 return false;
         }
     }
@@ -95,7 +94,7 @@ static bool load_rows(struct telemetry *t, uint64_t *newest, struct err *e)
     bool ok = true;
     for (size_t i = 0; ok && t->models.table && i <= t->models.mask; i++)
         if (t->models.table[i].live)
-            ok = build_coarser(t, t->models.table[i].live, e);
+            ok = build_coarser(t->models.table[i].live, &t->workshop, e);
     return ok;
 }
 

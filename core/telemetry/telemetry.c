@@ -101,7 +101,7 @@ struct telemetry *telemetry_open(const struct telemetry_config *config, struct e
     t->log = t->mailbox ? segment_log_open(&log, e) : NULL;
     if (!t->log || !restore(t, e))
         goto out;
-    t->since = slot_start(TIER_5S, clock_wall_ms(config->clock)) + TIERS[TIER_5S].slot_ms;
+    forget_seconds(t);
     atomic_store(&t->log_bytes, segment_log_bytes(t->log));
     if (start_threads(t, e))
         return t;

@@ -67,6 +67,21 @@ def cut_the_network(fleet, i):
     fleet.proxy.mend()
 
 
+def cut_for_long(fleet, _):
+    """What the node lacks has left Redis, as after ten minutes. The others have it, and what is left
+    is enough for them."""
+    adopted = fleet.nodes[0].server.log().count('"event":"figures_adopted"')
+    fleet.proxy.cut()
+    fleet.it_is_said(fleet.nodes[:1])
+    time.sleep(8)
+    for place in range(len(fleet.nodes)):
+        check("it is trimmed", fleet.redis.say("XTRIM", f"paddock:{{c}}:deltas:{place}", "MAXLEN",
+                                               "15").startswith(":"))
+    fleet.proxy.mend()
+    wait_for("it has taken what another one has", lambda: fleet.nodes[0].server.log().count(
+        '"event":"figures_adopted"') > adopted)
+
+
 def flush_scripts(fleet, _):
     for _ in range(5):
         check("OK", fleet.redis.say("SCRIPT", "FLUSH").startswith("+OK"))
@@ -89,11 +104,12 @@ def make_redis_read_only(fleet, _):
 
 FAULTS = (kill_a_node, kill_redis, stop_redis, cut_the_network, flush_scripts, fill_redis,
           make_redis_read_only)
+NAMED = (cut_for_long,)  # a minute each: until the others have rolled up
 
 
 def faults_under_load(fleet):
     fleet.begin()
-    for fault in [f for f in FAULTS if f.__name__ in sys.argv[1:]] or FAULTS:
+    for fault in [f for f in FAULTS + NAMED if f.__name__ in sys.argv[1:]] or FAULTS:
         begun = time.monotonic()
         fleet.forget_refusals()
         for i in range(ROUNDS):
