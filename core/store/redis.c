@@ -139,7 +139,7 @@ static bool direct_start(struct redis *s, const struct redis_settings *settings,
 {
     pthread_mutex_lock(&s->direct_lock);
     bool ok = direct_connect(s, e) && direct_check(s, settings, e) &&
-              (settings->read_only || begin_work(s, e));
+              (settings->read_only || (direct_check_rights(s, e) && begin_work(s, e)));
     if (ok && settings->alone && !settings->importing && node_others(s)) {
         direct_give_lease(s);
         ok = fail(e, &ERR_CONFIG, "other nodes work on Redis at %s: stop them first", s->place);

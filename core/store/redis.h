@@ -373,6 +373,9 @@ bool redis_rest(struct store *s, bool (*each)(void *ctx, const struct store_rest
  * was taken. --- */
 bool direct_check_import(struct redis *s, bool importing, struct err *e) MUST_CHECK;
 
+/* --- redis_rights.c: may the login do all that is to be done? Under the lock. --- */
+bool direct_check_rights(struct redis *s, struct err *e) MUST_CHECK;
+
 /* --- redis_direct.c: the connection that blocks, and what is asked at the start --- */
 /* Connect, unless there is a connection that works. */
 bool direct_connect(struct redis *s, struct err *e) MUST_CHECK;

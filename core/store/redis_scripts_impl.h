@@ -23,4 +23,7 @@ extern const char REDIS_APPEND[], REDIS_APPEND_BEGIN[], REDIS_APPEND_PART[], RED
 /* redis_scripts_streams.c */
 extern const char REDIS_SHIP[], REDIS_TIDY[], REDIS_FACTS[], REDIS_DELTAS[];
 
+/* redis_rights.c: not among REDIS_SCRIPTS, for it is asked once */
+extern const char REDIS_RIGHTS[];
+
 #endif

@@ -1,4 +1,5 @@
 /* What befalls a Redis, and what the store makes of it. */
+#include "store/redis_scripts_impl.h"
 #include "support/redis.h"
 #include "support/store_wait.h"
 #include "support/unit.h"
@@ -127,6 +128,46 @@ static void one_that_may_lose_something_is_refused(void **state)
         snprintf(line, sizeof line, "CONFIG SET %s %s", CASES[i].name, CASES[i].good);
         say(line);
     }
+}
+
+/* As docs/operations/redis.md has it. */
+#define LOGIN                                                                           \
+    "ACL SETUSER paddock on >x ~paddock:* +@all -@admin -@dangerous +info +config|get " \
+    "+cluster"
+
+static void a_login_needs_all_that_scripts_do_and_no_more(void **state)
+{
+    (void)state;
+    static const char *const LACKING[] = {"xadd", "sadd", "zrem", "pexpire", "xread", "eval"};
+    struct err e = {0};
+    say(LOGIN);
+    struct life l = {.store = open_as("paddock:x@", "one", false, &e)};
+    if (!l.store)
+        fail_msg("the login of the docs is refused: %s", e.detail);
+    commit_at_last(&l, "m");
+    close_store(&l);
+    for (size_t i = 0; i < sizeof LACKING / sizeof *LACKING; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "ACL SETUSER paddock -%s", LACKING[i]);
+        say(line);
+        assert_null(open_as("paddock:x@", "one", false, &e));
+        assert_non_null(strstr(e.detail, LACKING[i]));
+        say(LOGIN);
+    }
+    assert_true(test_redis_say(&server, "ACL DELUSER paddock", ":1"));
+}
+
+/* What a script calls is asked for at the start. */
+static void the_rights_are_those_of_all_scripts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SCRIPTS; i++)
+        for (const char *at = REDIS_SCRIPTS[i]; (at = strstr(at, "call('")); at++) {
+            char name[64];
+            snprintf(name, sizeof name, "try('%.*s'", (int)strcspn(at + 6, "'"), at + 6);
+            if (!strstr(REDIS_RIGHTS, name))
+                fail_msg("%s is missing", name);
+        }
 }
 
 static void what_is_no_master_is_refused(void **state)
@@ -406,6 +447,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIFE(one_that_may_lose_something_is_refused),
         LIFE(what_is_no_master_is_refused),
+        LIFE(a_login_needs_all_that_scripts_do_and_no_more),
+        cmocka_unit_test(the_rights_are_those_of_all_scripts),
         LIFE(a_node_of_a_cluster_is_refused),
         LIFE(one_start_of_a_directory_at_a_time),
         LIFE(beside_an_older_version_none_starts),
