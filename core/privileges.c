@@ -57,7 +57,7 @@ bool privileges_drop(const char *user, const char *data_dir, struct err *e)
         return fail(e, &ERR_CONFIG, "--user %s: there is no such user", user);
     if (geteuid() == pw->pw_uid)
         return true;
-    if (!make_dir(data_dir, pw, e))
+    if (!make_dir(data_dir, pw, e) || !log_give(pw->pw_uid, pw->pw_gid, e))
         return false;
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || initgroups(pw->pw_name, pw->pw_gid) != 0 ||
         setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES   16384
@@ -21,12 +22,17 @@ static struct {
     atomic_int fd, least;
     atomic_ulong dropped;
     atomic_bool torn; /* the last write stopped within a line */
+    bool made;        /* the file was not there before */
     char *path;       /* NULL: stderr */
 } out = {.fd = STDERR_FILENO, .least = LOG_INFO};
 
-static int open_file(const char *path, struct err *e)
+static int open_file(const char *path, bool *made, struct err *e)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    const int how = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+    int fd = open(path, how | O_EXCL, 0640);
+    *made = fd >= 0;
+    if (fd < 0 && errno == EEXIST)
+        fd = open(path, how, 0640);
     if (fd < 0)
         fail_errno(e, &ERR_CONFIG, "cannot open the log file %s", path);
     return fd;
@@ -35,20 +41,30 @@ static int open_file(const char *path, struct err *e)
 bool log_open(const char *path, enum log_level least, struct err *e)
 {
     int fd = STDERR_FILENO;
-    if (path && (fd = open_file(path, e)) < 0)
+    bool made = false;
+    if (path && (fd = open_file(path, &made, e)) < 0)
         return false;
     log_close();
+    out.made = made;
     out.path = mem_text(path);
     atomic_store(&out.fd, fd);
     atomic_store(&out.least, (int)least);
     return true;
 }
 
+/* What was there before may be anything that somebody's link leads to. */
+bool log_give(uid_t user, gid_t group, struct err *e)
+{
+    return !out.made || fchown(atomic_load(&out.fd), user, group) == 0 ||
+           fail_errno(e, &ERR_CONFIG, "the log file %s cannot be given to the user", out.path);
+}
+
 bool log_reopen(struct err *e)
 {
+    bool made;
     if (!out.path)
         return true;
-    int fd = open_file(out.path, e);
+    int fd = open_file(out.path, &made, e);
     if (fd < 0)
         return false;
     int n = dup3(fd, atomic_load(&out.fd), O_CLOEXEC);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
@@ -17,6 +18,9 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 bool log_open(const char *path, enum log_level least, struct err *e) MUST_CHECK;
 /* Open the file anew (SIGHUP after a rotation); stderr stays. */
 bool log_reopen(struct err *e) MUST_CHECK;
+/* The file is another user's from now on, who will have to open it again, unless it was there
+ * before. */
+bool log_give(uid_t user, gid_t group, struct err *e) MUST_CHECK;
 void log_close(void);
 bool log_wants(enum log_level level);
 

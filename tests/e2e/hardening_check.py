@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 
 from paddock_server import Server
 
@@ -66,6 +67,32 @@ def running(server):
     check(owner == 0, "its memory is closed to other processes of the user", str(owner))
 
 
+def logged_as_nobody(top, log):
+    process = subprocess.Popen(
+        [os.environ["PADDOCK_BIN"], "serve", "--listen", "127.0.0.1:0", "--user", "nobody",
+         "--data-dir", top + "/data", "--log-file", log], stdin=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not log.exists() or '"listening"' not in log.read_text():
+        if time.monotonic() > end or process.poll() is not None:
+            raise SystemExit("FAILED: it does not start")
+        time.sleep(0.1)
+    process.send_signal(signal.SIGHUP)  # taken before the next, as its number is lower
+    process.send_signal(signal.SIGTERM)
+    check(process.wait(60) == 0, "it ends", log.read_text())
+    return log.read_text()
+
+
+def log_of_user(top, uid):
+    """Made by root, it is the user's, who opens it again; what was there stays whose it was."""
+    log = pathlib.Path(top) / "log"
+    text = logged_as_nobody(top, log)
+    check(log.stat().st_uid == uid and "log_reopen_failed" not in text, "the log is nobody's", text)
+    log.write_text("")
+    os.chown(log, 0, 0)
+    text = logged_as_nobody(top, log)
+    check(log.stat().st_uid == 0 and "log_reopen_failed" in text, "that of another stays so", text)
+
+
 def as_user():
     """As root: become nobody, keep nothing but the right to listen."""
     if os.geteuid() != 0:
@@ -87,6 +114,7 @@ def as_user():
             reply = server.call("POST", "~/registry",
                                 {"name": "a", "version": "1", "type": "classifier"})
             check(reply.status == 201, "it works", reply.text)
+        log_of_user(top, nobody.pw_uid)
         done = output(os.environ["PADDOCK_BIN"], "serve", "--user", "no-such-user", "--data-dir",
                       top + "/other")
         check(done.returncode == 2 and "no-such-user" in done.stderr, "an unknown user is refused")
