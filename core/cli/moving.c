@@ -140,6 +140,7 @@ int cli_import(int argc, char **argv)
     struct moved moved = {0};
     struct err e = {0};
     const char *path;
+    umask(0077); /* as the server's: what it makes is a data directory */
     if (!read_args(argc, argv, &place, &path) || !path) {
         fputs("usage: paddock import FILE          (-: standard input)\n" PLACE_USAGE, stderr);
         return 2;
@@ -165,6 +166,7 @@ int cli_backup(int argc, char **argv)
     struct place_args place;
     struct err e = {0};
     const char *to;
+    umask(0077);
     if (!read_args(argc, argv, &place, &to) || !to) {
         fputs("usage: paddock backup TO [--data-dir DIR]     (an embedded store, in use or not)\n",
               stderr);

@@ -278,6 +278,7 @@ int cli_token(int argc, char **argv)
     struct token_args args;
     struct arena *a = arena_new(1 << 20);
     int status = 0;
+    umask(0077); /* `create` may make a data directory */
     if (!token_args_read(argc, argv, a, &args, &e)) {
         fprintf(stderr, "paddock token: %s\n%s", e.detail, TOKEN_USAGE);
         status = 2;

@@ -122,8 +122,10 @@ bool listener_look(const char *listen_text, bool *loopback, struct err *e)
     if (!ai)
         return false;
     *loopback = is_loopback(ai->ai_addr);
+    set_port(ai->ai_addr, port);
+    bool good = port == 0 || is_free(ai, listen_text, e);
     freeaddrinfo(ai);
-    return true;
+    return good;
 }
 
 int listener_bind(const char *listen_text, unsigned *port, char *address, size_t address_size,

@@ -5,8 +5,8 @@
 
 #include "http/loop_impl.h"
 
-/* Is "host:port" or "[v6]:port" an address to listen on, and does it stand for this machine only?
- */
+/* Is "host:port" or "[v6]:port" an address to listen on, of which nobody else has the port, and
+ * does it stand for this machine only? */
 bool listener_look(const char *listen, bool *loopback, struct err *e) MUST_CHECK;
 /* A bound and listening socket for "host:port" or "[v6]:port". `*port` 0: the one in `listen`; else
  * it replaces it. Sets `*port` to the bound one and `address` to its numeric host. -1 on failure.

@@ -65,7 +65,9 @@ struct http_config {
 
 struct http_server;
 
-/* Can `listen` be an address, and does what it is looked up as stand for this machine only? */
+/* Can `listen` be served on as of now, and does what it is looked up as stand for this machine
+ * only?
+ */
 bool http_look(const char *listen, bool *loopback, struct err *e) MUST_CHECK;
 /* Bind, start the loops, return when all of them serve. */
 struct http_server *http_start(const struct http_config *config, struct err *e) MUST_CHECK;

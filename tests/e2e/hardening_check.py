@@ -4,6 +4,7 @@ import pathlib
 import pwd
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import tempfile
@@ -44,8 +45,7 @@ def status(server):
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
 
-def modes(server):
-    top = pathlib.Path(server.dir) / "data"
+def modes(top):
     found = [top, *top.rglob("*")]
     # Copies of plugins are for workers without rights, which get them as open descriptors: the
     # directory lets nobody else in.
@@ -54,6 +54,20 @@ def modes(server):
              if stat.S_IMODE(p.stat().st_mode) & (0o333 if p in copies else 0o077)]
     check(len(found) > 3 and not wrong, f"{len(found)} files of the data directory are the owner's",
           "\n".join(wrong))
+
+
+def moved(dir):
+    """What the commands make is as closed as what the server makes, whatever the umask."""
+    data, export = dir / "data", dir / "export"
+    for words in (("export", export, "--data-dir", data),
+                  ("import", export, "--data-dir", dir / "imported"),
+                  ("backup", dir / "backup", "--data-dir", data),
+                  ("token", "create", "a", "--role", "viewer", "--data-dir", dir / "new")):
+        done = output(os.environ["PADDOCK_BIN"], *words)
+        check(done.returncode == 0, words[0], done.stderr)
+    check(stat.S_IMODE(export.stat().st_mode) == 0o600, "an export is its owner's alone")
+    for made in ("imported", "backup", "new"):
+        modes(dir / made)
 
 
 def running(server):
@@ -160,6 +174,12 @@ def refused_at_once():
                       "redis://127.0.0.1:x")
         check(done.returncode == 2 and "a port of" in done.stderr and not os.listdir(top),
               "nor by work", done.stderr)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            done = output(os.environ["PADDOCK_BIN"], "serve", "--data-dir", top + "/data",
+                          "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+        check(done.returncode == 2 and "Address already in use" in done.stderr and
+              not os.listdir(top), "a port that is taken is refused, and nothing is made",
+              done.stderr)
     with Server("--listen", "localhost:0") as server:
         reply = server.call("GET", "/healthz", headers={"Host": "evil.example"})
         check(reply.status == 421, "localhost is loopback", reply.text)
@@ -195,7 +215,11 @@ def main():
             elf(program)
     with Server() as server:
         running(server)
-        modes(server)
+        modes(pathlib.Path(server.dir) / "data")
+        server.call("POST", "~/registry", {"name": "m", "type": "other"})
+        server.stop()
+        moved(pathlib.Path(server.dir))
+        server.start()
         server.process.send_signal(signal.SIGHUP)
     with Server("--core-dumps", "true") as server:
         limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
