@@ -128,7 +128,12 @@ static const char *url_fault(const json_t *value)
         return wrong;
     bool http = strncmp(url, "http://", 7) == 0 && url[7];
     bool https = strncmp(url, "https://", 8) == 0 && url[8];
-    return http || https ? NULL : "must be an http:// or https:// URL";
+    if (!http && !https)
+        return "must be an http:// or https:// URL";
+    url += https ? 8 : 7; /* whoever may read a model reads this */
+    return strcspn(url, "@") < strcspn(url, "/?#")
+               ? "must not carry a user or password: name a secret of the configuration"
+               : NULL;
 }
 
 static const char *command_fault(const json_t *value)

@@ -56,6 +56,9 @@ static const struct bad BAD[] = {
      "x\",\"model_name\":\"m\"}" TYPED,
      &ERR_INVALID, "/runtime/url"},
     {"{\"name\":\"a\",\"runtime\":{\"kind\":\"openinference\",\"url\":\"http://"
+     "u:geheim@x/\",\"model_name\":\"m\"}" TYPED,
+     &ERR_INVALID, "must not carry a user or password"},
+    {"{\"name\":\"a\",\"runtime\":{\"kind\":\"openinference\",\"url\":\"http://"
      "x\",\"model_name\":\"m\","
      "\"secret\":\"/etc/passwd\"}" TYPED,
      &ERR_INVALID, "/runtime/secret"},
