@@ -22,12 +22,15 @@ void direct_close(struct redis *s)
 
 static redisReply *replied(struct redis *s, redisReply *r, struct err *e)
 {
-    if (!r && s->direct && s->direct->err == REDIS_ERR_IO &&
-        (errno == EAGAIN || errno == ETIMEDOUT))
+    const bool hangs = !r && s->direct && s->direct->err == REDIS_ERR_IO &&
+                       (errno == EAGAIN || errno == ETIMEDOUT);
+    if (hangs)
         atomic_fetch_add(&s->hangs, 1); /* so will the links, and need not find out by waiting */
     if (!r) {
         fail(e, &ERR_IO, "Redis at %s: %s", s->place,
-             s->direct ? s->direct->errstr : "no connection");
+             hangs       ? "it does not answer"
+             : s->direct ? s->direct->errstr
+                         : "no connection");
         direct_close(s);
         return NULL;
     }
