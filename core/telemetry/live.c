@@ -284,13 +284,14 @@ void live_count_windows(struct live *l, struct live_records *r, const struct cou
     struct late *late = NULL;
     size_t n_late = 0;
     struct tally *last = NULL;
-    int64_t last_start = -1;
+    const int64_t span = TIERS[TIER_5S].slot_ms;
+    int64_t last_start = -span;
     uint32_t end = r->first + r->n;
     for (uint32_t i = r->first; i < end; i++) {
-        int64_t ms = record_time(&p->records[i]), start = slot_start(TIER_5S, ms);
-        if (start != last_start) {
+        const int64_t ms = record_time(&p->records[i]);
+        if (ms < last_start || ms - last_start >= span) { /* dividing each was a third of this */
             last = tally_for(l, ms, c);
-            last_start = start;
+            last_start = slot_start(TIER_5S, ms);
         }
         if (last) {
             r->score = count_record(&g, last, i, r->score);
@@ -310,7 +311,7 @@ void live_count_windows(struct live *l, struct live_records *r, const struct cou
 void live_count_ring(struct live *l, const struct live_records *r, const struct counting *c)
 {
     const struct payload_record *records = r->payload->records + r->first;
-    for (uint32_t i = 0; i < r->n; i++)
+    for (uint32_t i = ring_passing(&l->ring, r->n, c->rings); i < r->n; i++)
         ring_push(&l->ring, records[i].latency_ms, record_time(&records[i]), c->rings);
 }
 

@@ -46,6 +46,13 @@ static inline void ring_push(struct ring *r, double latency_ms, int64_t ms,
     r->n += r->n < r->places;
 }
 
+/* How many of the next `n` would be gone again when the last of them is in: leave them out. */
+static inline uint32_t ring_passing(const struct ring *r, uint32_t n,
+                                    const struct ring_budget *budget)
+{
+    return r->places == budget->places_max && n > r->places ? n - r->places : 0;
+}
+
 /* Drop all but the newest `n`. */
 void ring_keep_newest(struct ring *r, uint64_t n);
 

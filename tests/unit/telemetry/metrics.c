@@ -260,6 +260,30 @@ static void test_ring_saved(void **state)
     assert_int_equal(fixture_window(f, 2, HOUR).recent.count, 10);
 }
 
+/* Of a batch that is longer than the ring its end stays, wherever the ring's next place is. */
+static void test_ring_shorter_than_a_batch(void **state)
+{
+    static double values[10400 + 25000 + 7];
+    struct fixture *f = *state;
+    const size_t sizes[] = {10400, 25000, 7};
+    uint64_t seed = 1;
+    size_t n = 0;
+    for (size_t i = 0; i < 3; i++) {
+        double recent[5];
+        send_many(f, 1, sizes[i], &seed, values + n);
+        n += sizes[i];
+        static double copy[10000];
+        memcpy(copy, values + n - 10000, sizeof copy);
+        exact_quantiles(copy, 10000, (double[]){0, 0.5, 0.95, 0.99, 1}, recent, 5);
+        struct metrics m = fixture_window(f, 1, HOUR);
+        assert_int_equal(m.total, n);
+        assert_int_equal(m.recent.count, 10000);
+        assert_true(m.recent.min == recent[0] && m.recent.p50 == recent[1] &&
+                    m.recent.p95 == recent[2] && m.recent.p99 == recent[3] &&
+                    m.recent.max == recent[4]);
+    }
+}
+
 /* The log behind a checkpoint is gone for one model: that one's ring begins anew, the other's goes
  * on. */
 static void test_ring_gap(void **state)
@@ -386,11 +410,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_exact_and_not),    TEST(test_exact_window),       TEST(test_methods),
-        TEST(test_low_sample),       TEST(test_error_kinds),        TEST(test_series),
-        TEST(test_long_series),      TEST(test_ring_saved),         TEST(test_ring_gap),
-        TEST(test_ring_damaged),     TEST(test_ring_budget),        TEST(test_exposed),
-        TEST(test_forgotten_window), TEST(test_ring_damaged_count),
+        TEST(test_exact_and_not),
+        TEST(test_exact_window),
+        TEST(test_methods),
+        TEST(test_low_sample),
+        TEST(test_error_kinds),
+        TEST(test_series),
+        TEST(test_long_series),
+        TEST(test_ring_saved),
+        TEST(test_ring_gap),
+        TEST(test_ring_damaged),
+        TEST(test_ring_budget),
+        TEST(test_exposed),
+        TEST(test_forgotten_window),
+        TEST(test_ring_damaged_count),
+        TEST(test_ring_shorter_than_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
