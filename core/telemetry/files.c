@@ -64,6 +64,13 @@ static int system_rename(void *self, const char *from, const char *to)
     return rename(from, to);
 }
 
+static void system_forget(void *self, int fd, off_t at, off_t len)
+{
+    (void)self;
+    (void)posix_fadvise(fd, at, len,
+                        POSIX_FADV_DONTNEED); /* not a page that has other bytes, too */
+}
+
 const struct files FILES_SYSTEM = {
     .create = system_create,
     .pwritev = system_pwritev,
@@ -72,4 +79,5 @@ const struct files FILES_SYSTEM = {
     .truncate = system_truncate,
     .unlink = system_unlink,
     .rename = system_rename,
+    .forget = system_forget,
 };

@@ -17,6 +17,8 @@ struct files {
     int (*truncate)(void *self, const char *path, off_t len);
     int (*unlink)(void *self, const char *path);
     int (*rename)(void *self, const char *from, const char *to);
+    /* A hint: these bytes, which are durable, need not be kept in memory. */
+    void (*forget)(void *self, int fd, off_t at, off_t len);
     void *self;
 };
 

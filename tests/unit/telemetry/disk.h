@@ -45,7 +45,8 @@ struct disk {
     int fail_writes, fail_syncs, fail_truncates; /* so many calls from now fail; -1: none */
     char created[200]; /* the last file that was made: no other is ever cut while writing */
     int wrong_cuts;
-    off_t reached; /* the end of what was last written */
+    off_t reached;                 /* the end of what was last written */
+    off_t forgotten, forgotten_to; /* bytes that need not stay in memory; the end of the last */
     uint64_t seed;
 };
 
@@ -144,6 +145,16 @@ static inline int disk_unlink(void *self, const char *path)
     return unlink(path);
 }
 
+static inline void disk_forget(void *self, int fd, off_t at, off_t len)
+{
+    struct disk *d = self;
+    if (d->n_undo) /* not durable: a kernel would have to write it first, or keep it */
+        abort();
+    d->forgotten += len;
+    d->forgotten_to = at + len;
+    FILES_SYSTEM.forget(NULL, fd, at, len);
+}
+
 static inline void disk_init(struct disk *d, uint64_t seed)
 {
     *d = (struct disk){.files = {.create = disk_create,
@@ -151,7 +162,8 @@ static inline void disk_init(struct disk *d, uint64_t seed)
                                  .fdatasync = disk_fdatasync,
                                  .sync_dir = disk_sync_dir,
                                  .truncate = disk_truncate,
-                                 .unlink = disk_unlink},
+                                 .unlink = disk_unlink,
+                                 .forget = disk_forget},
                        .fail_writes = -1,
                        .fail_syncs = -1,
                        .fail_truncates = -1,

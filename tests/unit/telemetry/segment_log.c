@@ -267,6 +267,28 @@ static void test_zeros_behind(void **state)
     assert_true(t->disk.reached < (off_t)sizeof large + 1000);
 }
 
+/* What a large group wrote, and nobody will read, does not fill the memory. */
+static void test_large_groups_are_forgotten(void **state)
+{
+    struct test *t = *state;
+    static const char large[100000];
+    const struct block_write block = {.payload = large,
+                                      .payload_len = sizeof large,
+                                      .payload_checksum = checksum32(large, sizeof large)};
+    struct block_write blocks[] = {block, block};
+    size_t written;
+    t->config.segment_bytes = 1 << 20;
+    assert_true(open_log(t, 0));
+    must_append(t, 1, 16);
+    assert_int_equal(t->disk.forgotten, 0);
+    assert_true(segment_log_append(t->log, blocks, 2, &written, &t->err));
+    assert_in_range(t->disk.forgotten, 2 * sizeof large, 2 * sizeof large + 1000);
+    assert_int_equal(t->disk.forgotten_to, t->disk.reached);
+    t->disk.fail_syncs = 0; /* what is not durable is not forgotten */
+    assert_false(segment_log_append(t->log, blocks, 2, &written, &t->err));
+    assert_in_range(t->disk.forgotten, 2 * sizeof large, 2 * sizeof large + 1000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -283,6 +305,7 @@ int main(void)
         TEST(test_damage_between_segments),
         TEST(test_damaged_head),
         TEST(test_zeros_behind),
+        TEST(test_large_groups_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
