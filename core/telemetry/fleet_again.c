@@ -56,32 +56,6 @@ static void back_to_taken(struct again *a)
     pthread_mutex_unlock(&f->taking);
 }
 
-/* The node whose rows have the most of those that lack nothing; then `taken` is what they have.
- * `*place`: this one's, if there is none. */
-static bool find(struct again *a, size_t *place, struct err *e)
-{
-    struct fleet *f = a->fleet;
-    uint64_t most = 0, sum;
-    bool gap;
-    char space[STORE_SPACE_SIZE];
-    *place = f->place;
-    for (size_t i = 0; i < f->n_taken; i++) {
-        place_space(i, space);
-        if (i == f->place)
-            continue;
-        if (!fleet_read_marks(f, space, &sum, e))
-            return false;
-        if (sum <= most)
-            continue;
-        if (!fleet_look_for_gap(f, &gap, e))
-            return false;
-        most = gap ? most : sum;
-        *place = gap ? *place : i;
-    }
-    place_space(*place, space);
-    return fleet_read_marks(f, space, &sum, e);
-}
-
 /* --- a model's rows, in the numbers of the dictionary here --- */
 
 static void translate(struct words *theirs, struct words *ours, uint8_t *kinds)
@@ -353,12 +327,13 @@ static bool adopt(struct fleet *f, int64_t now_ns, struct err *e)
 {
     struct delta_ship here = {.tidy = true}; /* from now on what it lacks stays in the streams */
     struct again a = {.fleet = f};
-    size_t place = f->place;
+    size_t place;
+    bool whole = false;
     char from[STORE_SPACE_SIZE];
     copying_init(&a.copy, f);
     keep_taken(&a);
-    bool ok = fleet_ask(f, &here, e) && find(&a, &place, e), done = false;
-    if (ok && place != f->place) {
+    bool ok = fleet_ask(f, &here, e) && fleet_find(f, &place, &whole, e), done = false;
+    if (ok && whole) {
         place_space(place, from);
         f->half = true; /* until all are, nothing else will do */
         ok = take_over_all(&a, from, e) && go_on(&a, place, from, e);

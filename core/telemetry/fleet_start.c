@@ -47,7 +47,7 @@ bool fleet_read_marks(struct fleet *f, const char *space, uint64_t *sum, struct 
 }
 
 /* Do the streams have all that comes after `taken`? */
-bool fleet_look_for_gap(struct fleet *f, bool *gap, struct err *e)
+static bool look_for_gap(struct fleet *f, bool *gap, struct err *e)
 {
     bool more;
     *gap = false;
@@ -70,6 +70,33 @@ bool fleet_look_for_gap(struct fleet *f, bool *gap, struct err *e)
             *gap = true;
     free(seen);
     return true;
+}
+
+bool fleet_find(struct fleet *f, size_t *best, bool *whole, struct err *e)
+{
+    uint64_t most = 0, sum;
+    bool gap = false;
+    char space[STORE_SPACE_SIZE];
+    *best = f->place;
+    *whole = false;
+    for (size_t place = 0; place < f->n_taken; place++) {
+        if (place == f->place)
+            continue;
+        place_space(place, space);
+        if (!fleet_read_marks(f, space, &sum, e))
+            return false;
+        if (sum == 0 || (*whole && sum <= most))
+            continue;
+        if (!look_for_gap(f, &gap, e))
+            return false;
+        if (gap && (*whole || sum <= most))
+            continue;
+        most = sum;
+        *best = place;
+        *whole = !gap;
+    }
+    place_space(*best, space);
+    return fleet_read_marks(f, space, &sum, e);
 }
 
 /* --- copying --- */
@@ -248,42 +275,23 @@ static bool adopt(struct fleet *f, size_t place, struct err *e)
     return ok;
 }
 
-/* Whose rows have the most; this node's own place if nobody's have anything. */
-static bool find_best(struct fleet *f, size_t *best, struct err *e)
-{
-    uint64_t most = 0;
-    *best = f->place;
-    for (size_t place = 0; place < f->n_taken; place++) {
-        char space[STORE_SPACE_SIZE];
-        uint64_t sum;
-        place_space(place, space);
-        if (!fleet_read_marks(f, space, &sum, e))
-            return false;
-        if (place != f->place && sum > most) {
-            most = sum;
-            *best = place;
-        }
-    }
-    return true;
-}
-
 bool fleet_prepare(struct fleet *f, struct err *e)
 {
     struct delta_ship here = {.tidy = true}; /* from now on what it lacks stays in the streams */
     struct store *s = store_of(f);
     uint64_t sum;
     int64_t mark;
-    bool more, gap, found = false;
+    bool more, gap, whole, found = false;
     size_t best;
     fleet_taken(f, f->place);
     if (!fleet_note_open(f, e) || !fleet_ask(f, &here, e) ||
         !fleet_read(f, &more, e) || /* how many places there are */
-        !fleet_read_marks(f, f->telemetry->space, &sum, e) || !fleet_look_for_gap(f, &gap, e) ||
+        !fleet_read_marks(f, f->telemetry->space, &sum, e) || !look_for_gap(f, &gap, e) ||
         !s->ops->mark(s, f->telemetry->mark, &mark, &found, e))
         return false;
     if (!gap && (sum || found))
         return true;
-    if (!find_best(f, &best, e))
+    if (!fleet_find(f, &best, &whole, e))
         return false;
     return best == f->place || adopt(f, best, e);
 }

@@ -173,6 +173,33 @@ static void what_nobody_has_is_lost_and_no_more(void **state)
     house_release(&h);
 }
 
+/* A node that starts takes the rows of one that has all, also if those of another say more. */
+static void a_start_takes_what_is_whole(void **state)
+{
+    struct house h;
+    (void)state;
+    begin(&h);
+    struct fleet *lacking = h.nodes[1].telemetry->fleet;
+    lacking->gap_ns = 1; /* it does nothing about it yet */
+    lacking->again_ns = INT64_MAX;
+    send_some(&h, 0, 2);
+    round_of(&h, 0);
+    trim(0);
+    fixture_roll_up(&h.nodes[0]);
+    send_some(&h, 1, 20);
+    round_of(&h, 1);
+    round_of(&h, 0);
+    fixture_roll_up(&h.nodes[1]);
+    assert_true(lacks(&h.nodes[1]));
+    kill_node(&h, 2);
+    round_of(&h, 2);
+    assert_int_equal(missed(&h.nodes[2]), 0);
+    lacking->again_ns = 0;
+    meet(&h);
+    all_the_same(&h, false);
+    house_release(&h);
+}
+
 /* --- Redis goes away in the midst of it --- */
 
 static const struct store_ops *whole_ops;
@@ -264,6 +291,7 @@ static int run(void)
         cmocka_unit_test(what_a_node_had_told_that_is_gone_is_missed),
         cmocka_unit_test(it_waits_until_another_node_has_it),
         cmocka_unit_test(what_nobody_has_is_lost_and_no_more),
+        cmocka_unit_test(a_start_takes_what_is_whole),
         cmocka_unit_test(an_end_in_the_midst_of_it_loses_and_doubles_nothing),
         cmocka_unit_test(while_all_goes_on_it_comes_by_itself),
     };
