@@ -199,6 +199,14 @@ static bool try_scenario(struct subject *s, const char *scenario, struct bytes *
     return worker_ask(&q, answer, e);
 }
 
+/* Without a configuration that it needs it cannot be tried; a wrong one is its giver's fault, who
+ * must not take it for a good end that nothing was tried. */
+static bool is_skipped(const struct subject *s, const json_t *answer)
+{
+    return json_is_true(json_object_get(answer, "skipped")) &&
+           !(s->o->config && json_is_false(json_object_get(answer, "configured")));
+}
+
 static void check_scenario(struct subject *s, const char *scenario, struct rule_outcome *out)
 {
     struct bytes answer;
@@ -208,9 +216,8 @@ static void check_scenario(struct subject *s, const char *scenario, struct rule_
     if (!json)
         outcome_set(out, RULE_FAILED, "%.500s", e.detail);
     else if (!json_is_true(json_object_get(json, "ok")))
-        outcome_set(out,
-                    json_is_true(json_object_get(json, "skipped")) ? RULE_SKIPPED : RULE_FAILED,
-                    "%.500s", json_string_value(json_object_get(json, "detail")));
+        outcome_set(out, is_skipped(s, json) ? RULE_SKIPPED : RULE_FAILED, "%.500s",
+                    json_string_value(json_object_get(json, "detail")));
     json_decref(json);
     bytes_release(&answer);
 }

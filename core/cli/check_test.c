@@ -6,13 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STOP_MS  2000 /* the time of a test whose model is too slow for it */
-#define SLOW     "{\"kind\":\"practice\",\"delay_ms\":20}"
-#define GOOD     "{\"kind\":\"practice\"}"
-#define FAULT    "the plugin uses the host wrongly"
-#define FOREIGN  "the plugin wrote"
-#define NO_CHECK "the test made no check"
-#define EXITED   "the process ended itself"
+#define STOP_MS    2000 /* the time of a test whose model is too slow for it */
+#define SLOW       "{\"kind\":\"practice\",\"delay_ms\":20}"
+#define GOOD       "{\"kind\":\"practice\"}"
+#define FAULT      "the plugin uses the host wrongly"
+#define FOREIGN    "the plugin wrote"
+#define NO_CHECK   "the test made no check"
+#define CONFIGURED "the configuration:" /* whoever gave it is wrong, not the plugin */
+#define EXITED     "the process ended itself"
 
 /* How a run differs from the first. */
 struct situation {
@@ -125,7 +126,9 @@ void check_returns(struct subject *s, struct rule_outcome *out)
                !starts(r->message, FOREIGN) && !starts(r->message, NO_CHECK)) {
         s->unrunable = "it cannot do its work with this model and data "
                        "(--config, --runtime, --data)";
-        outcome_set(out, RULE_SKIPPED, "%s: %.400s", s->unrunable, r->message);
+        const bool given = s->o->config && starts(r->message, CONFIGURED);
+        outcome_set(out, given ? RULE_FAILED : RULE_SKIPPED, "%s: %.400s", s->unrunable,
+                    r->message);
     }
 }
 

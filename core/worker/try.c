@@ -46,6 +46,7 @@ static void put_outcome(bool ok, const struct trial *t, const struct err *e, str
     bytes_char(out, '{');
     json_kv_bool(out, "ok", ok);
     json_kv_bool(out, "skipped", t->skipped);
+    json_kv_bool(out, "configured", t->config != NULL);
     json_kv_string(out, "detail", ok ? "" : e->detail);
     bytes_char(out, '}');
 }

@@ -104,6 +104,17 @@ def bundled_strategies():
         good(f"the bundled {name}", f"{BUILD}/plugins/{name}.so")
 
 
+def wrong_configuration():
+    """Nothing could be tried with it: that is no good end."""
+    for name in ("thompson", "openinference", "unit"):
+        status, rules, report = check(f"{BUILD}/plugins/{name}.so", "--config", '{"nonsense":1}')
+        failed = [how[1] for how in rules.values() if how[0] == "failed"]
+        if status != 1 or report["good"] or not any("/nonsense" in text for text in failed):
+            fault(f"{name} with a wrong configuration: exit status {status}, {failed}")
+        else:
+            print(f"ok     {name} with a wrong configuration: {failed[0]}")
+
+
 def run(what, status, message, *args):
     done = paddock("run", "--json", *args)
     result = json.loads(done.stdout)
@@ -152,6 +163,7 @@ def main():
     rules = [line.split()[0] for line in paddock("check", "--list").stdout.splitlines()]
     every_rule_is_broken_by_one(rules)
     bundled_strategies()
+    wrong_configuration()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         templates(folder)
