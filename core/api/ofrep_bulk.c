@@ -98,12 +98,15 @@ static void note_served(struct bulk *b, const struct selection_answer *a)
     b->served = hash64(&a->served->entity.uid, sizeof(uint64_t), b->served);
 }
 
-static void tag_one(struct bulk *b, const struct entity *e)
+/* As all that are done one by one: may it have taken long? */
+static bool tag_one(struct bulk *b, const struct entity *e)
 {
     struct selection_answer serves;
     b->timed = b->timed || flag_set_timed(b->state->flags, document_of(e));
-    if (ofrep_model(&b->call, &b->q, e->id, &serves))
-        note_served(b, &serves);
+    if (!ofrep_model(&b->call, &b->q, e->id, &serves))
+        return false;
+    note_served(b, &serves);
+    return true;
 }
 
 /* What the answer depends on: the flags, segments, layers and policies there are, the context, the
@@ -130,7 +133,7 @@ static bool tag_matches(const char *header, const char *tag)
 
 /* ---- the answer ---- */
 
-static void ask_one(struct bulk *b, const struct entity *e)
+static bool ask_one(struct bulk *b, const struct entity *e)
 {
     struct flag_answer a;
     flag_set_ask(b->state->flags, document_of(e), &b->q, &a);
@@ -147,6 +150,7 @@ static void ask_one(struct bulk *b, const struct entity *e)
         bytes_char(&b->out, '}');
     }
     bytes_char(&b->out, '}');
+    return true;
 }
 
 static void answer(struct bulk *b, int status)
@@ -180,12 +184,12 @@ static bool is_known(struct bulk *b)
 }
 
 /* Flag after flag while there is time; true: all. */
-static bool each(struct bulk *b, void (*fn)(struct bulk *b, const struct entity *e))
+static bool each(struct bulk *b, bool (*fn)(struct bulk *b, const struct entity *e))
 {
-    for (; b->at < b->n && !b->out.full; b->at++) {
-        if (slices_over(b->state->slices))
+    for (bool look = true; b->at < b->n && !b->out.full; b->at++) {
+        if (look && slices_over(b->state->slices))
             return false;
-        fn(b, b->flags[b->at]);
+        look = fn(b, b->flags[b->at]) || b->at % 8 == 0;
     }
     return true;
 }

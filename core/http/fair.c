@@ -216,13 +216,15 @@ static void on_canary(evutil_socket_t fd, short what, void *arg)
     struct fair *f = &((struct loop *)arg)->fair;
     f->canary_ns = 0;
     f->later_ns = f->last_ns;
+    if (f->level_until_ns == INT64_MAX)
+        f->level_until_ns = f->last_ns + STARVED_NS;
 }
 
 void fair_turn_end(struct loop *l)
 {
     struct fair *f = &l->fair;
     if (f->canary_ns && f->last_ns - f->canary_ns > STARVED_NS)
-        f->level_until_ns = f->last_ns + STARVED_NS;
+        f->level_until_ns = INT64_MAX; /* until it sings: a single visit may outlast any while */
     if (f->turn_ns && !f->canary_ns && f->last_ns - f->later_ns > STARVED_NS) {
         f->canary_ns = f->last_ns;
         event_active(f->canary, EV_TIMEOUT, 0);

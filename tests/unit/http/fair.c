@@ -18,7 +18,7 @@ static struct {
     atomic_int served;   /* of the noisy */
     atomic_int at, from; /* the quiet one asks when so many are served; and was served at */
     atomic_int quiet_fd;
-    atomic_uint spin_us;
+    atomic_uint spin_us, again_us;
     atomic_int again[64]; /* who asks again and again */
     atomic_bool stop;
     atomic_int processors;          /* that the loop asked may run on */
@@ -54,7 +54,7 @@ static void handle_again(struct request *rq)
     const char *id = request_param(rq, "id");
     memcpy(next, text, sizeof text);
     memcpy(next + 11, id, 2);
-    spin(50);
+    spin(scene.again_us);
     if (!atomic_load(&scene.stop))
         send(scene.again[strtoul(id, NULL, 10)], next, sizeof text - 1,
              MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -106,6 +106,7 @@ static struct http_server *begin(bool tenants)
 {
     memset(&scene, 0, sizeof scene);
     scene.spin_us = 100;
+    scene.again_us = 50;
     return serve((struct http_config){
         .routes = FAIR_ROUTES, .threads = 1, .authorize = tenants ? name_tenant : NULL});
 }
@@ -174,37 +175,52 @@ static void test_tenants(void **state)
     end(s);
 }
 
-/* Many who use little fill the loop by themselves: a busy one is served all the same. */
-static void test_busy_do_not_starve(void **state)
+/* `n` clients fill the loop by themselves, each with a request of `us` after the other: a busy one
+ * is served all the same. */
+static void busy_is_served(int n, unsigned us, int times)
 {
-    (void)state;
     struct http_server *s = begin(false);
+    scene.again_us = us;
     char text[64], drop[4096];
     int busy = dial(s);
     for (int i = 0; i < AHEAD; i++)
         say(busy, GET("/noisy"));
     for (int i = 0; i < AHEAD; i++)
         assert_int_equal(hear(busy, NULL), 200);
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < n; i++)
         scene.again[i] = dial(s);
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < n; i++) {
         snprintf(text, sizeof text, "GET /again/%02d HTTP/1.1\r\nHost: x\r\n\r\n", i);
         say(scene.again[i], text);
     }
     struct pollfd p = {.fd = busy, .events = POLLIN};
-    for (int replies = 0; replies < 10; replies++) {
+    for (int replies = 0; replies < times; replies++) {
         say(busy, GET("/noisy"));
         for (int ms = 0; ms < 30000 && poll(&p, 1, 1) == 0; ms++)
-            for (int i = 0; i < 64; i++)
+            for (int i = 0; i < n; i++)
                 while (recv(scene.again[i], drop, sizeof drop, MSG_DONTWAIT) > 0)
                     ;
         assert_int_equal(hear(busy, NULL), 200);
     }
     atomic_store(&scene.stop, true);
     end(s);
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < n; i++)
         close(scene.again[i]);
     close(busy);
+}
+
+/* They use little. */
+static void test_busy_do_not_starve(void **state)
+{
+    (void)state;
+    busy_is_served(64, 50, 10);
+}
+
+/* Each request takes longer than anybody should wait, and is counted for less. */
+static void test_slow_ones_starve_nobody(void **state)
+{
+    (void)state;
+    busy_is_served(3, 60000, 6);
 }
 
 /* Busy clients whose input is full: each gets all its answers, and the loop's
@@ -294,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_ended_in_turn),
         cmocka_unit_test(test_priorities_stay_together),
         cmocka_unit_test(test_busy_do_not_starve),
+        cmocka_unit_test(test_slow_ones_starve_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
