@@ -12,7 +12,7 @@
 #define ID_MAX        1024 /* longer than any: 193 characters of up to 4 bytes */
 
 struct place {
-    uint64_t seq; /* of the view it holds for; no view with a model has 0 */
+    uint64_t view; /* number of the one it holds for; none has 0 */
     uint64_t uid;
     uint64_t ns_hash;
     uint64_t token_uid; /* of the one who asked */
@@ -67,13 +67,13 @@ uint64_t resolved_uid(struct resolved *r, const struct view *v, const struct acc
 {
     if (len > REFERENCE_MAX || strlen(a->ns) >= sizeof r->ns)
         return look_up(v, a, reference, len);
-    uint64_t ns_hash = hash_of_ns(r, a->ns), seq = view_seq(v);
+    uint64_t ns_hash = hash_of_ns(r, a->ns), view = view_number(v);
     struct place *p = &r->places[hash64(reference, len, ns_hash) & (PLACES - 1)];
-    if (p->seq == seq && p->ns_hash == ns_hash && p->token_uid == a->token_uid && p->len == len &&
+    if (p->view == view && p->ns_hash == ns_hash && p->token_uid == a->token_uid && p->len == len &&
         memcmp(p->reference, reference, len) == 0)
         return p->uid;
     uint64_t uid = look_up(v, a, reference, len);
-    p->seq = seq;
+    p->view = view;
     p->uid = uid;
     p->ns_hash = ns_hash;
     p->token_uid = a->token_uid;

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 
+#include <stdatomic.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -146,4 +147,10 @@ bool token_printable(const char *text, size_t max)
         if (len == max || text[len] < 0x20 || text[len] > 0x7e)
             return false;
     return len > 0;
+}
+
+uint64_t number_new(void)
+{
+    static atomic_uint_fast64_t last;
+    return atomic_fetch_add(&last, 1) + 1;
 }

@@ -22,4 +22,7 @@ const char *name_fault(const char *text, size_t max_chars);
 /* Printable ASCII 0x20..0x7e, 1..`max` bytes (request ids, idempotency keys). */
 bool token_printable(const char *text, size_t max);
 
+/* From 1; no other call in this process gets the same. [any] */
+uint64_t number_new(void);
+
 #endif

@@ -7,6 +7,7 @@
  * says that nobody can hold the view any more. */
 #include "registry/state.h"
 
+#include "base/ids.h"
 #include "base/mem.h"
 #include "registry/view.h"
 
@@ -125,6 +126,7 @@ const struct view *state_publish(struct state *s, uint64_t seq)
 {
     struct view *old = s->published, *v = mem_alloc(sizeof *v);
     s->head.seq = seq;
+    s->head.number = number_new();
     *v = s->head;
     s->published = v;
     for (size_t i = 0; i < s->generation.replaced.n; i++)

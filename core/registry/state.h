@@ -39,6 +39,9 @@ struct intern *state_names(struct state *s);
 
 /* --- reading a view --- */
 uint64_t view_seq(const struct view *v);
+/* Which view it is: no other of this process has it. After a loss a state is loaded anew, and its
+ * journal may be as long as the one before: who keeps what a view said goes by this. */
+uint64_t view_number(const struct view *v);
 const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns,
                               const char *id);
 /* The registered model that an entity belongs to, by its name; NULL: to none, or it is gone. */

@@ -95,6 +95,11 @@ uint64_t view_seq(const struct view *v)
     return v->seq;
 }
 
+uint64_t view_number(const struct view *v)
+{
+    return v->number;
+}
+
 const struct entity *view_get(const struct view *v, enum entity_kind kind, const char *ns,
                               const char *id)
 {

@@ -23,7 +23,7 @@ enum view_index {
 };
 
 struct view {
-    uint64_t seq;
+    uint64_t seq, number;
     struct directory *index[INDEX_COUNT];
 };
 

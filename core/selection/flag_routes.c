@@ -9,7 +9,7 @@
 
 struct flag_routes {
     struct map *routes; /* "ns\0flag" to the route's id */
-    uint64_t seq;       /* of the view they were read from */
+    uint64_t view;      /* number of the one they were read from */
     int64_t read_ms;
 };
 
@@ -66,15 +66,15 @@ static void read_all(struct flag_routes *f, const struct view *v, int64_t now_ms
 {
     forget(f);
     f->routes = map_new();
-    f->seq = view_seq(v);
+    f->view = view_number(v);
     f->read_ms = now_ms;
     view_each(v, ENTITY_ROUTE, take, f);
 }
 
 static void keep_up(struct flag_routes *f, const struct view *v, int64_t now_ms)
 {
-    if (f->seq != view_seq(v) && (view_count(v, ENTITY_ROUTE) <= FLAG_ROUTES_AT_ONCE ||
-                                  now_ms - f->read_ms >= FLAG_ROUTES_REST_MS))
+    if (f->view != view_number(v) && (view_count(v, ENTITY_ROUTE) <= FLAG_ROUTES_AT_ONCE ||
+                                      now_ms - f->read_ms >= FLAG_ROUTES_REST_MS))
         read_all(f, v, now_ms);
 }
 

@@ -99,7 +99,7 @@ static struct ready_route *ready_of(struct selector *s, const struct selection_q
     if (len == 0)
         return ready_route_make(&s->nowhere, q, e) ? &s->nowhere : NULL;
     struct ready_route *r = map_get(s->ready, key, len);
-    if (r && r->seq == view_seq(q->view))
+    if (r && r->view == view_number(q->view))
         return r;
     if (!r && map_count(s->ready) >= READY_MAX) {
         forget_all(s);

@@ -16,7 +16,7 @@ struct ready_arm {
 
 /* A route as it stands in one view. Everything it points to is the view's or the arena's. */
 struct ready_route {
-    uint64_t seq; /* of the view */
+    uint64_t view; /* its number */
     struct arena *arena;
     const char *id, *salt, *unit, *flag, *strategy; /* id NULL: there is no route */
     const char *shares_id;  /* under which shares are published: the id, or the match's; or NULL */

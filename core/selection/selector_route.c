@@ -351,7 +351,7 @@ bool ready_route_make(struct ready_route *r, const struct selection_question *q,
     struct search s = {.q = q};
     ready_route_release(r);
     *r = (struct ready_route){.arena = arena_new(READY_ARENA),
-                              .seq = view_seq(q->view),
+                              .view = view_number(q->view),
                               .salt = "",
                               .unit = "targetingKey",
                               .ttl_ms = INT64_MAX};

@@ -61,7 +61,7 @@ static void add_candidates(struct collecting *c, const struct ready_route *ready
 
 static void add_route(struct collecting *c, const struct document *d, const struct model_route *r)
 {
-    struct ready_route ready = {.seq = 0};
+    struct ready_route ready = {.view = 0};
     struct err e;
     const struct selection_question q = {
         .view = c->view, .ns = d->entity.ns, .route = d->entity.id};
@@ -80,7 +80,7 @@ static void add_route(struct collecting *c, const struct document *d, const stru
 /* What is asked for without a route, and is of several models. */
 static void add_match(struct collecting *c, const struct match *m)
 {
-    struct ready_route ready = {.seq = 0};
+    struct ready_route ready = {.view = 0};
     struct selection_question q;
     struct err e;
     if (c->n == c->room || !match_question(m->ns, m->id, c->arena, &q))

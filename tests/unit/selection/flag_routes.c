@@ -40,8 +40,33 @@ static void follows_the_view(void **state)
     world_free(w);
 }
 
+/* As after a loss: another history, as long as the one before. */
+static void follows_another_state_of_the_same_length(void **state)
+{
+    (void)state;
+    static const char *const NAMES[] = {"z", "y"};
+    struct flag_routes *f = flag_routes_new();
+    uint64_t seq = 0;
+    for (int i = 0; i < 2; i++) {
+        struct world *w = world_new();
+        world_register(w, "m", "1");
+        assert_true(world_run(w, put_flag, "f", NULL,
+                              "{\"variants\":{\"a\":1},\"default_variant\":\"a\"}"));
+        assert_true(world_run(w, put_route, NAMES[i], NULL,
+                              "{\"match\":{\"model_name\":\"m\"},\"flag\":\"f\"}"));
+        assert_true(i == 0 || view_seq(world_view(w)) == seq);
+        seq = view_seq(world_view(w));
+        assert_string_equal(flag_route(f, world_view(w), "default", "f", 1), NAMES[i]);
+        world_free(w);
+    }
+    flag_routes_free(f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(follows_the_view)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(follows_the_view),
+        cmocka_unit_test(follows_another_state_of_the_same_length),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

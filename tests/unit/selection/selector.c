@@ -27,6 +27,30 @@ static void a_name_alone_is_served_by_its_stable(void **state)
     assert_ptr_equal(x->e.kind, &ROUTE_NOT_FOUND);
 }
 
+/* As after a loss: what the selector keeps is of a state that is gone, and as long as this one. */
+static void another_state_of_the_same_length(void **state)
+{
+    struct fixture *x = *state;
+    models(x);
+    route(x, "m", HALVES);
+    ask(x, "u");
+    const uint64_t seq = view_seq(world_view(x->w));
+    world_free(x->w);
+    x->w = world_new();
+    world_register(x->w, "m", "2");
+    world_move(x->w, "m:2", "canary");
+    world_move(x->w, "m:2", "stable");
+    world_register(x->w, "m", "1");
+    world_move(x->w, "m:1", "canary");
+    route(x, "m", "{\"arms\":{\"only\":\"@stable\"}}");
+    assert_true(view_seq(world_view(x->w)) == seq);
+    for (int i = 0; i < 20; i++) {
+        char unit[8];
+        snprintf(unit, sizeof unit, "u%d", i);
+        assert_ptr_equal(ask(x, unit)->served, world_model(x->w, "m:2"));
+    }
+}
+
 static void nobody_in_service(void **state)
 {
     struct fixture *x = *state;
@@ -384,6 +408,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_name_alone_is_served_by_its_stable),
+        TEST(another_state_of_the_same_length),
         TEST(nobody_in_service),
         TEST(weights_are_drawn),
         TEST(without_a_unit),
