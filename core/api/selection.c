@@ -108,7 +108,8 @@ static bool read_body(struct call *c, const struct field *table, struct asked *a
 
 /* ---- who may ask ---- */
 
-/* Of what is asked for by name that decides; else the model found must be one he may select. */
+/* Of what is asked for by name that decides; else the model that a route found must be one he may
+ * select. */
 static bool may(struct call *c, const struct asked *a, const char *found, struct err *e)
 {
     const struct selection_body *b = &a->fields;
@@ -139,6 +140,9 @@ static void question_of(struct call *c, const struct asked *a, const struct view
                                      .type = b->type,
                                      .deployment_target = b->deployment_target,
                                      .labels = a->labels,
+                                     .grants = c->access->grants,
+                                     .asker = c->access->token_uid,
+                                     .asker_revision = c->access->token_revision,
                                      .strategy = b->strategy,
                                      .previous = b->previous_decision_id,
                                      .at_ms = loop_wall_ms(request_loop(c->rq)),

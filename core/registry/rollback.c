@@ -105,7 +105,7 @@ static bool warn_other_stable(const struct model *m, void *ctx)
     return !w->json.full;
 }
 
-/* A former stable goes on serving where an arm names it by its id. */
+/* Where an arm names the loser by its id its share goes to the route's fallbacks. */
 static bool warn_route(const struct entity *e, void *ctx)
 {
     struct warnings *w = ctx;
@@ -115,7 +115,7 @@ static bool warn_route(const struct entity *e, void *ctx)
         names = names || strcmp(p->arms[i].reference, w->r->loser->entity.id) == 0;
     if (names && command_sees(w->r->d.c, e->id))
         warn(&w->json, "the route", e->id,
-             "has an arm that names the version that is taken out, and may go on serving it");
+             "has an arm that names the version that is taken out: its fallbacks serve that share");
     return !w->json.full;
 }
 

@@ -93,10 +93,11 @@ void route_of_name(struct model_route *out, const char *ns, const char *name);
 const struct model *route_model(const struct view *v, const char *ns, const struct route_plan *p,
                                 const char *reference);
 /* Does anybody get this model from a route? Not while it is in development, and never again once it
- * is retired. */
+ * is retired. A former stable may be named by its id, unless it is held: what a rollback has taken
+ * out serves nobody. */
 static inline bool route_serves(const struct model *m)
 {
-    return m && m->status != STATUS_DEVELOPMENT && m->status != STATUS_RETIRED;
+    return m && (model_in_service(m) || (m->status == STATUS_DEPRECATED && !m->held));
 }
 
 /* For its type's hooks: does what is to be change who gets which share? Does a running experiment

@@ -54,7 +54,12 @@ struct selection_question {
     const char *ns;
     const char *route, *model_name; /* one of them, or the rest */
     const char *sport, *type, *deployment_target;
-    const json_t *labels;  /* object of texts, or NULL */
+    const json_t *labels; /* object of texts, or NULL */
+    /* Of models asked for by what they are, those whose names these do not let select are not
+     * there. NULL: all are. `asker` and its revision stand for them. */
+    const struct grants *grants;
+    uint64_t asker;
+    int64_t asker_revision;
     const json_t *context; /* object */
     const char *strategy;  /* instead of the route's; NULL: the route's */
     const char *previous;  /* a decision id: keep the unit there if it may stay; or NULL */

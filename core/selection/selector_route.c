@@ -5,10 +5,12 @@
 #include "base/json.h"
 #include "registry/errors.h"
 #include "registry/experiment.h"
+#include "registry/grant.h"
 #include "registry/health.h"
 #include "registry/registered_model.h"
 #include "selection/matches.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,11 @@
 #define READY_ARENA (4 << 20)
 
 /* ---- what was asked for ---- */
+
+static bool by_what_they_are(const struct selection_question *q)
+{
+    return !q->route && !q->model_name;
+}
 
 size_t ready_route_key(const struct selection_question *q, char out[READY_KEY_MAX])
 {
@@ -32,6 +39,9 @@ size_t ready_route_key(const struct selection_question *q, char out[READY_KEY_MA
         used += len;
         out[used++] = '\0';
     }
+    if (by_what_they_are(q) && q->grants)
+        used += (size_t)snprintf(out + used, READY_KEY_MAX - used, "%" PRIu64 ".%" PRId64 "+",
+                                 q->asker, q->asker_revision);
     if (json_object_size(q->labels) == 0)
         return used;
     char *labels = json_dumps(q->labels, JSON_SORT_KEYS | JSON_COMPACT);
@@ -48,7 +58,8 @@ size_t ready_route_key(const struct selection_question *q, char out[READY_KEY_MA
 
 /* ---- who may serve ---- */
 
-/* Why a model cannot serve, or NULL. A former stable may, where somebody names it. */
+/* Why a model cannot serve, or NULL. A former stable may, where somebody names it, unless it is
+ * held. */
 static const char *cause_of(const struct view *v, const struct model *m)
 {
     if (!m)
@@ -144,6 +155,15 @@ static bool consider_entity(const struct entity *e, void *ctx)
     return consider(model_of(e), ctx);
 }
 
+/* One that nobody named, but for what it is. */
+static bool consider_allowed(const struct entity *e, void *ctx)
+{
+    const struct search *s = ctx;
+    const struct model *m = model_of(e);
+    return !grants_allow(s->q->grants, e->ns, m->name, ACTION_BIT(ACTION_SELECT)) ||
+           consider(m, ctx);
+}
+
 static void search(struct search *s, const struct route_plan *p)
 {
     const struct selection_question *q = s->q;
@@ -154,7 +174,7 @@ static void search(struct search *s, const struct route_plan *p)
     if (p && p->model_name)
         view_versions(q->view, q->ns, p->model_name, consider, s);
     else
-        view_each_serving(q->view, q->ns, consider_entity, s);
+        view_each_serving(q->view, q->ns, p ? consider_entity : consider_allowed, s);
 }
 
 /* ---- which route ---- */
@@ -321,7 +341,7 @@ static bool make_route(struct ready_route *r, const struct selection_question *q
 {
     bool implied;
     const struct document *d = find(q, r->arena, &implied);
-    if (!d && !q->route && !q->model_name) {
+    if (!d && by_what_they_are(q)) {
         r->shares_id = match_id(q, r->arena);
         r->strategy = MATCHES_STRATEGY;
         return true;

@@ -112,7 +112,7 @@ static bool create_route(struct command *c, struct head *h, struct changes *out,
     return document_create(c, h, out, e);
 }
 
-/* By its id the loser may still be had. */
+/* By its id the loser cannot be had either, but somebody should look there. */
 static void routes_that_name_the_loser_are_told(void **state)
 {
     struct world *w = *state;
@@ -127,8 +127,8 @@ static void routes_that_name_the_loser_are_told(void **state)
     world_ok(w, 200, NULL, name_rollback, "a", NULL, "{}");
     assert_string_equal(w->c.answer.body,
                         "{\"from\":\"a:3\",\"to\":\"a:2\",\"experiments_stopped\":[],\"warnings\":["
-                        "\"the route 'by-id' has an arm that names the version that is taken out, "
-                        "and may go on serving it\"]}");
+                        "\"the route 'by-id' has an arm that names the version that is taken out: "
+                        "its fallbacks serve that share\"]}");
 }
 
 /* The stable was taken away by hand: a rollback brings it back, and there is no loser. */
