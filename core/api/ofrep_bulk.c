@@ -57,7 +57,9 @@ static bool may_ask(const struct bulk *b, const struct entity *e)
 static bool add_entity(const struct entity *e, void *ctx)
 {
     struct bulk *b = ctx;
-    const uint64_t what[2] = {e->uid, (uint64_t)e->revision};
+    const struct document_head *head = document_of(e)->fields;
+    /* After a loss a revision may be written once more, differently. */
+    const uint64_t what[3] = {e->uid, (uint64_t)e->revision, (uint64_t)head->updated_at};
     if (e->kind == ENTITY_FLAG && !may_ask(b, e))
         return true;
     b->config = hash64(what, sizeof what, b->config);

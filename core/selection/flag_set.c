@@ -1,9 +1,7 @@
-#include "selection/flag_set.h"
+#include "selection/flag_set_impl.h"
 
 #include "base/json.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "extend/policy_trial.h"
 #include "registry/layer.h"
 #include "registry/segment.h"
 
@@ -12,42 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX  64     /* prerequisites of prerequisites; writing refuses less */
-#define BEHIND_MAX 256    /* flags asked for the sake of one; the same */
-#define READY_MAX  100000 /* flags a thread keeps ready; past it all are made ready anew */
-#define NEAR       1024   /* of them found without a look into the map */
-
-struct ready {
-    uint64_t uid;
-    int64_t revision;
-    const char *variants[ARMS_MAX + 1]; /* borrowed from `values` */
-    char *texts[ARMS_MAX];              /* JSON of each value */
-    size_t count, default_variant, fallback_variant;
-    json_t *values, *prerequisites;
-    bool depends; /* it has prerequisites */
-    /* of the policy */
-    struct policy_slot *policy; /* its place in the set; NULL: not looked for yet */
-    uint64_t load_id;           /* 0: not made known to it yet */
-    struct policy_flag *flag;
-    char *fault;       /* its parameters do not fit the policy as it is now */
-    uint64_t asked_id; /* the context in which it was asked for another's sake, and what it gave */
-    size_t asked_variant;
-    double asked_share;
-    int64_t seen_ms;
-    struct ready *next_seen; /* of those that were asked since flag_set_seen() */
-    bool listed;
-};
-
-struct flag_set {
-    struct policy_set *policies;
-    struct map *ready;        /* by uid: a key registered again is another flag */
-    struct ready *near[NEAR]; /* the last one of each uid's remainder */
-    struct ready *seen;
-    uint64_t contexts;
-    unsigned behind; /* flags asked for the sake of the one that is asked */
-    char note[256];
-    char error[512];
-};
+#define DEPTH_MAX  64  /* prerequisites of prerequisites; writing refuses less */
+#define BEHIND_MAX 256 /* flags asked for the sake of one; the same */
 
 static const char *const REASONS[FLAG_REASON_COUNT] = {
     [FLAG_STATIC] = "STATIC",   [FLAG_MATCH] = "TARGETING_MATCH", [FLAG_SPLIT] = "SPLIT",
@@ -59,186 +23,9 @@ const char *flag_reason_name(enum flag_reason reason)
 {
     return REASONS[reason];
 }
-
-struct flag_set *flag_set_new(struct policy_set *policies)
-{
-    struct flag_set *set = mem_zero(1, sizeof *set);
-    set->policies = policies;
-    set->ready = map_new();
-    return set;
-}
-
-/* The policy that knows it may be gone, and what it knew with it. */
-static void ready_free(struct flag_set *set, struct ready *r)
-{
-    struct policy *p = r->flag ? policy_set_loaded(set->policies, r->load_id) : NULL;
-    if (p)
-        policy_flag_drop(p, r->flag);
-    for (size_t i = 0; i < r->count; i++)
-        free(r->texts[i]);
-    json_decref(r->values);
-    json_decref(r->prerequisites);
-    free(r->fault);
-    free(r);
-}
-
-/* Not listed any more; it may lie anywhere in the list, but that happens only when a flag changed.
- */
-static void unlist(struct flag_set *set, struct ready *r)
-{
-    struct ready **link = &set->seen;
-    while (*link && *link != r)
-        link = &(*link)->next_seen;
-    if (*link)
-        *link = r->next_seen;
-}
-
-static void note_seen(struct flag_set *set, struct ready *r, int64_t now_ms)
-{
-    if (!now_ms)
-        return;
-    r->seen_ms = now_ms;
-    if (r->listed)
-        return;
-    r->listed = true;
-    r->next_seen = set->seen;
-    set->seen = r;
-}
-
-void flag_set_seen(struct flag_set *set, void (*fn)(void *ctx, uint64_t uid, int64_t at_ms),
-                   void *ctx)
-{
-    while (set->seen) {
-        struct ready *r = set->seen;
-        set->seen = r->next_seen;
-        r->listed = false;
-        fn(ctx, r->uid, r->seen_ms);
-    }
-}
-
-static void forget_all(struct flag_set *set)
-{
-    set->seen = NULL; /* the last second of them */
-    const void *key;
-    size_t at = 0, len;
-    void *value;
-    while (map_next(set->ready, &at, &key, &len, &value))
-        ready_free(set, value);
-    map_free(set->ready);
-    set->ready = NULL;
-    memset(set->near, 0, sizeof set->near);
-}
-
-void flag_set_free(struct flag_set *set)
-{
-    if (!set)
-        return;
-    forget_all(set);
-    free(set);
-}
-
-/* ---- making ready ---- */
-
-static size_t place_of(const struct ready *r, const char *name, size_t otherwise)
-{
-    for (size_t i = 0; name && i < r->count; i++)
-        if (strcmp(r->variants[i], name) == 0)
-            return i;
-    return otherwise;
-}
-
-static struct ready *make_ready(const struct document *d)
-{
-    const struct flag *f = flag_of(d);
-    struct ready *r = mem_zero(1, sizeof *r);
-    r->uid = d->entity.uid;
-    r->revision = d->entity.revision;
-    r->values = json_read(f->variants, strlen(f->variants), NULL);
-    r->prerequisites = json_read(f->prerequisites, strlen(f->prerequisites), NULL);
-    r->depends = json_array_size(r->prerequisites) > 0;
-    r->count = flag_variant_names(r->values, r->variants);
-    for (size_t i = 0; i < r->count; i++) {
-        struct bytes b = BYTES_INIT(1 << 20);
-        json_put_value(&b, json_object_get(r->values, r->variants[i]));
-        r->texts[i] = bytes_take(&b, NULL);
-    }
-    r->default_variant = place_of(r, f->default_variant, 0);
-    r->fallback_variant = place_of(r, f->fallback_variant, r->default_variant);
-    return r;
-}
-
-static struct ready *make_anew(struct flag_set *set, const struct document *d)
-{
-    uint64_t uid = d->entity.uid;
-    if (map_count(set->ready) >= READY_MAX) {
-        forget_all(set);
-        set->ready = map_new();
-    }
-    struct ready *fresh = make_ready(d);
-    struct ready *old = map_set(set->ready, &uid, sizeof uid, fresh);
-    if (old) {
-        int64_t seen_ms = old->listed ? old->seen_ms : 0;
-        if (old->listed)
-            unlist(set, old);
-        ready_free(set, old);
-        note_seen(set, fresh, seen_ms);
-    }
-    return fresh;
-}
-
-static struct ready *ready_of(struct flag_set *set, const struct document *d)
-{
-    uint64_t uid = d->entity.uid;
-    struct ready **near = &set->near[uid % NEAR];
-    if (*near && (*near)->uid == uid && (*near)->revision == d->entity.revision)
-        return *near;
-    struct ready *r = map_get(set->ready, &uid, sizeof uid);
-    *near = r && r->revision == d->entity.revision ? r : make_anew(set, d);
-    return *near;
-}
-
-static char *first_fault(const struct faults *f)
-{
-    char text[512];
-    snprintf(text, sizeof text, "%s %s", f->listed ? f->list[0].pointer : "/params",
-             f->listed ? f->list[0].detail : "do not fit the policy");
-    return mem_text(text);
-}
-
-/* Tell this load of the policy of the flag. */
-static void introduce(struct ready *r, const struct flag *f, struct policy *p, uint64_t load_id)
-{
-    struct share shares[SHARES_MAX];
-    struct arena *a = arena_new(1 << 20);
-    struct faults faults;
-    faults_init(&faults, a);
-    r->flag = NULL; /* one that an earlier load knew went with it */
-    free(r->fault);
-    r->fault = NULL;
-    json_t *given = json_read(f->params, strlen(f->params), NULL);
-    json_t *params = policy_params_fill(p, given, "/params", &faults);
-    const struct flag_facts facts = {.key = f->head.id,
-                                     .salt = flag_salt(f),
-                                     .variants = r->variants,
-                                     .variant_count = r->count,
-                                     .default_variant = r->default_variant,
-                                     .params = params,
-                                     .shares = shares,
-                                     .share_count =
-                                         flag_shares(f->allocation, r->variants, r->count, shares)};
-    if (params)
-        r->flag = policy_flag_add(p, &facts);
-    else
-        r->fault = first_fault(&faults);
-    json_decref(given);
-    json_decref(params);
-    arena_free(a);
-    r->load_id = load_id;
-}
-
 /* ---- asking ---- */
 
-static void answer(const struct ready *r, size_t variant, enum flag_reason reason,
+static void answer(const struct flag_ready *r, size_t variant, enum flag_reason reason,
                    struct flag_answer *out)
 {
     out->variant = r->variants[variant];
@@ -262,8 +49,8 @@ static enum flag_reason reason_of(enum policy_reason reason)
     return OF[reason];
 }
 
-static void answer_failure(struct flag_set *set, const struct ready *r, enum flag_reason reason,
-                           const char *detail, struct flag_answer *out)
+static void answer_failure(struct flag_set *set, const struct flag_ready *r,
+                           enum flag_reason reason, const char *detail, struct flag_answer *out)
 {
     answer(r, r->default_variant, reason, out);
     snprintf(set->error, sizeof set->error, "%s", detail);
@@ -276,7 +63,7 @@ static struct policy_ref policy_of(const struct flag *f, const char *ns)
                                f->policy_version == INT64_MIN ? 0 : f->policy_version};
 }
 
-static bool begin_policy(struct flag_set *set, struct ready *r, const struct flag *f,
+static bool begin_policy(struct flag_set *set, struct flag_ready *r, const struct flag *f,
                          const char *ns, struct policy_use *use, struct err *e)
 {
     const struct policy_ref ref = policy_of(f, ns);
@@ -286,7 +73,7 @@ static bool begin_policy(struct flag_set *set, struct ready *r, const struct fla
                      : policy_set_begin(set->policies, &ref, use, e);
 }
 
-static void ask_policy(struct flag_set *set, struct ready *r, const struct flag *f,
+static void ask_policy(struct flag_set *set, struct flag_ready *r, const struct flag *f,
                        const struct flag_question *q, struct flag_answer *out)
 {
     struct policy_use use;
@@ -297,7 +84,7 @@ static void ask_policy(struct flag_set *set, struct ready *r, const struct flag 
         return;
     }
     if (r->load_id != use.load_id)
-        introduce(r, f, use.policy, use.load_id);
+        flag_ready_introduce(r, f, use.policy, use.load_id);
     const struct policy_env env = {.now_ms = q->at_ms,
                                    .context_id = q->context_id,
                                    .in_segment = in_segment,
@@ -357,7 +144,7 @@ static const char *unit_of(const json_t *context, char number[24], size_t *len)
 }
 
 /* Is the unit in the flag's part of its layer? Else `out` is the answer. */
-static bool in_layer(struct flag_set *set, const struct ready *r, const struct flag *f,
+static bool in_layer(struct flag_set *set, const struct flag_ready *r, const struct flag *f,
                      const struct flag_question *q, struct flag_answer *out)
 {
     const struct document *d = view_document(q->view, &LAYER_TYPE, q->ns, f->layer);
@@ -414,15 +201,15 @@ static const char *given(struct flag_set *set, const char *key, const struct fla
     const struct document *d = view_document(q->view, &FLAG_TYPE, q->ns, key);
     if (!d || depth >= DEPTH_MAX)
         return NULL;
-    struct ready *r = ready_of(set, d);
+    struct flag_ready *r = flag_ready_of(set, d);
     if (r->asked_id != q->context_id) {
         struct flag_answer a;
         if (set->behind++ >= BEHIND_MAX)
             return NULL;
         ask(set, d, q, depth + 1, &a);
-        r = ready_of(set, d); /* asking others may have made room */
+        r = flag_ready_of(set, d); /* asking others may have made room */
         r->asked_id = q->context_id;
-        r->asked_variant = place_of(r, a.variant, r->default_variant);
+        r->asked_variant = flag_ready_variant(r, a.variant, r->default_variant);
         r->asked_share = a.share;
     }
     *share = r->asked_share;
@@ -455,8 +242,8 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
                 int depth, struct flag_answer *out)
 {
     const struct flag *f = flag_of(d);
-    struct ready *r = ready_of(set, d);
-    note_seen(set, r, q->now_ms);
+    struct flag_ready *r = flag_ready_of(set, d);
+    flag_ready_seen(set, r, q->now_ms);
     *out = (struct flag_answer){.policy = f->policy, .revision = r->revision, .share = 1};
     if (f->killed) {
         answer(r, r->fallback_variant, FLAG_KILLED, out);
@@ -471,7 +258,7 @@ static void ask(struct flag_set *set, const struct document *d, const struct fla
         json_t *prerequisites = json_incref(r->prerequisites);
         missing = unmet(set, prerequisites, q, depth, &out->share);
         json_decref(prerequisites);
-        r = ready_of(set, d); /* asking others may have made room */
+        r = flag_ready_of(set, d); /* asking others may have made room */
     }
     if (!missing && f->layer && !in_layer(set, r, f, q, out))
         return;

@@ -48,6 +48,22 @@ static void follows_the_document(void **state)
     flags_close(&x);
 }
 
+/* After Redis lost a change, another one may have its revision. */
+static void a_revision_written_once_more(void **state)
+{
+    (void)state;
+    struct flags_fixture x;
+    flags_open(&x, NULL);
+    flags_put(&x, ENTITY_FLAG, "f", 2, 1,
+              LIST("\"u1\"") ",\"updated_at\":\"2026-11-29T00:00:00.000Z\"");
+    gives(&x, "f", "{\"targetingKey\":\"u1\"}", "on", FLAG_MATCH);
+    flags_put(&x, ENTITY_FLAG, "f", 2, 1,
+              LIST("\"u2\"") ",\"updated_at\":\"2026-11-29T00:00:05.000Z\"");
+    gives(&x, "f", "{\"targetingKey\":\"u1\"}", "off", FLAG_DEFAULT);
+    gives(&x, "f", "{\"targetingKey\":\"u2\"}", "on", FLAG_MATCH);
+    flags_close(&x);
+}
+
 static void segments_and_prerequisites(void **state)
 {
     (void)state;
@@ -204,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_document),
+        cmocka_unit_test(a_revision_written_once_more),
         cmocka_unit_test(segments_and_prerequisites),
         cmocka_unit_test(a_prerequisite_is_asked_once),
         cmocka_unit_test(shares_of_all_units),
