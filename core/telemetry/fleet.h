@@ -117,8 +117,8 @@ bool fleet_goes_on(const struct taken *t, const struct came *p, const struct del
 /* Up to which position the rows of a space have each stream, in `taken`; `*sum` 0: it has none. */
 bool fleet_read_marks(struct fleet *f, const char *space, uint64_t *sum, struct err *e) MUST_CHECK;
 /* The other node whose rows have the most, if possible of those behind which the streams lack
- * nothing (`*whole`); this one's place if nobody's have anything. Then `taken` is what they have.
- */
+ * nothing (`*whole`); this one's place if nobody's have anything. Then `taken` is what they have,
+ * and what comes behind it stays in the streams, for this node's marks say no more. */
 bool fleet_find(struct fleet *f, size_t *best, bool *whole, struct err *e) MUST_CHECK;
 /* What a place has lost is lost: go on with what comes next. */
 void fleet_go_on(struct fleet *f, size_t place);

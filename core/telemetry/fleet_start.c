@@ -72,6 +72,30 @@ static bool look_for_gap(struct fleet *f, bool *gap, struct err *e)
     return true;
 }
 
+/* What the rows of all nodes have, by their marks, leaves the streams. So before the rows of
+ * `space` may become those of this node its marks say no more than they do: until it has counted
+ * what comes behind them, that stays, whatever others roll up meanwhile. */
+static bool hold_back(struct fleet *f, const char *space, struct err *e)
+{
+    uint64_t sum;
+    struct series_append append = {0};
+    struct arena *a = arena_new(ARENA_MAX);
+    char own[STORE_SPACE_SIZE];
+    bool ok = fleet_read_marks(f, space, &sum, e);
+    uint64_t *theirs = arena_zero(a, (f->n_taken + 1) * sizeof *theirs);
+    for (size_t i = 0; i < f->n_taken; i++)
+        theirs[i] = f->taken[i].whole;
+    place_space(f->place, own);
+    ok = ok && fleet_read_marks(f, own, &sum, e);
+    for (size_t i = 0; i < f->n_taken; i++)
+        if (f->taken[i].whole > theirs[i])
+            f->taken[i].whole = theirs[i];
+    append.marks = fleet_marks(f, own, a, &append.n_marks);
+    ok = ok && store_append_wait(store_of(f), &append, e);
+    arena_free(a);
+    return ok;
+}
+
 bool fleet_find(struct fleet *f, size_t *best, bool *whole, struct err *e)
 {
     uint64_t most = 0, sum;
@@ -96,7 +120,13 @@ bool fleet_find(struct fleet *f, size_t *best, bool *whole, struct err *e)
         *whole = !gap;
     }
     place_space(*best, space);
-    return fleet_read_marks(f, space, &sum, e);
+    if (!*whole)
+        return fleet_read_marks(f, space, &sum, e);
+    if (!hold_back(f, space, e) || !fleet_read_marks(f, space, &sum, e) ||
+        !look_for_gap(f, &gap, e))
+        return false;
+    *whole = !gap;
+    return true;
 }
 
 /* --- copying --- */

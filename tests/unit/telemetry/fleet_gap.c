@@ -225,6 +225,7 @@ static void an_end_in_the_midst_of_it_loses_and_doubles_nothing(void **state)
             begin(&h);
             without_the_last(&h, 3, 6 * MINUTE);
             struct fixture *f = &h.nodes[2];
+            f->telemetry->fleet->pause_ns = 0;
             whole_ops = f->store->ops;
             struct store_ops dying = *whole_ops;
             dying.append = append_some;
@@ -243,6 +244,54 @@ static void an_end_in_the_midst_of_it_loses_and_doubles_nothing(void **state)
             all_the_same(&h, false);
             house_release(&h);
         }
+}
+
+/* --- others go on in the midst of it --- */
+
+static struct house *busy;
+
+static void append_while_others_roll_up(struct store *s, struct series_append *a)
+{
+    for (int i = 0; i < 2; i++)
+        fixture_roll_up(&busy->nodes[i]);
+    whole_ops->append(s, a);
+}
+
+/* What this node had told and rolled up is in the rows that it takes only from then on: it must not
+ * leave the streams before it is counted. */
+static void what_others_roll_up_meanwhile_is_not_missed(void **state)
+{
+    struct house h;
+    (void)state;
+    begin(&h);
+    struct fixture *f = &h.nodes[2];
+    struct fleet *lacking = f->telemetry->fleet;
+    lacking->gap_ns = 1; /* it does nothing about it yet */
+    lacking->again_ns = INT64_MAX;
+    send_some(&h, 0, 4);
+    round_of(&h, 0);
+    round_of(&h, 1);
+    fixture_roll_up(&h.nodes[1]);
+    trim(0);
+    send_some(&h, 2, 6);
+    round_of(&h, 2);
+    assert_true(lacks(f));
+    fixture_roll_up(f);
+    round_of(&h, 0);
+    round_of(&h, 1);
+    whole_ops = f->store->ops;
+    struct store_ops busy_ops = *whole_ops;
+    busy_ops.append = append_while_others_roll_up;
+    busy = &h;
+    f->store->ops = &busy_ops;
+    lacking->again_ns = 0;
+    round_of(&h, 2);
+    f->store->ops = whole_ops;
+    meet(&h);
+    assert_false(lacks(f));
+    all_the_same(&h, false);
+    go_on_the_same(&h);
+    house_release(&h);
 }
 
 /* --- by itself --- */
@@ -293,6 +342,7 @@ static int run(void)
         cmocka_unit_test(what_nobody_has_is_lost_and_no_more),
         cmocka_unit_test(a_start_takes_what_is_whole),
         cmocka_unit_test(an_end_in_the_midst_of_it_loses_and_doubles_nothing),
+        cmocka_unit_test(what_others_roll_up_meanwhile_is_not_missed),
         cmocka_unit_test(while_all_goes_on_it_comes_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
