@@ -1,6 +1,7 @@
 /* load: sends HTTP requests at a given rate and says how long the answers took.
  *
- * usage: load --port P --seconds S [--warmup S] [--pauses 1] {--stream NAME OPTION VALUE ...}...
+ * usage: load --port P --seconds S [--warmup S] [--pauses 1 [--backlog R]]
+ *             {--stream NAME OPTION VALUE ...}...
  *
  * Each stream has its own keep-alive connections, and options that follow its name:
  *   --method M --path T --type T --body T   the request; T is a template
@@ -14,7 +15,8 @@
  * there are lines), from 0.
  *
  * --pauses 1 leaves out latencies during which the machine stood still (support/pauses.h), and says
- * how many those were.
+ * how many those were. With --backlog also those until what had piled up then can be answered, R
+ * times as long: 1 at half of the greatest rate.
  *
  * Paced requests are timed from the moment they were due, not from the moment they could be sent:
  * a server that stalls is charged for all that had to wait. One thread, one epoll; a line of JSON
@@ -78,7 +80,7 @@ struct stream {
 };
 
 struct load {
-    double port, seconds, warmup, watch_pauses;
+    double port, seconds, warmup, watch_pauses, backlog;
     struct pauses *pauses; /* NULL: not watched */
     struct stream streams[STREAMS_MAX];
     unsigned stream_count;
@@ -402,6 +404,8 @@ static void parse(struct load *load, int argc, char **argv)
             load->warmup = number(value, 3600);
         } else if (strcmp(name, "--pauses") == 0) {
             load->watch_pauses = number(value, 1);
+        } else if (strcmp(name, "--backlog") == 0) {
+            load->backlog = number(value, 100);
         } else if (strcmp(name, "--stream") == 0 && load->stream_count < STREAMS_MAX) {
             s = &load->streams[load->stream_count++];
             *s = (struct stream){.name = value,
@@ -444,8 +448,10 @@ int main(int argc, char **argv)
     if (load->watch_pauses > 0 && !(load->pauses = pauses_watch()))
         die("cannot watch for pauses:", "real-time priority is refused");
     run(load);
-    if (load->pauses)
+    if (load->pauses) {
         pauses_end(load->pauses);
+        pauses_widen(load->pauses, load->backlog);
+    }
     for (unsigned i = 0; i < load->stream_count; i++) {
         struct stream *s = &load->streams[i];
         ok = report(load, s) && ok;

@@ -103,6 +103,27 @@ void pauses_end(struct pauses *p)
     stop(p, p->processors);
 }
 
+/* Those that run into the next one become one with it. */
+static void widen(struct watcher *w, double by)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        struct pause p = w->late[i];
+        p.to_ns += (int64_t)(by * (double)(p.to_ns - p.from_ns));
+        if (kept == 0 || w->late[kept - 1].to_ns < p.from_ns)
+            w->late[kept++] = p;
+        else if (w->late[kept - 1].to_ns < p.to_ns)
+            w->late[kept - 1].to_ns = p.to_ns;
+    }
+    w->count = kept;
+}
+
+void pauses_widen(struct pauses *p, double by)
+{
+    for (int i = 0; i < p->processors; i++)
+        widen(&p->watchers[i], by);
+}
+
 /* The first pause of a watcher that ends after `from_ns` begins before `to_ns`. */
 static bool met(const struct watcher *w, int64_t from_ns, int64_t to_ns)
 {

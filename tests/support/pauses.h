@@ -18,6 +18,9 @@ struct pauses;
 struct pauses *pauses_watch(void);
 /* End the watch; the pauses seen stay. */
 void pauses_end(struct pauses *p);
+/* After pauses_end(): each lasts longer by this part of itself, for what piled up in it and is
+ * answered only after it. */
+void pauses_widen(struct pauses *p, double by);
 /* After pauses_end(): did a processor stand still between two times of CLOCK_MONOTONIC, in ns? */
 bool pauses_met(const struct pauses *p, int64_t from_ns, int64_t to_ns);
 /* NULL is allowed. */
