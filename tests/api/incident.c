@@ -80,12 +80,20 @@ static void the_incident(void **state)
 
 /* --- the trail --- */
 
-static size_t denied_entries(void)
+/* Whoever was refused has an entry; they come a little later, and more may come of one than of
+ * another. */
+static bool all_denied(void)
 {
-    json_t *page = say("GET", BASE "/audit?action=auth.denied", root, NULL, 200);
-    size_t n = json_array_size(json_object_get(page, "items"));
-    json_decref(page);
-    return n;
+    static const char *const WHO[] = {"dev", "ops", "anonymous"};
+    bool all = true;
+    for (size_t i = 0; all && i < sizeof WHO / sizeof *WHO; i++) {
+        char target[200];
+        snprintf(target, sizeof target, BASE "/audit?action=auth.denied&actor=%s", WHO[i]);
+        json_t *page = say("GET", target, root, NULL, 200);
+        all = json_array_size(json_object_get(page, "items")) > 0;
+        json_decref(page);
+    }
+    return all;
 }
 
 static void take_trail(void)
@@ -93,7 +101,7 @@ static void take_trail(void)
     struct client_reply r = {0};
     char headers[512];
     time_t end = time(NULL) + 60;
-    while (denied_entries() < 3 && time(NULL) < end)
+    while (!all_denied() && time(NULL) < end)
         nanosleep(&(const struct timespec){.tv_nsec = 50000000}, NULL);
     snprintf(headers, sizeof headers,
              "Authorization: Bearer %s\r\nAccept: application/x-ndjson\r\n", root);

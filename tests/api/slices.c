@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define API      "/api/models/enterprise"
@@ -36,13 +35,6 @@ static const char HEAVY[] =
     "end }\n";
 
 static struct test_server server;
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
 
 /* A call that has to succeed; the answer is the caller's to free. */
 static json_t *call(const char *method, const char *path, const char *headers, const char *body)
@@ -126,24 +118,6 @@ static json_t *finish(int fd, int status, char etag[64])
     return json;
 }
 
-/* What the longest of the calls that another made meanwhile took of the time of the long one. */
-static double longest_wait(int fd, struct client *other, const struct bytes *request)
-{
-    struct pollfd answer = {.fd = fd, .events = POLLIN};
-    int64_t longest = 0;
-    assert_true(client_send(fd, request->data, request->len));
-    int64_t sent = now_us();
-    do {
-        struct client_reply reply;
-        int64_t asked = now_us();
-        assert_true(client_ask(other, "GET", "/healthz", "", NULL, 0, &reply));
-        int64_t took = now_us() - asked;
-        longest = took > longest ? took : longest;
-        client_reply_release(&reply);
-    } while (poll(&answer, 1, 0) == 0);
-    return (double)longest / (double)(now_us() - sent);
-}
-
 /* The machine may stop anybody at any time: one good try of some is enough. */
 static void holds_up_nobody(const struct bytes *request, const char *list, size_t n)
 {
@@ -151,7 +125,8 @@ static void holds_up_nobody(const struct bytes *request, const char *list, size_
     double least = 1;
     int fd = client_connect(server.port);
     for (int i = 0; i < TRIES && least > MOST; i++) {
-        double wait = longest_wait(fd, &other, request);
+        double wait = client_longest_wait(fd, &other, request->data, request->len);
+        assert_true(wait >= 0);
         json_t *json = finish(fd, 200, NULL);
         assert_int_equal(json_array_size(json_object_get(json, list)), n);
         json_decref(json);

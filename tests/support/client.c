@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 int client_connect(unsigned port)
@@ -207,4 +209,30 @@ bool client_call(unsigned port, const char *method, const char *target, const ch
     free(all);
     client_close(&c);
     return ok;
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double client_longest_wait(int fd, struct client *other, const void *request, size_t len)
+{
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    double longest = 0;
+    if (!client_send(fd, request, len))
+        return -1;
+    const double sent = seconds_now();
+    do {
+        struct client_reply reply;
+        const double asked = seconds_now();
+        if (!client_ask(other, "GET", "/healthz", "", NULL, 0, &reply))
+            return -1;
+        const double took = seconds_now() - asked;
+        longest = took > longest ? took : longest;
+        client_reply_release(&reply);
+    } while (poll(&answer, 1, 0) == 0);
+    return longest / (seconds_now() - sent);
 }

@@ -33,6 +33,9 @@ struct client {
 bool client_ask(struct client *c, const char *method, const char *target, const char *headers,
                 const char *body, size_t len, struct client_reply *out);
 void client_close(struct client *c);
+/* Send a request that takes long on `fd`, and ask another connection for /healthz again and again
+ * until its answer comes: the longest of these took this part of its time. -1: something failed. */
+double client_longest_wait(int fd, struct client *other, const void *request, size_t len);
 /* Connect, send one request with `Connection: close`, read the reply. `headers` are whole lines or
  * "". */
 bool client_call(unsigned port, const char *method, const char *target, const char *headers,

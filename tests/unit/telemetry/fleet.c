@@ -189,15 +189,6 @@ static void all_answer(struct house *h)
             fixture_window(&h->nodes[i], uid, 2 * HOUR);
 }
 
-static bool has_as_many(struct house *h, int i)
-{
-    for (uint64_t uid = 1; uid <= MODELS; uid++)
-        if (fixture_window(&h->nodes[i], uid, HOUR).total !=
-            fixture_window(&h->one, uid, HOUR).total)
-            return false;
-    return true;
-}
-
 static void by_themselves_they_come_to_the_same(void **state)
 {
     struct house h;

@@ -296,15 +296,6 @@ static void what_others_roll_up_meanwhile_is_not_missed(void **state)
 
 /* --- by itself --- */
 
-static bool has_as_many(struct house *h, int i)
-{
-    for (uint64_t uid = 1; uid <= MODELS; uid++)
-        if (fixture_window(&h->nodes[i], uid, HOUR).total !=
-            fixture_window(&h->one, uid, HOUR).total)
-            return false;
-    return true;
-}
-
 /* A stream loses what it has, again and again, while records come and queries are answered. */
 static void while_all_goes_on_it_comes_by_itself(void **state)
 {

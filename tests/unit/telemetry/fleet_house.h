@@ -278,4 +278,14 @@ static inline int house_run(int (*tests)(void))
     return failed;
 }
 
+/* Has the node counted as many as one node that was sent everything? */
+static inline bool has_as_many(struct house *h, int i)
+{
+    for (uint64_t uid = 1; uid <= MODELS; uid++)
+        if (fixture_window(&h->nodes[i], uid, HOUR).total !=
+            fixture_window(&h->one, uid, HOUR).total)
+            return false;
+    return true;
+}
+
 #endif
