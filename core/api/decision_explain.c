@@ -1,6 +1,6 @@
 /* Which model served whom at a time, and why: decided again, from what the journal says of then. */
 #include "api/body.h"
-#include "api/context.h"
+#include "extend/context.h"
 #include "api/handlers.h"
 #include "api/journal_read.h"
 #include "api/selection_answer.h"

@@ -1,6 +1,6 @@
 /* A flag as it would be, beside the flag as it is. */
 #include "api/body.h"
-#include "api/context.h"
+#include "extend/context.h"
 #include "api/flag_fields.h"
 #include "api/handlers.h"
 #include "api/work.h"

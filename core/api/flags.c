@@ -1,6 +1,6 @@
 /* Asking a flag. Their documents are served by documents.c. */
 #include "api/body.h"
-#include "api/context.h"
+#include "extend/context.h"
 #include "api/flag_fields.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"

@@ -2,7 +2,7 @@
  * What its published clients do is in the notes of tests/api/ofrep.http. */
 #include "api/access.h"
 #include "api/call.h"
-#include "api/context.h"
+#include "extend/context.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
 #include "api/ofrep_impl.h"

@@ -32,6 +32,7 @@ struct bulk {
     json_t *context;
     struct flag_question q; /* its view: while a slice is done */
     struct bytes out;
+    uint64_t view, policies; /* numbers of those that were looked through */
     uint64_t config, served; /* what the tag is made of: what there is, and whom it leads to */
     bool timed, tagged;
     const struct entity **flags; /* of the slice's view, that he may ask */
@@ -79,11 +80,15 @@ static void begin_anew(struct bulk *b)
     b->q.context_id = flag_set_context_id(b->state->flags);
 }
 
+/* What there is, unless it is known of this view: the flags listed are the view's. */
 static void look(struct bulk *b)
 {
-    const uint64_t before = b->config;
-    b->config = policies_generation(b->call.api->policies);
-    b->config = hash64(b->q.ns, strlen(b->q.ns), b->config);
+    const uint64_t before = b->config, policies = policies_generation(b->call.api->policies);
+    if (b->view == view_number(b->q.view) && b->policies == policies)
+        return;
+    b->view = view_number(b->q.view);
+    b->policies = policies;
+    b->config = hash64(b->q.ns, strlen(b->q.ns), policies);
     b->n = 0;
     view_each_of(b->q.view, ENTITY_FLAG, b->q.ns, add_entity, b);
     view_each_of(b->q.view, ENTITY_SEGMENT, b->q.ns, add_entity, b);

@@ -1,6 +1,6 @@
 /* Drafts of Lua policies, tried without being installed. */
 #include "api/body.h"
-#include "api/context.h"
+#include "extend/context.h"
 #include "api/handlers.h"
 #include "api/policy_fields.h"
 #include "api/work.h"

@@ -1,7 +1,7 @@
 /* Which model serves whom: one, or many at once. */
 #include "api/body.h"
 #include "api/call.h"
-#include "api/context.h"
+#include "extend/context.h"
 #include "api/handlers.h"
 #include "api/loop_state.h"
 #include "api/selection_answer.h"
@@ -260,7 +260,7 @@ static bool many_go_on(struct slice_job *job)
     struct many *b = (struct many *)(void *)job;
     struct slices *slices = ((struct loop_state *)loop_state(request_loop(b->call.rq)))->slices;
     const struct view *v = view_enter(b->call.reader);
-    bool good = may(&b->call, &b->asked, NULL, &b->err), time = true;
+    bool good = true, time = true;
     while (good && time && b->at < json_array_size(b->asked.contexts)) {
         good = answer_next(b, v);
         time = !slices_over(slices);
@@ -317,7 +317,7 @@ void selection_batch_post(struct request *rq)
     struct asked a = {.context = NULL};
     if (!call_begin(rq, ONE_NAMESPACE, &c))
         return;
-    if (!read_body(&c, SELECTION_BATCH_FIELDS, &a, &e)) {
+    if (!read_body(&c, SELECTION_BATCH_FIELDS, &a, &e) || !may(&c, &a, NULL, &e)) {
         refuse(rq, &e);
         asked_release(&a);
         return;

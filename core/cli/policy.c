@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "extend/context.h"
 #include "extend/lua_sandbox.h"
 #include "extend/policy_set.h"
 #include "extend/policy_trial.h"
@@ -123,8 +124,7 @@ static json_t *object_of(const char *option, const char *text, struct err *e)
 static json_t *context_of(const char *text, struct err *e)
 {
     json_t *context = object_of("--context", text, e);
-    const json_t *unit = json_object_get(context, "targetingKey");
-    if (!unit || json_is_null(unit) || json_is_string(unit) || json_is_integer(unit))
+    if (context_unit_good(context))
         return context;
     fail(e, &ERR_INVALID, "--context: targetingKey must be a text or a whole number");
     json_decref(context);

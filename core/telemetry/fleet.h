@@ -120,6 +120,8 @@ bool fleet_read_marks(struct fleet *f, const char *space, uint64_t *sum, struct 
  * nothing (`*whole`); this one's place if nobody's have anything. Then `taken` is what they have,
  * and what comes behind it stays in the streams, for this node's marks say no more. */
 bool fleet_find(struct fleet *f, size_t *best, bool *whole, struct err *e) MUST_CHECK;
+/* What the rows of models had when they were loaded is of no use any more: all is counted on. */
+void fleet_forget_rows(struct fleet *f);
 /* What a place has lost is lost: go on with what comes next. */
 void fleet_go_on(struct fleet *f, size_t place);
 

@@ -14,7 +14,6 @@
 #include "telemetry/fleet_copy.h"
 #include "telemetry/series.h"
 
-#include "base/grow.h"
 #include "base/latch.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -264,21 +263,6 @@ static bool take_over_all(struct again *a, const char *from, struct err *e)
     return ok;
 }
 
-static void forget_rows(struct telemetry *t)
-{
-    size_t n;
-    struct live **lives = models_all(&t->models, &n);
-    for (size_t i = 0; i < n; i++) {
-        pthread_mutex_lock(&lives[i]->lock);
-        free(lives[i]->fleet->row);
-        lives[i]->fleet->row = NULL;
-        lives[i]->fleet->n_row = 0;
-        pthread_mutex_unlock(&lives[i]->lock);
-        live_release(lives[i], &t->rings);
-    }
-    free(lives);
-}
-
 static bool write_marks(struct again *a, struct err *e)
 {
     struct fleet *f = a->fleet;
@@ -296,7 +280,7 @@ static bool go_on(struct again *a, size_t place, const char *from, struct err *e
     forget_seconds(t);
     if (!write_marks(a, e) || !fleet_take(f, true, e))
         return false;
-    forget_rows(t);
+    fleet_forget_rows(f);
     const uint64_t own = a->before.list[f->place].whole;
     if (f->taken[f->place].whole < own) {
         f->taken[f->place].reaches = own;

@@ -1,14 +1,11 @@
 /* A start: the rows, then what the streams have beyond them. A node whose rows are too old, or that
- * is new, takes those of another first. They are copied model by model, each as it is at one
- * moment: the model's row is the same before and after its slots were read, and a roll-up writes
- * all of them in one transaction. The marks come last, so a start that ends half-way begins it
- * anew. */
+ * is new, takes those of another first (fleet_copy.c). The marks come last, so a start that ends
+ * half-way begins it anew. */
 #include "store/wait.h"
 #include "telemetry/fleet.h"
 #include "telemetry/fleet_copy.h"
 #include "telemetry/series.h"
 
-#include "base/grow.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -17,7 +14,6 @@
 #include <string.h>
 
 #define ARENA_MAX ((size_t)256 << 20)
-#define TRIES     1000 /* until a model's rows were the same for as long as it takes to read them */
 
 static struct store *store_of(const struct fleet *f)
 {
@@ -131,114 +127,6 @@ bool fleet_find(struct fleet *f, size_t *best, bool *whole, struct err *e)
 
 /* --- copying --- */
 
-void copying_init(struct copying *c, struct fleet *f)
-{
-    *c = (struct copying){.fleet = f, .arena = arena_new(ARENA_MAX), .row = BYTES_INIT(ARENA_MAX)};
-    place_space(f->place, c->to);
-}
-
-void copying_release(struct copying *c)
-{
-    arena_free(c->arena);
-    bytes_release(&c->row);
-    free(c->uids);
-    free(c->records);
-}
-
-static bool note_uid(void *ctx, const char *key, int64_t at, const char *id, const void *data,
-                     size_t len)
-{
-    struct copying *c = ctx;
-    (void)at, (void)id, (void)data, (void)len;
-    GROW(c->uids, c->n_uids, c->uids_cap);
-    c->uids[c->n_uids++] = series_key_uid(key);
-    return true;
-}
-
-static void add_record(struct copying *c, int64_t at, const void *data, size_t len)
-{
-    GROW(c->records, c->n, c->cap);
-    c->records[c->n++] = (struct series_record){c->key, at, "", data, len};
-}
-
-static bool copy_slot(void *ctx, const char *key, int64_t at, const char *id, const void *data,
-                      size_t len)
-{
-    struct copying *c = ctx;
-    (void)key, (void)id;
-    add_record(c, at, arena_copy(c->arena, data, len), len);
-    return true;
-}
-
-static bool copy_row(void *ctx, const char *key, int64_t at, const char *id, const void *data,
-                     size_t len)
-{
-    struct copying *c = ctx;
-    (void)key, (void)at, (void)id;
-    bytes_clear(&c->row);
-    bytes_add(&c->row, data, len);
-    return true;
-}
-
-/* Read what a series of the other node has; `c->key` becomes its name here. */
-static bool read_series(struct copying *c, const char *from, int tier, uint64_t uid,
-                        bool (*each)(void *, const char *, int64_t, const char *, const void *,
-                                     size_t),
-                        struct err *e)
-{
-    char key[SERIES_KEY_SIZE], here[SERIES_KEY_SIZE];
-    struct series_read read = {.key = key, .each = each, .ctx = c};
-    series_key(from, tier, uid, key);
-    series_key(c->to, tier, uid, here);
-    c->key = arena_text(c->arena, here);
-    return store_read_wait(store_of(c->fleet), &read, e);
-}
-
-/* False in `*settled`: it has changed meanwhile. */
-static bool read_at_once(struct copying *c, const char *from, uint64_t uid, bool *settled,
-                         struct err *e)
-{
-    size_t len;
-    arena_reset(c->arena);
-    c->n = 0;
-    bytes_clear(&c->row);
-    if (!read_series(c, from, -1, uid, copy_row, e))
-        return false;
-    if (c->row.len == 0) { /* it was deleted */
-        *settled = true;
-        return true;
-    }
-    char *before = arena_copy(c->arena, c->row.data, c->row.len);
-    const size_t was = c->row.len;
-    const void *row = model_row_recast(c->arena, before, was, NULL, &len);
-    if (!row)
-        return fail(e, &ERR_CORRUPT, "the stored state of a model's metrics is damaged");
-    add_record(c, 0, row, len);
-    c->records[0].key = c->key;
-    for (int tier = TIER_MINUTE; tier < TIER_COUNT; tier++) {
-        c->first[tier] = c->n;
-        if (!read_series(c, from, tier, uid, copy_slot, e))
-            return false;
-    }
-    c->first[TIER_COUNT] = c->n;
-    if (!read_series(c, from, -1, uid, copy_row, e))
-        return false;
-    *settled = c->row.len == was && memcmp(c->row.data, before, was) == 0;
-    return true;
-}
-
-bool copying_read(struct copying *c, const char *from, uint64_t uid, struct err *e)
-{
-    bool settled = false;
-    for (int i = 0; !settled; i++) {
-        if (!read_at_once(c, from, uid, &settled, e))
-            return false;
-        if (i == TRIES)
-            return fail(e, &ERR_BUSY, "another node's figures do not stand still");
-    }
-    return true;
-}
-
 static bool copy_model(struct copying *c, const char *from, uint64_t uid, struct err *e)
 {
     if (!copying_read(c, from, uid, e))
@@ -273,15 +161,6 @@ static bool write_marks(struct copying *c, struct err *e)
     return store_append_wait(store_of(f), &append, e);
 }
 
-bool copying_list(struct copying *c, const char *from, struct err *e)
-{
-    char pattern[SERIES_KEY_SIZE];
-    struct series_read read = {.key = pattern, .each = note_uid, .ctx = c};
-    series_key(from, -1, 0, pattern);
-    pattern[strlen(pattern) - 1] = '*';
-    return store_read_wait(store_of(c->fleet), &read, e);
-}
-
 static bool copy_all(struct copying *c, const char *from, struct err *e)
 {
     if (!drop_own(c, e) || !copying_list(c, from, e))
@@ -293,14 +172,14 @@ static bool copy_all(struct copying *c, const char *from, struct err *e)
     return write_marks(c, e);
 }
 
+/* `taken` is what that place has: fleet_find() leaves it so. */
 static bool adopt(struct fleet *f, size_t place, struct err *e)
 {
     char from[STORE_SPACE_SIZE];
-    uint64_t sum;
     struct copying c;
     copying_init(&c, f);
     place_space(place, from);
-    bool ok = fleet_read_marks(f, from, &sum, e) && copy_all(&c, from, e);
+    bool ok = copy_all(&c, from, e);
     copying_release(&c);
     return ok;
 }
@@ -349,16 +228,20 @@ static void go_on(struct fleet *f)
     }
 }
 
-static void forget_rows(struct fleet *f)
+void fleet_forget_rows(struct fleet *f)
 {
-    const struct models *m = &f->telemetry->models;
-    for (size_t i = 0; m->table && i <= m->mask; i++)
-        if (m->table[i].live) {
-            struct live_fleet *l = m->table[i].live->fleet;
-            free(l->row);
-            l->row = NULL;
-            l->n_row = 0;
-        }
+    struct telemetry *t = f->telemetry;
+    size_t n;
+    struct live **lives = models_all(&t->models, &n);
+    for (size_t i = 0; i < n; i++) {
+        pthread_mutex_lock(&lives[i]->lock);
+        free(lives[i]->fleet->row);
+        lives[i]->fleet->row = NULL;
+        lives[i]->fleet->n_row = 0;
+        pthread_mutex_unlock(&lives[i]->lock);
+        live_release(lives[i], &t->rings);
+    }
+    free(lives);
 }
 
 bool fleet_restore(struct fleet *f, struct err *e)
@@ -367,6 +250,6 @@ bool fleet_restore(struct fleet *f, struct err *e)
     if (!fleet_read_marks(f, f->telemetry->space, &sum, e) || !fleet_take(f, true, e))
         return false;
     go_on(f);
-    forget_rows(f);
+    fleet_forget_rows(f);
     return true;
 }

@@ -181,14 +181,6 @@ static void redis_that_is_away_gets_everything_once(void **state)
     house_release(&h);
 }
 
-/* Queries go on beside all that. */
-static void all_answer(struct house *h)
-{
-    for (int i = 0; i < NODES; i++)
-        for (uint64_t uid = 1; uid <= MODELS; uid++)
-            fixture_window(&h->nodes[i], uid, 2 * HOUR);
-}
-
 static void by_themselves_they_come_to_the_same(void **state)
 {
     struct house h;

@@ -308,9 +308,7 @@ static void while_all_goes_on_it_comes_by_itself(void **state)
         send_some(&h, k % NODES, 2);
         if (k % 5 == 4)
             trim(0);
-        for (int i = 0; i < NODES; i++)
-            for (uint64_t uid = 1; uid <= MODELS; uid++)
-                fixture_window(&h.nodes[i], uid, 2 * HOUR);
+        all_answer(&h);
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     for (int i = 0; i < NODES; i++)

@@ -1,6 +1,6 @@
-/* context: what a caller says of who asks, wherever one may. Room: api. Threads: any. */
-#ifndef PADDOCK_API_CONTEXT_H
-#define PADDOCK_API_CONTEXT_H
+/* context: what a caller says of who asks, wherever one may. Room: extend. Threads: any. */
+#ifndef PADDOCK_EXTEND_CONTEXT_H
+#define PADDOCK_EXTEND_CONTEXT_H
 
 #include "base/fault.h"
 

@@ -1,4 +1,4 @@
-#include "api/context.h"
+#include "extend/context.h"
 
 #include "extend/policy.h"
 
